@@ -1,0 +1,5 @@
+//! Optimizers made of optimizers.
+
+mod undo;
+
+pub use undo::{Undo, UndoConfig};

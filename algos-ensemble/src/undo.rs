@@ -1,0 +1,101 @@
+//! Undoes steps that made the loss higher.
+//!
+//! ```text
+//! s' = step(s);   s ← s' if f(answer(s')) ≤ f(answer(s)), else s with the clocks of s'
+//! ```
+//!
+//! s is the whole state of the wrapped optimizer, moments and step sizes included. The clocks go on, so that the next attempt uses new
+//! random numbers instead of repeating the one that failed. Source: the founding notes of this project (torchzero's
+//! `NegateOnLossIncrease` with backtracking is a relative).
+//! Cost per step: the wrapped step's evaluations and one more, two when the loss before it is not known (in the first step, after
+//! `move_to`, and in every step of a stochastic objective). The snapshot is shared memory: what the wrapped step overwrites is copied once.
+
+use candle_core::Tensor;
+use moths_core::{
+    Algorithm, Batch, Capabilities, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec, State,
+    atomically, persist, register, registry,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`Undo`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UndoConfig {
+    /// The optimizer whose steps are judged.
+    pub inner: Spec,
+}
+
+impl Default for UndoConfig {
+    fn default() -> Self {
+        Self { inner: Spec::new("spsa") }
+    }
+}
+
+/// Undoes steps of another optimizer that made the loss higher. See the [module documentation](self).
+pub struct Undo {
+    inner: Box<dyn Optimizer>,
+    /// f(answer); +∞ when it is not known.
+    loss: f64,
+}
+
+impl Algorithm for Undo {
+    const META: Meta = Meta {
+        id: "undo",
+        family: Family::Ensemble,
+        summary: "Restores the wrapped optimizer's whole state when the loss after its step is higher.",
+        citation: "the founding notes of moths",
+        capabilities: Capabilities { monotone: true, beats_random: true, ..Capabilities::NONE },
+    };
+    type Config = UndoConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        Ok(Self { inner: registry::build_part("inner", &config.inner, space, key)?, loss: f64::INFINITY })
+    }
+
+    fn capabilities(config: &Self::Config) -> Result<Capabilities> {
+        // The answer's loss is looked at beside the wrapped optimizer's candidates, and compared only.
+        Ok(Capabilities { monotone: true, ..registry::capabilities(&config.inner)? })
+    }
+}
+
+impl Undo {
+    fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let before = State::of(&mut self.inner)?;
+        let old = CowTensor::new(self.inner.answer()?);
+        let report = self.inner.step(objective)?;
+        let new = CowTensor::new(self.inner.answer()?);
+        let known = self.loss.is_finite() && !objective.stochastic();
+        let (old_loss, new_loss, lowest, extra) = if known {
+            let losses = objective.losses(&Batch::one(&new)?)?;
+            (self.loss, losses[0], losses.lowest(), 1)
+        } else {
+            let losses = objective.losses(&Batch::Joined([Batch::one(&old)?, Batch::one(&new)?].into()))?;
+            (losses[0], losses[1], losses.lowest(), 2)
+        };
+        if new_loss > old_loss {
+            before.restore(&mut self.inner, Keep::Clocks)?;
+        }
+        self.loss = new_loss.min(old_loss);
+        Ok(Report { loss: report.loss.min(lowest), evaluations: report.evaluations + extra, ..report })
+    }
+}
+
+impl Optimizer for Undo {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        atomically(self, |this| this.attempt(objective))
+    }
+
+    fn answer(&self) -> Result<Tensor> {
+        self.inner.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        self.inner.move_to(at)?;
+        self.loss = f64::INFINITY;
+        Ok(())
+    }
+}
+
+persist!(Undo { inner, loss });
+register!(Undo);

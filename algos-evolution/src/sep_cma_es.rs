@@ -1,0 +1,243 @@
+//! CMA-ES with a diagonal covariance: linear in the dimension, for large or nearly separable problems.
+//!
+//! ```text
+//! y_k = √C ⊙ z_k,  x_k = m + σ y_k                                  z_k ~ N(0, I), k = 1..λ
+//! ⟨y⟩  = Σ_i w_i y_{i:λ}                                            i:λ the i-th best
+//! p_σ ← (1 − c_σ) p_σ + √(c_σ (2 − c_σ) μ_eff) ⟨y⟩ / √C
+//! h   = 1 if ‖p_σ‖ / √(1 − (1 − c_σ)^{2(t+1)}) < (1.4 + 2/(d+1)) E‖z‖, else 0
+//! p_c ← (1 − c_c) p_c + h √(c_c (2 − c_c) μ_eff) ⟨y⟩
+//! C   ← (1 − c_1 − c_μ + (1 − h) c_1 c_c (2 − c_c)) C + c_1 p_c² + c_μ Σ_i w_i y_{i:λ}²
+//! m   ← m + σ ⟨y⟩
+//! σ   ← σ exp(c_σ/d_σ (‖p_σ‖ / E‖z‖ − 1))
+//! ```
+//!
+//! m, p_σ, p_c, C (variances): \[d\]; y, x, z: \[λ, d\]; products and roots go element by element. Source: Ros & Hansen 2008,
+//! doi:10.1007/978-3-540-87700-4_30 (c_1 and c_μ of the full method, times (d + 2)/3); constants of Hansen 2016, arXiv:1604.00772.
+//! Differs from the papers: only the μ best have weight (no active update); candidates that failed have none; coordinates with bounds
+//! are moved to the nearest point inside, and count as sampled there.
+//! Cost per step: λ evaluations in one round; 4 numbers of state per parameter.
+
+use candle_core::Tensor;
+use moths_core::{
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space, fuse,
+    kernel, persist, register, settings, shaping,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`SepCmaEs`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SepCmaEsConfig {
+    /// λ, candidates a step; null: 4 + ⌊3 ln d⌋.
+    #[schemars(range(min = 4, max = 1_000_000))]
+    pub population: Option<usize>,
+    /// σ, the initial deviation in search coordinates.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    pub sigma: f64,
+}
+
+impl Default for SepCmaEsConfig {
+    fn default() -> Self {
+        Self { population: None, sigma: 1.0 }
+    }
+}
+
+/// Separable CMA-ES. See the [module documentation](self) for equations.
+pub struct SepCmaEs {
+    space: Space,
+    constants: Constants,
+    clock: Clock,
+    m: CowTensor,
+    sigma: f64,
+    c: CowTensor,
+    p_sigma: CowTensor,
+    p_c: CowTensor,
+    scratch: Scratch,
+}
+
+/// Memory that is overwritten within every step and means nothing between two.
+struct Scratch {
+    y: CowTensor,
+    x: CowTensor,
+    deviation: CowTensor,
+    mean_y: CowTensor,
+    mean_y2: CowTensor,
+    zero: Tensor,
+}
+
+kernel! { fn deviations(s: out, c: mat) {
+    s = sqrt(c);
+} }
+kernel! { fn sample(y: out, x: out, m: row, deviation: row, sigma: num, z: normal) {
+    let step = deviation * z;
+    y = step;
+    x = m + sigma * step;
+} }
+kernel! { fn steps_taken(y: out, x: mat, m: row, inverse_sigma: num) {
+    y = (x - m) * inverse_sigma;
+} }
+kernel! { fn step_size_path(p: inout, y: mat, deviation: mat, keep: num, gain: num) {
+    p = keep * p + gain * (y / deviation);
+} }
+kernel! { fn adapt(m: inout, p: inout, c: inout, y: mat, y2: mat, sigma: num, keep_p: num, gain_p: num, keep_c: num, c1: num, c_mu: num) {
+    let np = keep_p * p + gain_p * y;
+    p = np;
+    c = keep_c * c + c1 * (np * np) + c_mu * y2;
+    m = m + sigma * y;
+} }
+
+/// The constants of the update, all from d and λ.
+struct Constants {
+    lambda: usize,
+    weights: Vec<f64>,
+    mu_eff: f64,
+    c_sigma: f64,
+    d_sigma: f64,
+    c_c: f64,
+    c_1: f64,
+    c_mu: f64,
+    /// E‖z‖ for z ~ N(0, I) in d dimensions.
+    chi: f64,
+    sigma_0: f64,
+}
+
+impl Constants {
+    fn new(config: &SepCmaEsConfig, dim: usize) -> Self {
+        let d = dim as f64;
+        let lambda = config.population.unwrap_or(4 + (3.0 * d.ln()).floor() as usize);
+        let weights = shaping::recombination_weights(lambda);
+        let mu_eff = shaping::effective_mass(&weights);
+        let c_sigma = (mu_eff + 2.0) / (d + mu_eff + 5.0);
+        let separable = (d + 2.0) / 3.0;
+        let full_c_1 = 2.0 / ((d + 1.3).powi(2) + mu_eff);
+        let full_c_mu = 2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((d + 2.0).powi(2) + mu_eff);
+        let c_1 = (full_c_1 * separable).min(1.0);
+        Self {
+            lambda,
+            mu_eff,
+            c_sigma,
+            d_sigma: 1.0 + 2.0 * (((mu_eff - 1.0) / (d + 1.0)).sqrt() - 1.0).max(0.0) + c_sigma,
+            c_c: (4.0 + mu_eff / d) / (d + 4.0 + 2.0 * mu_eff / d),
+            c_1,
+            c_mu: (full_c_mu * separable).min(1.0 - c_1),
+            chi: d.sqrt() * (1.0 - 1.0 / (4.0 * d) + 1.0 / (21.0 * d * d)),
+            weights,
+            sigma_0: config.sigma,
+        }
+    }
+
+    /// One weight a candidate, by rank; none for those that failed. `None` when all failed.
+    fn weights_by_candidate(&self, losses: &Losses) -> Option<Vec<f64>> {
+        let mut weights = vec![0.0; losses.len()];
+        let valid = shaping::order(losses).into_iter().filter(|&i| losses[i].is_finite());
+        valid.zip(&self.weights).for_each(|(i, w)| weights[i] = *w);
+        let sum: f64 = weights.iter().sum();
+        (sum > 0.0).then(|| weights.iter().map(|w| w / sum).collect())
+    }
+}
+
+impl Algorithm for SepCmaEs {
+    const META: Meta = Meta {
+        id: "sep-cma-es",
+        family: Family::Evolution,
+        summary: "Adapts a mean, a step size and a variance for every coordinate from the ranks of samples.",
+        citation: "Ros & Hansen 2008, doi:10.1007/978-3-540-87700-4_30",
+        capabilities: Capabilities {
+            rank_based: true,
+            translation: true,
+            beats_random: true,
+            state_per_parameter: 4.0,
+            ..Capabilities::NONE
+        },
+    };
+    type Config = SepCmaEsConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let constants = Constants::new(&config, space.dim());
+        let lambda = constants.lambda;
+        Ok(Self {
+            constants,
+            clock: Clock::new(key),
+            m: space.start(),
+            sigma: config.sigma,
+            c: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
+            p_sigma: space.zeros()?,
+            p_c: space.zeros()?,
+            scratch: Scratch {
+                y: space.zeros_for(lambda)?,
+                x: space.zeros_for(lambda)?,
+                deviation: space.zeros()?,
+                mean_y: space.zeros()?,
+                mean_y2: space.zeros()?,
+                zero: space.zeros()?.copy()?,
+            },
+            space: space.clone(),
+        })
+    }
+}
+
+impl SepCmaEs {
+    /// x_k and y_k of this step, into the scratch.
+    fn sample(&mut self) -> Result<()> {
+        let Scratch { y, x, deviation, .. } = &mut self.scratch;
+        deviations(deviation, &self.c)?;
+        sample(y, x, &self.m, deviation, self.sigma, self.clock.key())?;
+        if self.space.is_bounded() {
+            self.space.confine(x)?;
+            steps_taken(y, x, &self.m, 1.0 / self.sigma)?;
+        }
+        Ok(())
+    }
+
+    /// Steps are σ √C; the run has converged when their root mean square is 1e-12 of the initial one.
+    fn convergence(&self) -> Result<Option<&'static str>> {
+        let rms = fuse::norm(&self.scratch.deviation)? / (self.space.dim() as f64).sqrt();
+        Ok((self.sigma * rms < 1e-12 * self.constants.sigma_0).then_some("steps became 1e-12 of the first"))
+    }
+
+    fn adapt(&mut self, weights: &[f64]) -> Result<()> {
+        let k = &self.constants;
+        let Scratch { y, deviation, mean_y, mean_y2, zero, .. } = &mut self.scratch;
+        fuse::weighted_moments(y, zero, weights, mean_y, mean_y2)?;
+        let gain_sigma = (k.c_sigma * (2.0 - k.c_sigma) * k.mu_eff).sqrt();
+        step_size_path(&mut self.p_sigma, mean_y, deviation, 1.0 - k.c_sigma, gain_sigma)?;
+        let length = fuse::norm(&self.p_sigma)?;
+        let unbiased = length / (1.0 - (1.0 - k.c_sigma).powf(2.0 * (self.clock.step + 1) as f64)).sqrt();
+        let h = f64::from(u8::from(unbiased < (1.4 + 2.0 / (self.space.dim() as f64 + 1.0)) * k.chi));
+        let gain_c = h * (k.c_c * (2.0 - k.c_c) * k.mu_eff).sqrt();
+        let keep_c = 1.0 - k.c_1 - k.c_mu + (1.0 - h) * k.c_1 * k.c_c * (2.0 - k.c_c);
+        let Self { m, p_c, c, sigma, .. } = self;
+        adapt(m, p_c, c, mean_y, mean_y2, *sigma, 1.0 - k.c_c, gain_c, keep_c, k.c_1, k.c_mu)?;
+        // A path longer than any sample makes the step size explode: it grows e-fold at most.
+        *sigma *= (k.c_sigma / k.d_sigma * (length / k.chi - 1.0)).min(1.0).exp();
+        self.space.confine(&mut self.m)
+    }
+}
+
+impl Optimizer for SepCmaEs {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        self.sample()?;
+        let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
+        if let Some(weights) = self.constants.weights_by_candidate(&losses) {
+            self.adapt(&weights)?;
+        }
+        self.clock.tick();
+        Ok(Report { converged: self.convergence()?, ..Report::of(&losses) })
+    }
+
+    fn answer(&self) -> Result<Tensor> {
+        Ok(self.m.copy()?)
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let mut at = at.clone();
+        self.space.confine(&mut at)?;
+        self.m = at;
+        Ok(())
+    }
+}
+
+persist!(SepCmaEs { clock, m, sigma, c, p_sigma, p_c });
+register!(SepCmaEs);

@@ -1,0 +1,65 @@
+//! Backpropagation: the first-order yardstick that derivative-free methods are measured against.
+//!
+//! ```text
+//! x ← descent(x, ∇f(x))
+//! ```
+//!
+//! x, ∇f: \[d\] in search coordinates. Source: Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0.
+//! Cost per step: one loss and one gradient, counted as one evaluation.
+
+use moths_core::{
+    Capabilities, CowTensor, Descend, Descent, Error, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective, Result,
+    Space, Spec, persist, register,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// [`Backprop`] has no settings beside its `descent`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct BackpropConfig {}
+
+/// Backpropagation as an optimizer. See the [module documentation](self).
+pub type Backprop = Descend<BackpropEstimator, Box<dyn Descent>>;
+
+/// The exact gradient, where the objective has one.
+pub struct BackpropEstimator {}
+
+impl NamedEstimator for BackpropEstimator {
+    const META: Meta = Meta {
+        id: "backprop",
+        family: Family::Random,
+        summary: "The exact gradient by backpropagation: the yardstick for what cannot use it.",
+        citation: "Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
+        capabilities: Capabilities {
+            needs_gradient: true,
+            seeds_only: true,
+            translation: true,
+            beats_random: true,
+            state_per_parameter: 0.0,
+            ..Capabilities::NONE
+        },
+    };
+    type Config = BackpropConfig;
+
+    fn new(_: Self::Config, _: &Space, _: Key) -> Result<Self> {
+        Ok(Self {})
+    }
+
+    fn default_descent() -> Spec {
+        Spec::new("adamw")
+    }
+}
+
+impl Estimator for BackpropEstimator {
+    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+        let Some((loss, gradient)) = objective.gradient(at)? else {
+            return Err(Error::unsupported("backprop", "needs gradients, and this objective has none"));
+        };
+        let valid = loss.is_finite();
+        let gradient = valid.then(|| CowTensor::new(gradient));
+        Ok(Estimate { loss: if valid { loss } else { f64::INFINITY }, gradient, evaluations: 1 })
+    }
+}
+
+persist!(BackpropEstimator {});
+register!(Backprop);

@@ -1,0 +1,161 @@
+//! Particle swarm optimisation with constriction coefficients.
+//!
+//! ```text
+//! v_i ← w v_i + c₁ r₁ ⊙ (p_i − x_i) + c₂ r₂ ⊙ (p_g − x_i)          r₁, r₂ ~ U[0, 1)ᵈ, fresh for every particle
+//! x_i ← x_i + v_i
+//! p_i ← x_i where f(x_i) < f(p_i);   g = argmin_i f(p_i)
+//! ```
+//!
+//! x, v, p: \[n, d\], r₁, r₂: \[n, d\]. Source: Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; the coefficients are those
+//! of Clerc & Kennedy 2002, doi:10.1109/4235.985692 (φ = 4.1: w = χ = 0.7298, c₁ = c₂ = 1.49618).
+//! Differs from the papers: velocities begin at zero, there is no velocity limit, and at a bound a particle loses the part of its
+//! velocity that would leave it.
+//! Cost per step: n evaluations in one round; 3 numbers of state per parameter and particle.
+
+use candle_core::Tensor;
+use moths_core::{
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    persist, register, settings, shaping,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`Pso`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PsoConfig {
+    /// n, the number of particles.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub particles: usize,
+    /// w, how much of a velocity stays.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub inertia: f64,
+    /// c₁, the pull towards a particle's own best point.
+    #[schemars(range(min = 0.0, max = 4.0))]
+    pub cognitive: f64,
+    /// c₂, the pull towards the best point of all.
+    #[schemars(range(min = 0.0, max = 4.0))]
+    pub social: f64,
+}
+
+impl Default for PsoConfig {
+    fn default() -> Self {
+        Self { particles: 40, inertia: 0.7298, cognitive: 1.49618, social: 1.49618 }
+    }
+}
+
+/// Particle swarm optimisation. See the [module documentation](self) for equations.
+pub struct Pso {
+    config: PsoConfig,
+    space: Space,
+    clock: Clock,
+    /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
+    box_: Option<(Tensor, Tensor)>,
+    /// The positions the next step evaluates.
+    x: CowTensor,
+    v: CowTensor,
+    p: CowTensor,
+    /// f(p_i); +∞ until a particle has succeeded once.
+    p_loss: Vec<f64>,
+}
+
+kernel! { fn fly(v: inout, x: inout, p: mat, p_g: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
+    let nv = w * v + c1 * r1 * (p - x) + c2 * r2 * (p_g - x);
+    v = nv;
+    x = x + nv;
+} }
+kernel! { fn fly_inside(v: inout, x: inout, p: mat, p_g: row, lower: row, upper: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
+    let nx = clamp(x + w * v + c1 * r1 * (p - x) + c2 * r2 * (p_g - x), lower, upper);
+    v = nx - x;
+    x = nx;
+} }
+kernel! { fn shift(x: inout, from: row, to: row) {
+    x = x + (to - from);
+} }
+
+impl Algorithm for Pso {
+    const META: Meta = Meta {
+        id: "pso",
+        family: Family::Swarm,
+        summary: "Particles drawn to the best point each has seen and to the best that any has seen.",
+        citation: "Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; Clerc & Kennedy 2002, doi:10.1109/4235.985692",
+        capabilities: Capabilities {
+            rank_based: true,
+            translation: true,
+            monotone: true,
+            beats_random: true,
+            state_per_parameter: 0.0,
+            state_per_candidate: 3.0,
+            ..Capabilities::NONE
+        },
+    };
+    type Config = PsoConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let n = config.particles;
+        let clock = Clock::new(key);
+        let mut x = space.scatter(&space.start(), key.fold(u64::MAX), n)?;
+        x.set_row(0, &space.start())?;
+        let p = CowTensor::new(x.copy()?);
+        let box_ = space.box_tensors()?;
+        Ok(Self { config, space: space.clone(), clock, box_, v: space.zeros_for(n)?, x, p, p_loss: vec![f64::INFINITY; n] })
+    }
+}
+
+impl Pso {
+    /// g: the particle with the lowest p.
+    fn leader(&self) -> usize {
+        shaping::order(&self.p_loss)[0]
+    }
+
+    fn remember(&mut self, losses: &[f64]) -> Result<()> {
+        let better: Vec<usize> = (0..losses.len()).filter(|&i| losses[i] < self.p_loss[i]).collect();
+        fuse::copy_rows(&self.x, &better, &mut self.p)?;
+        better.into_iter().for_each(|i| self.p_loss[i] = losses[i]);
+        Ok(())
+    }
+
+    fn fly(&mut self) -> Result<()> {
+        let PsoConfig { inertia: w, cognitive: c1, social: c2, .. } = self.config;
+        let p_g = self.p.get(self.leader())?;
+        let (r1, r2) = (self.clock.key().fold(1), self.clock.key().fold(2));
+        match &self.box_ {
+            None => fly(&mut self.v, &mut self.x, &self.p, &p_g, w, c1, c2, r1, r2),
+            Some((lower, upper)) => fly_inside(&mut self.v, &mut self.x, &self.p, &p_g, lower, upper, w, c1, c2, r1, r2),
+        }
+    }
+}
+
+impl Optimizer for Pso {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let losses = objective.losses(&Batch::Dense(self.x.clone()))?;
+        self.remember(&losses)?;
+        self.fly()?;
+        self.clock.tick();
+        Ok(Report::of(&losses))
+    }
+
+    fn answer(&self) -> Result<Tensor> {
+        Ok(self.p.get(self.leader())?.copy()?)
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let mut at = at.clone();
+        self.space.confine(&mut at)?;
+        let leader = self.p.get(self.leader())?.copy()?;
+        let (mut x, mut p, mut v) = (self.x.clone(), self.p.clone(), self.v.clone());
+        for swarm in [&mut x, &mut p] {
+            shift(swarm, &leader, &at)?;
+            self.space.confine(swarm)?;
+            swarm.set_row(0, &at)?;
+        }
+        v.set_row(0, &at.zeros_like()?)?;
+        (self.x, self.p, self.v) = (x, p, v);
+        self.p_loss.fill(f64::INFINITY);
+        Ok(())
+    }
+}
+
+persist!(Pso { clock, x, v, p, p_loss });
+register!(Pso);

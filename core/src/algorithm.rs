@@ -1,0 +1,95 @@
+//! The static side of an optimizer: what the registry knows about it.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{Key, Optimizer, Result, Space};
+
+/// An optimizer that can be built from settings, and so be looked up by name.
+pub trait Algorithm: Optimizer + Sized + 'static {
+    /// What it is, for people and for the laws.
+    const META: Meta;
+
+    /// Its settings. Ranges stand once, in the JSON schema (`#[schemars(range(..))]`): documentation, the command line, the
+    /// laws and [`settings::check`](crate::settings::check) read them there.
+    type Config: Serialize + DeserializeOwned + JsonSchema + Default;
+
+    /// A fresh optimizer. Equal arguments give equal optimizers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid), naming field, value and what is valid.
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self>;
+
+    /// What it can do with these settings: wrappers depend on what they wrap.
+    fn capabilities(_config: &Self::Config) -> Result<Capabilities> {
+        Ok(Self::META.capabilities)
+    }
+}
+
+/// What an algorithm is.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// The name it is looked up by; also the name of its file.
+    pub id: &'static str,
+    /// The kind of method, and the crate it lives in.
+    pub family: Family,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Authors, year and DOI or arXiv id.
+    pub citation: &'static str,
+    /// What it can do, with the default settings.
+    pub capabilities: Capabilities,
+}
+
+/// The families of algorithms, each a crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Family {
+    /// Random walks, stochastic approximation, annealing.
+    Random,
+    /// Particles that see each other.
+    Swarm,
+    /// Populations with selection, adaptive distributions.
+    Evolution,
+    /// Optimizers made of optimizers.
+    Ensemble,
+}
+
+/// What the laws hold an optimizer to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Capabilities {
+    /// Needs [`Objective::gradient`](crate::Objective::gradient): no derivative-free method, a yardstick for them.
+    pub needs_gradient: bool,
+    /// Only ever asks seeded batches, so that memory does not grow with the number of candidates.
+    pub seeds_only: bool,
+    /// A strictly increasing transform of the loss changes no bit of its path.
+    pub rank_based: bool,
+    /// Moving the problem and its start moves the path, but for rounding.
+    pub translation: bool,
+    /// Rotating the problem, its start and the noise rotates the path, but for rounding.
+    pub rotation: bool,
+    /// The lowest loss seen never makes way for a higher one: the answer's loss never rises on a deterministic objective.
+    pub monotone: bool,
+    /// Expected to beat random search at equal evaluations on smooth problems.
+    pub beats_random: bool,
+    /// State size: numbers per parameter.
+    pub state_per_parameter: f64,
+    /// State size: numbers per parameter and candidate of a step.
+    pub state_per_candidate: f64,
+}
+
+impl Capabilities {
+    /// A method of which nothing is promised but the laws every optimizer keeps: it wants losses and keeps one point.
+    pub const NONE: Self = Self {
+        needs_gradient: false,
+        seeds_only: false,
+        rank_based: false,
+        translation: false,
+        rotation: false,
+        monotone: false,
+        beats_random: false,
+        state_per_parameter: 1.0,
+        state_per_candidate: 0.0,
+    };
+}

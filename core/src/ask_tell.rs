@@ -1,0 +1,123 @@
+//! Ask for candidates, tell their losses: any optimizer, from outside.
+
+use crate::{Batch, CowTensor, Error, Fields, Objective, Optimizer, Persist, Replay, Report, Result, Space};
+
+/// Turns any optimizer inside out: instead of calling an objective it hands out batches and waits for their losses.
+///
+/// A step is deterministic and atomic, so it is simply run against the losses told so far; when they run out it is suspended, having
+/// changed nothing, and its last batch is what is asked. No threads, no hand-written state machine, any number of rounds in a step.
+///
+/// ```
+/// # use moths_core::{Ask, AskTell, Optimizer, Space};
+/// # fn losses_of(_: &moths_core::Batch) -> Vec<f64> { vec![] }
+/// # fn run(optimizer: Box<dyn Optimizer>, space: &Space) -> moths_core::Result<()> {
+/// let mut search = AskTell::new(optimizer, space);
+/// for _ in 0..100 {
+///     match search.ask()? {
+///         Ask::Evaluate(batch) => search.tell(losses_of(&batch))?,
+///         Ask::Done(report) => println!("a step is done, lowest loss {}", report.loss),
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+pub struct AskTell {
+    optimizer: Box<dyn Optimizer>,
+    told: Replay,
+    waiting: Option<Batch>,
+}
+
+/// The answer to [`AskTell::ask`].
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Evaluate these candidates and tell their losses.
+    Evaluate(Batch),
+    /// A step is complete; asking again begins the next.
+    Done(Report),
+}
+
+impl AskTell {
+    /// Over this space, which must be the one the optimizer was built for.
+    pub fn new(optimizer: Box<dyn Optimizer>, space: &Space) -> Self {
+        Self { optimizer, told: Replay::new(space.clone(), vec![]), waiting: None }
+    }
+
+    /// What to do next. Asking twice without telling gives the same batch.
+    ///
+    /// # Errors
+    /// What the step fails with, for instance a method that needs gradients.
+    pub fn ask(&mut self) -> Result<Ask> {
+        if let Some(batch) = &self.waiting {
+            return Ok(Ask::Evaluate(batch.clone()));
+        }
+        self.told.rewind();
+        match self.optimizer.step(&mut self.told) {
+            Ok(report) => {
+                self.told.clear();
+                Ok(Ask::Done(report))
+            }
+            Err(Error::Suspended) => {
+                let batch = self.told.asked().cloned().ok_or(Error::Suspended)?;
+                self.waiting = Some(batch.clone());
+                Ok(Ask::Evaluate(batch))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The losses of the batch that was asked, in its order; NaN for candidates that failed.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of losses; [`Error::Unsupported`] when nothing was asked. Nothing changes then.
+    pub fn tell(&mut self, losses: Vec<f64>) -> Result<()> {
+        let Some(batch) = &self.waiting else {
+            return Err(Error::unsupported("tell", "answers an ask, and nothing was asked"));
+        };
+        if losses.len() != batch.len() {
+            return Err(Error::shape("losses", batch.len(), losses.len()));
+        }
+        self.told.push(losses);
+        self.waiting = None;
+        Ok(())
+    }
+
+    /// The optimizer inside.
+    pub fn optimizer(&mut self) -> &mut dyn Optimizer {
+        &mut *self.optimizer
+    }
+
+    /// The space that is searched.
+    pub fn space(&self) -> &Space {
+        self.told.space()
+    }
+
+    /// The point \[d\], in search coordinates, that you would deploy now.
+    pub fn answer(&self) -> Result<CowTensor> {
+        Ok(CowTensor::new(self.optimizer.answer()?))
+    }
+}
+
+/// The losses told within an unfinished step are part of the state: a search can be saved between any ask and tell.
+impl Persist for AskTell {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("optimizer", &mut self.optimizer)?;
+        let records = self.told.records_mut();
+        let mut lengths: Vec<usize> = records.iter().map(Vec::len).collect();
+        let mut losses: Vec<f64> = records.concat();
+        fields.field("told_lengths", &mut lengths)?;
+        fields.field("told", &mut losses)?;
+        if lengths.iter().sum::<usize>() != losses.len() {
+            return Err(Error::State { field: "told".into(), why: "as many losses as the lengths say".into() });
+        }
+        let mut rest = losses.as_slice();
+        *records = lengths
+            .iter()
+            .map(|&len| {
+                let (head, tail) = rest.split_at(len);
+                rest = tail;
+                head.to_vec()
+            })
+            .collect();
+        self.waiting = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! Batches of candidates: described, and not stored where a description is enough.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{CowTensor, Key, Result, Sampler, Space, fuse::Element, host, with_scalar};
+
+/// One candidate of a seeded batch: x = centre + scale · noise(key).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probe {
+    /// The key of its noise.
+    pub key: Key,
+    /// The factor of its noise.
+    pub scale: f64,
+    /// Candidates of one draw see the same data of a stochastic objective.
+    pub draw: u32,
+}
+
+/// Candidates to be evaluated, in search coordinates. Cloning is cheap.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Batch {
+    /// The rows of an \[n, d\] tensor. All of one draw.
+    Dense(CowTensor),
+    /// xᵢ = centre + scaleᵢ · noise(keyᵢ): n keys instead of n × d numbers.
+    Seeded {
+        /// The point \[d\] all candidates are near.
+        centre: CowTensor,
+        /// The distribution of the noise.
+        sampler: Sampler,
+        /// One entry a candidate.
+        probes: Arc<[Probe]>,
+    },
+    /// Several batches, one after another, evaluated in one go.
+    Joined(Arc<[Batch]>),
+    /// Some neighbouring candidates of another batch.
+    Part {
+        /// The whole batch.
+        of: Arc<Batch>,
+        /// Which of its candidates.
+        range: Range<usize>,
+    },
+}
+
+impl Batch {
+    /// One candidate: the point \[d\].
+    pub fn one(point: &CowTensor) -> Result<Self> {
+        Ok(Self::Seeded {
+            centre: point.clone(),
+            sampler: Sampler::Rademacher,
+            probes: [Probe { key: Key::new(0), scale: 0.0, draw: 0 }].into(),
+        })
+    }
+
+    /// A seeded batch.
+    pub fn seeded(centre: &CowTensor, sampler: Sampler, probes: impl Into<Arc<[Probe]>>) -> Self {
+        Self::Seeded { centre: centre.clone(), sampler, probes: probes.into() }
+    }
+
+    /// Number of candidates.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Dense(points) => points.dims()[0],
+            Self::Seeded { probes, .. } => probes.len(),
+            Self::Joined(parts) => parts.iter().map(Self::len).sum(),
+            Self::Part { range, .. } => range.len(),
+        }
+    }
+
+    /// Are there no candidates?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Candidates `range` of this batch, as a batch.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        debug_assert!(range.end <= self.len());
+        match self {
+            Self::Part { of, range: outer } => {
+                Self::Part { of: of.clone(), range: outer.start + range.start..outer.start + range.end }
+            }
+            whole => Self::Part { of: Arc::new(whole.clone()), range },
+        }
+    }
+
+    /// Does any candidate stand as a row of numbers, rather than as a key?
+    pub fn is_dense(&self) -> bool {
+        match self {
+            Self::Dense(_) => true,
+            Self::Seeded { .. } => false,
+            Self::Joined(parts) => parts.iter().any(Self::is_dense),
+            Self::Part { of, .. } => of.is_dense(),
+        }
+    }
+
+    /// The draw of candidate `i`.
+    pub fn draw(&self, i: usize) -> u32 {
+        match self.find(i) {
+            Row::Stored { .. } => 0,
+            Row::Noise { probe, .. } => probe.draw,
+        }
+    }
+
+    /// Writes candidate `i`, in search coordinates, over the \[d\] tensor `out`.
+    pub fn write(&self, i: usize, out: &mut CowTensor) -> Result<()> {
+        with_scalar!(out.dtype(), T => host::edit::<T, _>(out, |point| self.write_slice(i, point))?)
+    }
+
+    /// Candidate `i` as a \[d\] tensor of its own.
+    pub fn row(&self, i: usize, space: &Space) -> Result<CowTensor> {
+        let mut row = space.zeros()?;
+        self.write(i, &mut row)?;
+        Ok(row)
+    }
+
+    /// All candidates as an \[n, d\] tensor.
+    pub fn dense(&self, space: &Space) -> Result<CowTensor> {
+        if let Self::Dense(points) = self {
+            return Ok(points.clone());
+        }
+        let mut points = space.zeros_for(self.len())?;
+        with_scalar!(space.dtype(), T => host::edit::<T, _>(&mut points, |points| {
+            points.chunks_mut(space.dim()).enumerate().try_for_each(|(i, row)| self.write_slice(i, row))
+        })?)?;
+        Ok(points)
+    }
+
+    /// Writes candidate `i` over a slice of d numbers.
+    pub(crate) fn write_slice<T: Element>(&self, i: usize, point: &mut [T]) -> Result<()> {
+        let d = point.len();
+        match self.find(i) {
+            Row::Stored { points, row } => host::read::<T, _>(points, |all| point.copy_from_slice(&all[row * d..(row + 1) * d])),
+            Row::Noise { centre, sampler, probe } => host::read::<T, _>(centre, |centre| {
+                if probe.scale == 0.0 {
+                    point.copy_from_slice(centre);
+                } else {
+                    sampler.perturb_slice(centre, probe.scale, probe.key, 0, point);
+                }
+            }),
+        }
+    }
+
+    fn find(&self, i: usize) -> Row<'_> {
+        match self {
+            Self::Dense(points) => Row::Stored { points, row: i },
+            Self::Seeded { centre, sampler, probes } => Row::Noise { centre, sampler: *sampler, probe: probes[i] },
+            Self::Part { of, range } => of.find(range.start + i),
+            Self::Joined(parts) => {
+                let mut i = i;
+                for part in parts.iter() {
+                    if i < part.len() {
+                        return part.find(i);
+                    }
+                    i -= part.len();
+                }
+                unreachable!("candidate {i} past the end of a batch")
+            }
+        }
+    }
+}
+
+/// Where a candidate's numbers come from.
+enum Row<'a> {
+    Stored { points: &'a CowTensor, row: usize },
+    Noise { centre: &'a CowTensor, sampler: Sampler, probe: Probe },
+}

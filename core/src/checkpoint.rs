@@ -1,0 +1,232 @@
+//! The file a run goes on from.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use candle_core::{DType, Device, Tensor, WithDType};
+use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{
+    CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, host,
+    persist::Value,
+};
+
+/// The version of the format this crate writes, and the newest it reads.
+const VERSION: u32 = 1;
+/// The metadata entry that tells a checkpoint from any other safetensors file.
+const ENTRY: &str = "moths";
+
+/// Everything a run needs to go on bit for bit: what was built, over which space, and the state of its parts.
+///
+/// A safetensors file: tensors as they are, scalars as 64-bit words, the rest as metadata. Writing is atomic: a temporary file beside
+/// the target is written, synced and renamed over it, so that at every moment either the old or the new checkpoint is there, whole.
+///
+/// ```
+/// use moths_core::{Checkpoint, Space, Spec, Tally};
+/// let (spec, space) = (Spec::new("pso"), Space::real(3)?);
+/// let mut tally = Tally::default();
+/// let path = tempfile::tempdir().unwrap().keep().join("run.safetensors");
+///
+/// Checkpoint::take(&spec, &space, &mut [("tally", &mut tally)])?.save(&path)?;
+/// Checkpoint::open(&path)?.restore(&space, &mut [("tally", &mut tally)])?;
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    header: Header,
+    state: State,
+    path: PathBuf,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Header {
+    version: u32,
+    written_by: String,
+    spec: Spec,
+    space: Json,
+    #[serde(default)]
+    note: Json,
+}
+
+/// Parts of a run, by name: the optimizer, the tally, a stochastic objective, ...
+pub type Parts<'a, 'b> = [(&'a str, &'b mut dyn Persist)];
+
+impl Checkpoint {
+    /// The state of these parts, now. No tensor is copied.
+    pub fn take(spec: &Spec, space: &Space, parts: &mut Parts<'_, '_>) -> Result<Self> {
+        let header = Header {
+            version: VERSION,
+            written_by: env!("CARGO_PKG_VERSION").into(),
+            spec: spec.clone(),
+            space: space.fingerprint(),
+            note: Json::Null,
+        };
+        Ok(Self { header, state: State::of(&mut Whole(parts))?, path: PathBuf::new() })
+    }
+
+    /// The same checkpoint with anything else one wants to find in it again.
+    pub fn with_note(mut self, note: impl Into<Json>) -> Self {
+        self.header.note = note.into();
+        self
+    }
+
+    /// The optimizer it was taken of.
+    pub fn spec(&self) -> &Spec {
+        &self.header.spec
+    }
+
+    /// What was noted in it.
+    pub fn note(&self) -> &Json {
+        &self.header.note
+    }
+
+    /// Writes the file; what was there before is replaced only when the new one is safe on disk.
+    ///
+    /// # Errors
+    /// [`Error::File`] when the target exists and is no regular file; [`Error::Io`] when writing fails. The old file is then untouched.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let io = |source| Error::Io { path: path.into(), source };
+        check_target(path)?;
+        let folder = folder_of(path);
+        let temporary = tempfile::Builder::new().prefix(".moths-").tempfile_in(folder).map_err(io)?;
+        let metadata = HashMap::from([(ENTRY.to_owned(), serde_json::json!(self.header).to_string())]);
+        let refused = |e: safetensors::SafeTensorError| Error::File { path: path.into(), why: format!("cannot be written: {e}") };
+        safetensors::serialize_to_file(views(&self.state)?, Some(metadata), temporary.path()).map_err(refused)?;
+        File::open(temporary.path()).and_then(|file| file.sync_all()).map_err(io)?;
+        temporary.persist(path).map_err(|e| io(e.error))?;
+        // The rename itself is durable once the folder is.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::File`] for a file that is truncated, is no checkpoint of moths, or was written by a newer version.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let refuse = |why: String| Error::File { path: path.into(), why };
+        let damaged = |e: safetensors::SafeTensorError| refuse(format!("is no checkpoint, or is truncated ({e})"));
+        let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
+        let entry = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
+        let entry = entry.ok_or_else(|| refuse("is a safetensors file, but no checkpoint of moths".into()))?;
+        let json: Json = serde_json::from_str(entry).map_err(|e| refuse(format!("has a damaged header ({e})")))?;
+        match json["version"].as_u64() {
+            Some(version) if version <= u64::from(VERSION) => {}
+            Some(version) => return Err(refuse(format!("has format {version}, newer than this program reads ({VERSION})"))),
+            None => return Err(refuse("has a damaged header (no version)".into())),
+        }
+        let header = serde_json::from_value(json).map_err(|e| refuse(format!("has a damaged header ({e})")))?;
+        let values: Result<BTreeMap<_, _>> = tensors.iter().map(|(name, view)| Ok((name.to_owned(), value(&view)?))).collect();
+        Ok(Self { header, state: State::from_values(values?), path: path.into() })
+    }
+
+    /// Gives the parts the state of this checkpoint. On failure they are as they were.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it was taken over another space, or when the state does not fit the parts.
+    pub fn restore(&self, space: &Space, parts: &mut Parts<'_, '_>) -> Result<()> {
+        let refuse = |why: String| Error::File { path: self.path.clone(), why };
+        if self.header.space != space.fingerprint() {
+            return Err(refuse("was taken of another model or space (names, shapes, domains, bounds or scales differ)".into()));
+        }
+        self.state.restore(&mut Whole(parts), Keep::Nothing).map_err(|e| refuse(format!("does not fit this optimizer: {e}")))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn check_target(path: &Path) -> Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if !meta.is_file() => {
+            Err(Error::File { path: path.into(), why: "is no regular file, and will not be replaced".into() })
+        }
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Error::Io { path: path.into(), source }),
+    }
+}
+
+struct Whole<'a, 'b, 'c>(&'c mut Parts<'a, 'b>);
+
+impl Persist for Whole<'_, '_, '_> {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        self.0.iter_mut().try_for_each(|(name, part)| fields.field(name, *part))
+    }
+}
+
+/// One tensor of the file.
+struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for Stored {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.bytes.as_slice().into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+fn views(state: &State) -> Result<Vec<(String, Stored)>> {
+    state.values().iter().map(|(name, value)| Ok((name.clone(), stored(value)?))).collect()
+}
+
+fn stored(value: &Value) -> Result<Stored> {
+    let (dtype, shape, bytes) = match value {
+        Value::Words(words) => (Dtype::U64, vec![words.len()], words.iter().flat_map(|w| w.to_le_bytes()).collect()),
+        Value::Tensor(tensor) => {
+            let plain = tensor.contiguous()?;
+            let (dtype, bytes) = match plain.dtype() {
+                DType::F32 => (Dtype::F32, host::read::<f32, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?),
+                DType::F64 => (Dtype::F64, host::read::<f64, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?),
+                other => return Err(host::not_a_search_dtype(other)),
+            };
+            (dtype, tensor.dims().to_vec(), bytes)
+        }
+    };
+    Ok(Stored { dtype, shape, bytes })
+}
+
+fn value(view: &TensorView<'_>) -> Result<Value> {
+    fn tensor<T: WithDType>(view: &TensorView<'_>, of: fn([u8; 8]) -> T, size: usize) -> Result<Value> {
+        let numbers: Vec<T> = view
+            .data()
+            .chunks_exact(size)
+            .map(|chunk| {
+                let mut bytes = [0; 8];
+                bytes[..size].copy_from_slice(chunk);
+                of(bytes)
+            })
+            .collect();
+        Ok(Value::Tensor(CowTensor::new(Tensor::from_vec(numbers, view.shape(), &Device::Cpu)?)))
+    }
+    match view.dtype() {
+        Dtype::U64 => Ok(Value::Words(view.data().as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect())),
+        Dtype::F32 => tensor(view, |b| f32::from_bits(u64::from_le_bytes(b) as u32), 4),
+        Dtype::F64 => tensor(view, f64::from_le_bytes, 8),
+        other => Err(Error::State { field: String::new(), why: format!("has the unknown dtype {other:?}") }),
+    }
+}

@@ -1,0 +1,125 @@
+//! A gradient estimator and an update rule: an optimizer.
+
+use candle_core::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    Algorithm, Capabilities, CowTensor, Descent, Error, Estimator, Fields, Key, Meta, Objective, Optimizer, Persist, Report,
+    Result, Space, Spec, descent, fuse,
+};
+
+/// Gradient estimate, then update rule: x ← descent(x, estimator(x)).
+///
+/// Most methods of stochastic approximation are of this form: SPSA is a two-point estimator with gradient descent, OpenES
+/// an antithetic estimator with Adam. From Rust any pair goes together:
+///
+/// ```
+/// use moths_core::{CowTensor, Descend, Function, Space, descent};
+/// # use moths_core::{Estimate, Estimator, Objective, Result, persist, CowTensor as C};
+/// # struct MyEstimator; persist!(MyEstimator {});
+/// # impl Estimator for MyEstimator { fn estimate(&mut self, at: &C, _: &mut dyn Objective) -> Result<Estimate> {
+/// #   Ok(Estimate { loss: 0.0, gradient: Some(at.clone()), evaluations: 0 }) } }
+/// let space = Space::real(10)?;
+/// let optimizer = Descend::new(MyEstimator, descent::build(&"adamw".into(), &space)?, &space);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+pub struct Descend<E, D> {
+    estimator: E,
+    descent: D,
+    space: Space,
+    at: CowTensor,
+}
+
+impl<E: Estimator, D: Descent> Descend<E, D> {
+    /// An optimizer that starts where the space says.
+    pub fn new(estimator: E, descent: D, space: &Space) -> Self {
+        Self { estimator, descent, space: space.clone(), at: space.start() }
+    }
+}
+
+impl<E: Estimator, D: Descent> Optimizer for Descend<E, D> {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let estimate = self.estimator.estimate(&self.at, objective)?;
+        if let Some(gradient) = &estimate.gradient
+            && fuse::norm(gradient)?.is_finite()
+        {
+            self.descent.descend(&mut self.at, gradient)?;
+            self.space.confine(&mut self.at)?;
+        }
+        Ok(Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None })
+    }
+
+    fn answer(&self) -> Result<Tensor> {
+        Ok(self.at.copy()?)
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let mut at = at.clone();
+        self.space.confine(&mut at)?;
+        self.at = at;
+        Ok(())
+    }
+}
+
+impl<E: Estimator, D: Descent> Persist for Descend<E, D> {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("at", &mut self.at)?;
+        fields.field("estimator", &mut self.estimator)?;
+        fields.field("descent", &mut self.descent)
+    }
+}
+
+/// An [`Estimator`] that can be built from settings: with any descent, it is an [`Algorithm`].
+pub trait NamedEstimator: Estimator + Sized + 'static {
+    /// What it is. State sizes are those of the estimator alone, beside the point \[d\] that is moved.
+    const META: Meta;
+    /// Its settings, to which a `descent` is added.
+    type Config: Serialize + DeserializeOwned + JsonSchema + Default;
+    /// A fresh estimator.
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self>;
+    /// The descent it has when none is named.
+    fn default_descent() -> Spec;
+
+    /// What it can do with these settings.
+    fn capabilities(_config: &Self::Config) -> Capabilities {
+        Self::META.capabilities
+    }
+}
+
+/// The settings of an estimator and the descent it feeds.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, bound(serialize = "", deserialize = ""))]
+#[schemars(bound = "E: NamedEstimator", rename = "Descend")]
+pub struct DescendConfig<E: NamedEstimator> {
+    /// The estimator's own settings.
+    #[serde(flatten)]
+    pub estimator: E::Config,
+    /// The update rule that the gradient goes to.
+    pub descent: Spec,
+}
+
+impl<E: NamedEstimator> Default for DescendConfig<E> {
+    fn default() -> Self {
+        Self { estimator: E::Config::default(), descent: E::default_descent() }
+    }
+}
+
+impl<E: NamedEstimator> Algorithm for Descend<E, Box<dyn Descent>> {
+    const META: Meta = E::META;
+    type Config = DescendConfig<E>;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        if space.is_discrete() && E::META.capabilities.needs_gradient {
+            return Err(Error::unsupported(E::META.id, "needs gradients, which integer and boolean leaves do not have"));
+        }
+        let descent = descent::build(&config.descent, space)?;
+        Ok(Self::new(E::new(config.estimator, space, key)?, descent, space))
+    }
+
+    fn capabilities(config: &Self::Config) -> Result<Capabilities> {
+        let estimator = E::capabilities(&config.estimator);
+        let state = estimator.state_per_parameter + 1.0 + descent::state_per_parameter(&config.descent)?;
+        Ok(Capabilities { state_per_parameter: state, ..estimator })
+    }
+}

@@ -1,0 +1,40 @@
+//! candle's own optimizers as descents.
+
+use candle_core::{Var, backprop::GradStore};
+
+use super::Descent;
+use crate::{CowTensor, Error, Fields, Persist, Result};
+
+/// Any [`candle_nn::Optimizer`] as a [`Descent`].
+///
+/// candle keeps the state of its optimizers private, so this one cannot be saved or undone: use this crate's own
+/// [`AdamW`](super::AdamW), which takes the same steps, where that matters.
+pub struct CandleDescent<O> {
+    optimizer: O,
+    var: Var,
+}
+
+impl<O: candle_nn::Optimizer> CandleDescent<O> {
+    /// An optimizer over one variable of the shape \[d\] of `at`.
+    pub fn new(at: &CowTensor, config: O::Config) -> Result<Self> {
+        let var = Var::from_tensor(&at.copy()?)?;
+        Ok(Self { optimizer: O::new(vec![var.clone()], config)?, var })
+    }
+}
+
+impl<O: candle_nn::Optimizer + Send> Descent for CandleDescent<O> {
+    fn descend(&mut self, at: &mut CowTensor, gradient: &CowTensor) -> Result<()> {
+        self.var.set(at)?;
+        let mut gradients = GradStore::default();
+        gradients.insert(&self.var, (**gradient).clone());
+        self.optimizer.step(&gradients)?;
+        *at = CowTensor::new(self.var.as_tensor().copy()?);
+        Ok(())
+    }
+}
+
+impl<O> Persist for CandleDescent<O> {
+    fn visit(&mut self, _: &mut dyn Fields) -> Result<()> {
+        Err(Error::unsupported("a candle optimizer", "keeps its state private and cannot be saved; use moths' own descents"))
+    }
+}

@@ -1,0 +1,148 @@
+//! The one error type: typed, naming the field, the value and what would be valid.
+
+use std::path::PathBuf;
+
+/// What every fallible function of moths returns.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong, each case with what a person needs to mend it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting, argument or description has a value that is not valid.
+    #[error("{field} = {value}: {valid}")]
+    Invalid {
+        /// Which field, as a dotted path from the outside (`inner.descent.rate`).
+        field: String,
+        /// What it was.
+        value: String,
+        /// What would be valid, in words.
+        valid: String,
+    },
+
+    /// A name that nothing is registered under.
+    #[error("unknown {kind} `{name}`{}", nearest_hint(.nearest))]
+    Unknown {
+        /// What was looked for: "optimizer", "setting of pso", "problem", ...
+        kind: String,
+        /// The name as it was given.
+        name: String,
+        /// The nearest valid name, where one is near.
+        nearest: Option<String>,
+    },
+
+    /// Two tensors or lists that must agree in shape or length do not.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// Which tensor or list.
+        what: String,
+        /// The shape or length that was needed.
+        expected: String,
+        /// The one that came.
+        got: String,
+    },
+
+    /// The objective, or the optimizer, cannot do what was asked of it.
+    #[error("{who} {what}")]
+    Unsupported {
+        /// Who refuses.
+        who: String,
+        /// What it does not have or do, as the rest of the sentence.
+        what: String,
+    },
+
+    /// The objective failed as a whole: no losses came back. (A single failed candidate is a loss of NaN.)
+    #[error("the objective failed: {0}")]
+    Objective(String),
+
+    /// The evaluation budget is spent; the step that asked for more changed nothing.
+    #[error("the budget of {limit} evaluations is spent ({used} used, {asked} more asked)")]
+    Budget {
+        /// The whole budget.
+        limit: u64,
+        /// How many evaluations it has paid for.
+        used: u64,
+        /// How many more the step asked for.
+        asked: u64,
+    },
+
+    /// Ask/tell and replay: the step wants losses that have not been told yet.
+    #[error("the step is suspended: it asked for losses that are not known yet")]
+    Suspended,
+
+    /// A checkpoint or journal that cannot be used.
+    #[error("{}: {why}", .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why it was refused.
+        why: String,
+    },
+
+    /// A state that does not fit the optimizer it is loaded into.
+    #[error("state `{field}`: {why}")]
+    State {
+        /// Dotted path of the field inside the state.
+        field: String,
+        /// Why it was refused.
+        why: String,
+    },
+
+    /// Reading or writing failed.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
+    /// candle refused an operation.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// An [`Error::Invalid`] from anything printable.
+    pub fn invalid(field: impl Into<String>, value: impl ToString, valid: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), value: value.to_string(), valid: valid.into() }
+    }
+
+    /// An [`Error::Unknown`] that offers the nearest of `known`.
+    pub fn unknown<'a>(kind: impl Into<String>, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Unknown { kind: kind.into(), name: name.into(), nearest: nearest(name, known) }
+    }
+
+    /// An [`Error::Shape`] from anything printable.
+    pub fn shape(what: impl Into<String>, expected: impl ToString, got: impl ToString) -> Self {
+        Self::Shape { what: what.into(), expected: expected.to_string(), got: got.to_string() }
+    }
+
+    /// An [`Error::Unsupported`].
+    pub fn unsupported(who: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::Unsupported { who: who.into(), what: what.into() }
+    }
+
+    /// The same error with `parent.` put before the field it names.
+    pub(crate) fn within(mut self, parent: &str) -> Self {
+        match &mut self {
+            Self::Invalid { field, .. } | Self::State { field, .. } => *field = format!("{parent}.{field}"),
+            _ => {}
+        }
+        self
+    }
+}
+
+fn nearest_hint(nearest: &Option<String>) -> String {
+    nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
+}
+
+/// The nearest of `known` to `name`, if any is near enough to be meant.
+fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    known
+        .into_iter()
+        .map(|k| (strsim::jaro_winkler(name, k), k))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k.to_owned())
+}

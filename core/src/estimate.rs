@@ -1,0 +1,88 @@
+//! Approximate gradients.
+
+use std::sync::Arc;
+
+use crate::{Batch, CowTensor, Error, Key, Objective, Persist, Probe, Result, Sampler, Space};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Approximates the gradient of an objective at a point; what [`Descend`](crate::Descend) turns into an optimizer.
+///
+/// Its state changes only when it succeeds.
+pub trait Estimator: Persist + Send {
+    /// An approximate gradient at the point `at` \[d\].
+    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate>;
+}
+
+/// What an [`Estimator`] found.
+#[derive(Clone, Debug)]
+pub struct Estimate {
+    /// The lowest loss seen; +∞ when every candidate failed.
+    pub loss: f64,
+    /// The approximate gradient \[d\] in search coordinates; `None` when too many candidates failed to say anything.
+    pub gradient: Option<CowTensor>,
+    /// Loss evaluations used.
+    pub evaluations: u64,
+}
+
+/// Which candidates of one step share the data of a stochastic objective.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Draws {
+    /// All of them.
+    #[default]
+    Shared,
+    /// The two of an antithetic pair; each pair sees data of its own.
+    PerPair,
+}
+
+/// Antithetic pairs of perturbations, x ± c·z_k with z_k the noise of key k: the batch they make, and the gradients that
+/// weights on them amount to.
+#[derive(Clone, Copy, Debug)]
+pub struct Antithetic {
+    /// The key the pairs' keys are folded from.
+    pub key: Key,
+    /// How many pairs.
+    pub pairs: usize,
+    /// c: the length of a perturbation in units of the sampler's deviation.
+    pub scale: f64,
+    /// The distribution of z.
+    pub sampler: Sampler,
+    /// Which candidates share data.
+    pub draws: Draws,
+}
+
+impl Antithetic {
+    /// The 2·pairs candidates x + c·z₀, x − c·z₀, x + c·z₁, ...
+    pub fn batch(&self, centre: &CowTensor) -> Batch {
+        let probes: Arc<[Probe]> = (0..self.pairs)
+            .flat_map(|k| {
+                let draw = if self.draws == Draws::PerPair { k as u32 } else { 0 };
+                [self.scale, -self.scale].map(|scale| Probe { key: self.key.fold(k as u64), scale, draw })
+            })
+            .collect();
+        Batch::seeded(centre, self.sampler, probes)
+    }
+
+    /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.
+    ///
+    /// A pair with a value that is not finite counts for nothing; `None` when no pair is left.
+    pub fn combine(&self, values: &[f64], space: &Space) -> Result<Option<CowTensor>> {
+        if values.len() != 2 * self.pairs {
+            return Err(Error::shape("values of antithetic pairs", 2 * self.pairs, values.len()));
+        }
+        let valid = values.chunks(2).filter(|pair| pair[0].is_finite() && pair[1].is_finite()).count();
+        if valid == 0 {
+            return Ok(None);
+        }
+        let terms: Vec<(Key, f64)> = values
+            .chunks(2)
+            .enumerate()
+            .filter(|(_, pair)| pair[0].is_finite() && pair[1].is_finite())
+            .map(|(k, pair)| (self.key.fold(k as u64), (pair[0] - pair[1]) / (2.0 * self.scale * valid as f64)))
+            .collect();
+        let mut gradient = space.zeros()?;
+        self.sampler.add_weighted(&terms, &mut gradient)?;
+        Ok(Some(gradient))
+    }
+}

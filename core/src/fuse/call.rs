@@ -1,0 +1,253 @@
+//! A kernel call: its tensors gathered, checked, made ready for writing, and given to the back end of their device.
+
+use std::fmt::Display;
+
+use candle_core::{DType, Tensor};
+
+use super::{
+    Body,
+    check::{MOST_READ, MOST_WRITTEN},
+    cpu,
+};
+use crate::{CowTensor, Error, Result};
+
+/// The tensors of one call. Everything is checked before anything is written: a call that fails changes nothing.
+pub struct Call<'t> {
+    name: &'static str,
+    written: [Option<Written<'t>>; MOST_WRITTEN],
+    read: [Option<Read<'t>>; MOST_READ],
+}
+
+struct Written<'t> {
+    name: &'static str,
+    tensor: &'t mut CowTensor,
+    /// Its old values are not looked at.
+    overwritten: bool,
+}
+
+struct Read<'t> {
+    name: &'static str,
+    tensor: &'t Tensor,
+    extent: Extent,
+}
+
+/// What a read tensor has one element for.
+#[derive(Clone, Copy, PartialEq)]
+enum Extent {
+    Mat,
+    Row,
+    Col,
+    /// Whatever the caller has checked itself.
+    Free,
+}
+
+/// The shape that a formula runs over.
+#[derive(Clone, Copy, PartialEq)]
+struct Grid {
+    rows: usize,
+    columns: usize,
+}
+
+impl<'t> Call<'t> {
+    /// A call of the kernel `name`, without tensors yet.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, written: [const { None }; MOST_WRITTEN], read: [const { None }; MOST_READ] }
+    }
+
+    /// A tensor that is read and written. The first written one is the grid: `[n, d]`, or `[d]` for one row.
+    pub fn inout(&mut self, name: &'static str, tensor: &'t mut CowTensor) {
+        self.write(Written { name, tensor, overwritten: false });
+    }
+
+    /// A tensor that is only written.
+    pub fn out(&mut self, name: &'static str, tensor: &'t mut CowTensor) {
+        self.write(Written { name, tensor, overwritten: true });
+    }
+
+    /// A read tensor of the grid's shape.
+    pub fn mat(&mut self, name: &'static str, tensor: &'t Tensor) {
+        self.read(Read { name, tensor, extent: Extent::Mat });
+    }
+
+    /// A read tensor `[d]`, the same for every row.
+    pub fn row(&mut self, name: &'static str, tensor: &'t Tensor) {
+        self.read(Read { name, tensor, extent: Extent::Row });
+    }
+
+    /// A read tensor `[n]` or `[n, 1]`, the same for every column.
+    pub fn col(&mut self, name: &'static str, tensor: &'t Tensor) {
+        self.read(Read { name, tensor, extent: Extent::Col });
+    }
+
+    /// A read tensor whose shape the caller has checked.
+    pub(crate) fn free(&mut self, name: &'static str, tensor: &'t Tensor) {
+        self.read(Read { name, tensor, extent: Extent::Free });
+    }
+
+    fn write(&mut self, written: Written<'t>) {
+        let free = self.written.iter_mut().find(|slot| slot.is_none());
+        *free.expect("`check::parameters` counted the written tensors") = Some(written);
+    }
+
+    fn read(&mut self, read: Read<'t>) {
+        let free = self.read.iter_mut().find(|slot| slot.is_none());
+        *free.expect("`check::parameters` counted the read tensors") = Some(read);
+    }
+
+    /// Checks everything and does nothing.
+    pub(super) fn check_only(&self) -> Result<()> {
+        self.check().map(|_| ())
+    }
+
+    /// Checks everything, then runs `body` over the grid.
+    pub fn run<B: Body>(self, body: &B) -> Result<()> {
+        self.run_heavy(1, body)
+    }
+
+    /// [`Call::run`] of a body that does the work of `weight` elements for each: it is shared among threads sooner.
+    pub(crate) fn run_heavy<B: Body>(self, weight: usize, body: &B) -> Result<()> {
+        let (grid, dtype) = self.check()?;
+        if grid.elements() == 0 {
+            return Ok(());
+        }
+        let copies = self.contiguous_copies()?;
+        let Self { written, read, .. } = self;
+
+        // Holding one more clone of whatever is shared makes sure that it is copied, as `check` assumed, even where
+        // two written tensors are the only two clones.
+        let held = written.each_ref().map(|w| w.as_ref().filter(|w| w.tensor.is_shared()).map(|w| w.tensor.clone()));
+        let mut operands = cpu::Operands::default();
+        for (slot, written) in operands.written.iter_mut().zip(written) {
+            if let Some(Written { tensor, overwritten, .. }) = written {
+                *slot = Some(if overwritten { tensor.make_out()? } else { tensor.make_mut()? });
+            }
+        }
+        drop(held);
+        for (k, read) in read.iter().enumerate() {
+            operands.read[k] = copies[k].as_ref().or(read.as_ref().map(|r| r.tensor));
+        }
+        // A CUDA back end runs here, on the same operands, where the tensors are on a GPU.
+        let work = grid.elements().saturating_mul(weight);
+        match dtype {
+            DType::F32 => cpu::run::<f32, B>(operands, work, grid.columns, body)?,
+            _ => cpu::run::<f64, B>(operands, work, grid.columns, body)?,
+        }
+        Ok(())
+    }
+
+    /// The grid and dtype of a call that can run.
+    fn check(&self) -> Result<(Grid, DType)> {
+        let first = self.written[0].as_ref().expect("`check::parameters` asks for a written tensor");
+        let dtype = first.tensor.dtype();
+        let grid = Grid::of(first.tensor)
+            .ok_or_else(|| Error::shape(self.label(first.name), "[n, d] or [d]", shape(first.tensor)))?;
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            return Err(Error::unsupported(self.label(first.name), format!("is {dtype:?}; kernels run on F32 and F64")));
+        }
+        let mut addresses = [0; MOST_WRITTEN];
+        for (k, written) in self.written.iter().flatten().enumerate() {
+            self.check_written(written, grid, dtype)?;
+            // A shared tensor is copied before it is written, so that its old storage may be read or written as another.
+            if !written.tensor.is_shared() {
+                let address = cpu::storage_address(written.tensor);
+                if addresses[..k].contains(&address) {
+                    return Err(self.aliased(written.name, "is written twice: another argument shares its storage"));
+                }
+                addresses[k] = address;
+            }
+        }
+        for read in self.read.iter().flatten() {
+            self.check_read(read, grid, dtype)?;
+            if addresses.contains(&cpu::storage_address(read.tensor)) {
+                return Err(self.aliased(read.name, "is also written: read it by the name it is written under"));
+            }
+        }
+        Ok((grid, dtype))
+    }
+
+    fn check_written(&self, written: &Written<'_>, grid: Grid, dtype: DType) -> Result<()> {
+        let tensor: &Tensor = written.tensor;
+        self.check_kind(written.name, tensor, dtype)?;
+        if Grid::of(tensor) != Some(grid) {
+            return Err(Error::shape(self.label(written.name), grid, shape(tensor)));
+        }
+        if !tensor.is_contiguous() {
+            return Err(Error::unsupported(self.label(written.name), "is not contiguous; written tensors must be"));
+        }
+        Ok(())
+    }
+
+    fn check_read(&self, read: &Read<'_>, grid: Grid, dtype: DType) -> Result<()> {
+        self.check_kind(read.name, read.tensor, dtype)?;
+        let fits = |extent| match (extent, read.tensor.dims()) {
+            (Extent::Free, _) => true,
+            (Extent::Mat, _) => Grid::of(read.tensor) == Some(grid),
+            (Extent::Row, [d] | [1, d]) => *d == grid.columns,
+            (Extent::Col, [n] | [n, 1]) => *n == grid.rows,
+            _ => false,
+        };
+        if fits(read.extent) {
+            return Ok(());
+        }
+        let needed = match read.extent {
+            Extent::Row => format!("[{}], a row of {grid}", grid.columns),
+            Extent::Col => format!("[{}], a column of {grid}", grid.rows),
+            Extent::Mat | Extent::Free => grid.to_string(),
+        };
+        let hint = [(Extent::Mat, "mat"), (Extent::Row, "row"), (Extent::Col, "col")].into_iter().find(|(e, _)| fits(*e));
+        let hint = hint.map_or(String::new(), |(_, kind)| format!(" (which is a `{kind}`)"));
+        Err(Error::shape(self.label(read.name), needed, format!("{}{hint}", shape(read.tensor))))
+    }
+
+    fn check_kind(&self, name: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
+        if !tensor.device().is_cpu() {
+            return Err(Error::unsupported(self.label(name), "is not on the CPU; kernels for other devices are not built"));
+        }
+        if tensor.dtype() != dtype {
+            return Err(Error::invalid(self.label(name), format!("{:?}", tensor.dtype()), format!("{dtype:?}, as the first written tensor")));
+        }
+        Ok(())
+    }
+
+    fn contiguous_copies(&self) -> Result<[Option<Tensor>; MOST_READ]> {
+        let mut copies = [const { None }; MOST_READ];
+        for (copy, read) in copies.iter_mut().zip(self.read.iter().flatten()) {
+            if !read.tensor.is_contiguous() {
+                *copy = Some(read.tensor.contiguous()?);
+            }
+        }
+        Ok(copies)
+    }
+
+    fn aliased(&self, name: &str, what: &str) -> Error {
+        Error::unsupported(self.label(name), what)
+    }
+
+    fn label(&self, parameter: &str) -> String {
+        format!("{}.{parameter}", self.name)
+    }
+}
+
+impl Grid {
+    fn of(tensor: &Tensor) -> Option<Self> {
+        match *tensor.dims() {
+            [columns] => Some(Self { rows: 1, columns }),
+            [rows, columns] => Some(Self { rows, columns }),
+            _ => None,
+        }
+    }
+
+    fn elements(self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+impl Display for Grid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}, {}]", self.rows, self.columns)
+    }
+}
+
+fn shape(tensor: &Tensor) -> String {
+    format!("{:?}", tensor.dims())
+}

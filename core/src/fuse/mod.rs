@@ -1,0 +1,99 @@
+//! Formulas that run as one pass over memory.
+//!
+//! An update of plain tensor operations reads and writes memory once for each of them; [`kernel!`](crate::kernel!) turns the
+//! whole formula, in the words of the paper, into one loop. What does not fit one loop are the few named reductions here.
+//! Formulas and reductions are deterministic: equal arguments give equal bits whatever the number of threads.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `kernel` | the macro: parameters, blocks, loop |
+//! | `check` | what a formula may say, at compile time |
+//! | `words` | the functions a formula may call |
+//! | `call` | which tensors a call takes, checked before anything is written |
+//! | `cpu` | tensors as slices: locks, order, pieces |
+//! | `cursor` | slices, numbers and noise as blocks of 128 elements |
+//! | `threads` | when and how work is shared, and why it cannot dead-lock |
+//! | `element`, `math` | f32 and f64, and their elementary functions |
+//! | `loops` | the other inner loops, over plain slices |
+//! | `reduce` | weighted sums, moments, dot products, row copies |
+
+mod call;
+#[doc(hidden)]
+pub mod check;
+mod cpu;
+#[doc(hidden)]
+pub mod cursor;
+mod element;
+mod kernel;
+mod loops;
+pub(crate) mod math;
+mod reduce;
+mod threads;
+pub mod words;
+
+pub use element::Element;
+pub use reduce::{copy_rows, dot, norm, weighted_moments, weighted_sum};
+
+#[doc(hidden)]
+pub use crate::noise::law::BLOCK;
+pub(crate) use call::Call;
+use check::{MOST_READ, MOST_WRITTEN};
+use cursor::Span;
+
+/// What the expansion of [`kernel!`](crate::kernel!) needs, and nobody else.
+#[doc(hidden)]
+pub mod __private {
+    pub use candle_core::Tensor;
+    pub use multiversion;
+
+    pub use super::{call::Call, check, cursor};
+}
+
+/// A part of a call's work: plain slices, free of locks.
+#[doc(hidden)]
+pub struct Piece<'a, T> {
+    /// The elements of the span, of each written tensor in order.
+    pub written: [&'a mut [T]; MOST_WRITTEN],
+    /// The whole of each read tensor in order.
+    pub read: [&'a [T]; MOST_READ],
+    /// Where in the grid the piece is.
+    pub span: Span,
+}
+
+/// What a call does with a piece of either type.
+#[doc(hidden)]
+pub trait Body: Sync {
+    fn f32(&self, piece: Piece<'_, f32>);
+    fn f64(&self, piece: Piece<'_, f64>);
+}
+
+/// A [`Body`] of one closure for each type.
+#[doc(hidden)]
+pub struct ByType<F, G> {
+    f32: F,
+    f64: G,
+}
+
+impl<F, G> ByType<F, G>
+where
+    F: Fn(Piece<'_, f32>) + Sync,
+    G: Fn(Piece<'_, f64>) + Sync,
+{
+    pub fn new(f32: F, f64: G) -> Self {
+        Self { f32, f64 }
+    }
+}
+
+impl<F, G> Body for ByType<F, G>
+where
+    F: Fn(Piece<'_, f32>) + Sync,
+    G: Fn(Piece<'_, f64>) + Sync,
+{
+    fn f32(&self, piece: Piece<'_, f32>) {
+        (self.f32)(piece)
+    }
+
+    fn f64(&self, piece: Piece<'_, f64>) {
+        (self.f64)(piece)
+    }
+}

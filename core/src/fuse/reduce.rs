@@ -1,0 +1,166 @@
+//! What does not fit one loop over elements: weighted sums over rows, moments, dot products.
+//!
+//! Sums over rows are taken in the order of the rows, in the tensors' precision, one column chunk at a time, so that the
+//! result stays in cache and every row is read once. Dot products are summed in f64 over fixed chunks. Neither depends on
+//! the number of threads.
+
+use candle_core::{DType, Tensor};
+
+use super::{ByType, Call, Element, Piece, cpu, threads};
+use crate::{CowTensor, Error, Result};
+
+/// Columns that are summed over all rows before the next: small enough for the first-level cache.
+const CHUNK: usize = 1024;
+/// Elements of a dot product that are summed as one; fixed, for its rounding is part of the result.
+const DOT_CHUNK: usize = 4096;
+
+/// `out = sum_i weights_i rows_i`: `rows` is `[n, d]`, `out` `[d]`. Rows of weight zero are not read.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use moths_core::{CowTensor, fuse};
+///
+/// let rows = Tensor::new(&[[1f32, 2.0], [3.0, 4.0], [5.0, 6.0]], &Device::Cpu)?;
+/// let mut mean = CowTensor::new(Tensor::zeros(2, rows.dtype(), &Device::Cpu)?);
+/// fuse::weighted_sum(&rows, &[0.5, 0.0, 0.5], &mut mean)?;
+/// assert_eq!(mean.to_vec1::<f32>()?, [3.0, 4.0]);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+pub fn weighted_sum(rows: &Tensor, weights: &[f64], out: &mut CowTensor) -> Result<()> {
+    let columns = check_rows("weighted_sum.rows", rows, weights.len())?;
+    check_vector("weighted_sum.out", out, columns)?;
+    let mut call = Call::new("weighted_sum");
+    call.free("rows", rows);
+    call.out("out", out);
+    call.run_heavy(weights.len().max(1), &ByType::new(|piece| sum(piece, weights), |piece| sum(piece, weights)))
+}
+
+fn sum<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
+    let ([out, ..], [rows, ..], span) = (piece.written, piece.read, piece.span);
+    for (k, out) in out.chunks_mut(CHUNK).enumerate() {
+        let at = span.at + k * CHUNK;
+        out.fill(T::ZERO);
+        for (row, weight) in rows.chunks_exact(span.columns).zip(weights).filter(|(_, w)| **w != 0.0) {
+            T::add_scaled(T::of(*weight), &row[at..at + out.len()], out);
+        }
+    }
+}
+
+/// `first = sum_i w_i (x_i - c)` and `second = sum_i w_i (x_i - c)^2`, the square element by element, in one pass.
+///
+/// `rows` holds the `x_i` and is `[n, d]`; `centre`, `first` and `second` are `[d]`. Rows of weight zero are not read.
+pub fn weighted_moments(
+    rows: &Tensor,
+    centre: &Tensor,
+    weights: &[f64],
+    first: &mut CowTensor,
+    second: &mut CowTensor,
+) -> Result<()> {
+    let columns = check_rows("weighted_moments.rows", rows, weights.len())?;
+    check_vector("weighted_moments.first", first, columns)?;
+    let mut call = Call::new("weighted_moments");
+    call.free("rows", rows);
+    call.row("centre", centre);
+    call.out("first", first);
+    call.out("second", second);
+    call.run_heavy(weights.len().max(1), &ByType::new(|piece| moments(piece, weights), |piece| moments(piece, weights)))
+}
+
+fn moments<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
+    let ([first, second, ..], [rows, centre, ..], span) = (piece.written, piece.read, piece.span);
+    for (k, (first, second)) in first.chunks_mut(CHUNK).zip(second.chunks_mut(CHUNK)).enumerate() {
+        let at = span.at + k * CHUNK;
+        let to = at + first.len();
+        first.fill(T::ZERO);
+        second.fill(T::ZERO);
+        for (row, weight) in rows.chunks_exact(span.columns).zip(weights).filter(|(_, w)| **w != 0.0) {
+            T::add_moments(T::of(*weight), &row[at..to], &centre[at..to], first, second);
+        }
+    }
+}
+
+/// Row `r` of `from` onto row `r` of `onto`, for each `r` of `rows`; both are `[n, d]`, and the other rows stay.
+pub fn copy_rows(from: &Tensor, rows: &[usize], onto: &mut CowTensor) -> Result<()> {
+    let (n, columns) = from.dims2()?;
+    if let Some(row) = rows.iter().find(|row| **row >= n) {
+        return Err(Error::invalid("copy_rows.rows", row, format!("rows are 0 to {}", n.saturating_sub(1))));
+    }
+    let mut call = Call::new("copy_rows");
+    call.mat("from", from);
+    call.inout("onto", onto);
+    if rows.is_empty() {
+        return call.check_only();
+    }
+    let copy_f32 = |piece: Piece<'_, f32>| copy(piece, rows, columns);
+    let copy_f64 = |piece: Piece<'_, f64>| copy(piece, rows, columns);
+    call.run(&ByType::new(copy_f32, copy_f64))
+}
+
+fn copy<T: Element>(piece: Piece<'_, T>, rows: &[usize], columns: usize) {
+    let ([onto, ..], [from, ..], at) = (piece.written, piece.read, piece.span.at);
+    for row in rows {
+        let start = (row * columns).max(at);
+        let end = ((row + 1) * columns).min(at + onto.len());
+        if start < end {
+            onto[start - at..end - at].copy_from_slice(&from[start..end]);
+        }
+    }
+}
+
+/// `sum_i a_i b_i` over all elements of two tensors of one shape, summed in f64.
+pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
+    if a.dims() != b.dims() {
+        return Err(Error::shape("dot.b", format!("{:?}", a.dims()), format!("{:?}", b.dims())));
+    }
+    for (name, tensor) in [("dot.a", a), ("dot.b", b)] {
+        if !tensor.device().is_cpu() {
+            return Err(Error::unsupported(name, "is not on the CPU; kernels for other devices are not built"));
+        }
+        if tensor.dtype() != a.dtype() {
+            return Err(Error::invalid(name, format!("{:?}", tensor.dtype()), format!("{:?}, as `a`", a.dtype())));
+        }
+    }
+    match a.dtype() {
+        DType::F32 => dot_of::<f32>(&a.contiguous()?, &b.contiguous()?),
+        DType::F64 => dot_of::<f64>(&a.contiguous()?, &b.contiguous()?),
+        other => Err(Error::unsupported("dot.a", format!("is {other:?}; kernels run on F32 and F64"))),
+    }
+}
+
+/// The Euclidean length of all elements, summed in f64.
+pub fn norm(a: &Tensor) -> Result<f64> {
+    Ok(dot(a, a)?.sqrt())
+}
+
+fn dot_of<T: Element>(a: &Tensor, b: &Tensor) -> Result<f64> {
+    let mut operands = cpu::Operands::default();
+    [operands.read[0], operands.read[1]] = [Some(a), Some(b)];
+    let mut sums = vec![0.0; a.elem_count().div_ceil(DOT_CHUNK)];
+    threads::enter(a.elem_count(), |pieces| {
+        cpu::with_slices::<T>(operands, &mut |slices| {
+            let [a, b, ..] = slices.read;
+            pieces.split([&mut sums[..]], 0, 1, &|[sums], at| {
+                let chunks = a.chunks(DOT_CHUNK).zip(b.chunks(DOT_CHUNK)).skip(at);
+                for (sum, (a, b)) in sums.iter_mut().zip(chunks) {
+                    *sum = T::dot(a, b);
+                }
+            });
+        })
+    })?;
+    Ok(sums.iter().sum())
+}
+
+/// The columns of `rows`, which must be `[n, d]`.
+fn check_rows(what: &str, rows: &Tensor, n: usize) -> Result<usize> {
+    match *rows.dims() {
+        [rows, columns] if rows == n => Ok(columns),
+        ref other => Err(Error::shape(what, format!("[{n}, d], a row for each weight"), format!("{other:?}"))),
+    }
+}
+
+fn check_vector(what: &str, vector: &Tensor, columns: usize) -> Result<()> {
+    match *vector.dims() {
+        [d] if d == columns => Ok(()),
+        ref other => Err(Error::shape(what, format!("[{columns}]"), format!("{other:?}"))),
+    }
+}

@@ -1,0 +1,43 @@
+//! The best candidate seen.
+
+use super::passes_on;
+use crate::{Batch, CowTensor, Objective, Result};
+
+/// Remembers the candidate with the lowest loss ever evaluated: what one wants of a deterministic function, whatever the
+/// optimizer itself would deploy. With a stochastic objective it remembers the luckiest.
+pub struct Best<O> {
+    inner: O,
+    best: Option<(f64, CowTensor)>,
+}
+
+impl<O: Objective> Best<O> {
+    /// Nothing seen yet.
+    pub fn new(inner: O) -> Self {
+        Self { inner, best: None }
+    }
+
+    /// The lowest loss and its point \[d\] in search coordinates; `None` while every candidate has failed.
+    pub fn best(&self) -> Option<&(f64, CowTensor)> {
+        self.best.as_ref()
+    }
+
+    /// The objective inside.
+    pub fn inner(&mut self) -> &mut O {
+        &mut self.inner
+    }
+}
+
+impl<O: Objective> Objective for Best<O> {
+    passes_on!(inner: space, stochastic, refresh, gradient);
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        let losses = self.inner.evaluate(batch)?;
+        let lowest = losses.iter().copied().enumerate().filter(|(_, l)| l.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((i, loss)) = lowest
+            && self.best.as_ref().is_none_or(|(best, _)| loss < *best)
+        {
+            self.best = Some((loss, batch.row(i, self.inner.space())?));
+        }
+        Ok(losses)
+    }
+}

@@ -1,0 +1,88 @@
+//! Replicas of an objective, each on a thread of its own.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
+use rayon::ThreadPool;
+
+use crate::{Batch, CowTensor, Error, Objective, Result, Space};
+use candle_core::Tensor;
+
+/// Evaluates a batch by several replicas of an objective at once.
+///
+/// The replicas must give equal losses for equal candidates; which one evaluates which then changes nothing. Each runs
+/// serially inside: replicas in parallel beat parallel operations inside one replica, since small matrix products run slower on two
+/// threads than on one.
+pub struct Pool<O> {
+    replicas: Vec<O>,
+    threads: Vec<ThreadPool>,
+}
+
+impl<O: Objective + Send> Pool<O> {
+    /// One thread a replica.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] without a replica; [`Error::Objective`] when the system gives no thread.
+    pub fn new(replicas: Vec<O>) -> Result<Self> {
+        if replicas.is_empty() {
+            return Err(Error::invalid("replicas", 0, "at least one"));
+        }
+        let serial = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let threads: std::result::Result<_, _> = replicas.iter().map(|_| serial()).collect();
+        Ok(Self { replicas, threads: threads.map_err(|e| Error::Objective(format!("no thread for a replica: {e}")))? })
+    }
+
+    /// The replicas.
+    pub fn replicas(&mut self) -> &mut [O] {
+        &mut self.replicas
+    }
+}
+
+impl<O: Objective + Send> Objective for Pool<O> {
+    fn space(&self) -> &Space {
+        self.replicas[0].space()
+    }
+
+    fn stochastic(&self) -> bool {
+        self.replicas[0].stochastic()
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        self.replicas.iter_mut().try_for_each(Objective::refresh)
+    }
+
+    fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
+        self.replicas[0].gradient(at)
+    }
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        let (replicas, next) = (self.replicas.len(), AtomicUsize::new(0));
+        // Small shares, taken as threads become free: candidates may differ in cost.
+        let share = batch.len().div_ceil(4 * replicas).max(1);
+        let work = |replica: &mut O| -> Result<Vec<(usize, Vec<f64>)>> {
+            let mut done = vec![];
+            loop {
+                let from = next.fetch_add(1, Ordering::Relaxed) * share;
+                if from >= batch.len() {
+                    return Ok(done);
+                }
+                let part = batch.part(from..batch.len().min(from + share));
+                done.push((from, replica.evaluate(&part)?));
+            }
+        };
+        let finished: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> = self
+                .replicas
+                .iter_mut()
+                .zip(&self.threads)
+                .map(|(replica, thread)| scope.spawn(|| thread.install(|| work(replica))))
+                .collect();
+            running.into_iter().map(|r| r.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        });
+        let mut parts = finished.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        parts.sort_by_key(|(from, _)| *from);
+        Ok(parts.into_iter().flat_map(|(_, losses)| losses).collect())
+    }
+}

@@ -1,0 +1,60 @@
+//! The words of moths: what a space, a batch, an objective and an optimizer are, and the law they keep.
+//!
+//! > **A step is a pure, deterministic, atomic function of (state, key, losses).**
+//! > Equal key and equal losses give equal bits. A step that fails changes nothing.
+//!
+//! No algorithm lives here. Begin with [`Optimizer`], then [`Objective`], [`Space`] and [`Batch`].
+
+mod algorithm;
+mod ask_tell;
+mod batch;
+mod checkpoint;
+mod cow;
+mod descend;
+pub mod descent;
+mod error;
+mod estimate;
+pub mod fuse;
+pub mod host;
+#[cfg(feature = "laws")]
+pub mod laws;
+mod layer;
+mod model;
+mod noise;
+mod objective;
+mod optimizer;
+mod persist;
+pub mod registry;
+mod run;
+mod schedule;
+pub mod settings;
+pub mod shaping;
+mod space;
+mod spec;
+
+pub use algorithm::{Algorithm, Capabilities, Family, Meta};
+pub use ask_tell::{Ask, AskTell};
+pub use batch::{Batch, Probe};
+pub use checkpoint::{Checkpoint, Parts};
+pub use cow::CowTensor;
+pub use descend::{Descend, DescendConfig, NamedEstimator};
+pub use descent::Descent;
+pub use error::{Error, Result};
+pub use estimate::{Antithetic, Draws, Estimate, Estimator};
+pub use layer::{Best, Budget, Journal, Pool, Replay};
+pub use model::{FlatModel, ModelOptions, VarMapModel};
+pub use noise::{Key, Sampler, Stream};
+pub use objective::{Function, Losses, Objective, TensorFunction};
+pub use optimizer::{Optimizer, Report};
+pub use persist::{Clock, Fields, Keep, Persist, State, atomically};
+pub use run::{Outcome, Progress, Reason, Stop, Tally, minimize, minimize_from};
+pub use schedule::{Curve, Power, Ramp, Schedule, Steps};
+pub use space::{Domain, Leaf, Space};
+pub use spec::Spec;
+
+/// What the macros of this crate expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use candle_core::DType;
+    pub use inventory;
+}

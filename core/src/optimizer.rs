@@ -1,0 +1,60 @@
+//! The page everyone reads first: what an optimizer is.
+
+use candle_core::Tensor;
+
+use crate::{CowTensor, Objective, Persist, Result};
+
+/// An iterative method that needs nothing but losses.
+///
+/// > **A step is a pure, deterministic, atomic function of (state, key, losses).**
+/// > Equal key and equal losses give equal bits. A step that fails changes nothing.
+///
+/// Exact resume, ask/tell, replay, distribution and the tests all follow from this one law, so it holds for every
+/// implementation, wrappers and ensembles included. A step therefore has three parts: *propose* candidates (pure),
+/// *evaluate* them (the only part that is slow or can fail), *commit* (the last lines, which cannot fail).
+pub trait Optimizer: Persist + Send {
+    /// One iteration.
+    ///
+    /// # Errors
+    /// What the objective fails with. The state is then as it was before.
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report>;
+
+    /// The point \[d\], in search coordinates, that you would deploy now. A tensor of its own.
+    fn answer(&self) -> Result<Tensor>;
+
+    /// Continues the search around this point \[d\], in search coordinates: for warm starts, wrappers and ensembles.
+    /// The [`answer`](Optimizer::answer) is then this point, until a step finds a better one.
+    fn move_to(&mut self, at: &CowTensor) -> Result<()>;
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The lowest loss seen in this step; +∞ when every candidate failed.
+    pub loss: f64,
+    /// Loss evaluations this step used.
+    pub evaluations: u64,
+    /// Set when the algorithm's own criterion says that going on is pointless, with the reason.
+    pub converged: Option<&'static str>,
+}
+
+impl Report {
+    /// The report of a step that evaluated these losses once.
+    pub fn of(losses: &crate::Losses) -> Self {
+        Self { loss: losses.lowest(), evaluations: losses.len() as u64, converged: None }
+    }
+}
+
+impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        (**self).step(objective)
+    }
+
+    fn answer(&self) -> Result<Tensor> {
+        (**self).answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        (**self).move_to(at)
+    }
+}

@@ -1,0 +1,210 @@
+//! A state taken out of its owner: snapshots, and what a checkpoint holds.
+
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+};
+
+use super::{Fields, Persist};
+use crate::{CowTensor, Error, Result, host};
+
+/// All fields of a [`Persist`], by dotted path. Taking one copies no tensor: [`CowTensor`]s are shared until the next write.
+#[derive(Clone, Debug, Default)]
+pub struct State(BTreeMap<String, Value>);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Value {
+    Tensor(CowTensor),
+    Words(Vec<u64>),
+}
+
+/// What [`State::restore`] leaves alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing: the owner is then exactly as it was.
+    Nothing,
+    /// The clocks: the owner is as it was but goes on with new random numbers, instead of repeating itself.
+    Clocks,
+}
+
+impl State {
+    /// The state of `owner`, now.
+    pub fn of(owner: &mut dyn Persist) -> Result<Self> {
+        let mut saver = Saver::default();
+        owner.visit(&mut saver)?;
+        Ok(Self(saver.values))
+    }
+
+    /// Gives `owner` this state. On failure `owner` is as it was.
+    ///
+    /// # Errors
+    /// [`Error::State`] for a field that is missing, unknown to `owner`, or of another shape or dtype. Only the number of
+    /// rows of a matrix, and the length of a list, may differ.
+    pub fn restore(&self, owner: &mut dyn Persist, keep: Keep) -> Result<()> {
+        let before = Self::of(owner)?;
+        if let Some(unknown) = self.0.keys().find(|name| !before.0.contains_key(*name)) {
+            return Err(Error::State { field: unknown.clone(), why: "the optimizer has no such field".into() });
+        }
+        let loaded = owner.visit(&mut Loader { values: &self.0, path: Path::default(), keep });
+        if loaded.is_err() {
+            owner.visit(&mut Loader { values: &before.0, path: Path::default(), keep: Keep::Nothing })?;
+        }
+        loaded
+    }
+
+    /// How many bytes the state takes.
+    pub fn bytes(&self) -> usize {
+        let bytes = |value: &Value| match value {
+            Value::Tensor(t) => t.elem_count() * t.dtype().size_in_bytes(),
+            Value::Words(words) => words.len() * 8,
+        };
+        self.0.values().map(bytes).sum()
+    }
+
+    /// Every field as bits, for comparing: equal digests are equal states, NaN and −0 included.
+    pub fn digest(&self) -> Result<Vec<(String, Vec<u64>)>> {
+        self.0
+            .iter()
+            .map(|(name, value)| {
+                let bits = match value {
+                    Value::Tensor(t) => host::to_f64s(&t.contiguous()?)?.into_iter().map(f64::to_bits).collect(),
+                    Value::Words(words) => words.clone(),
+                };
+                Ok((name.clone(), bits))
+            })
+            .collect()
+    }
+
+    pub(crate) fn values(&self) -> &BTreeMap<String, Value> {
+        &self.0
+    }
+
+    pub(crate) fn from_values(values: BTreeMap<String, Value>) -> Self {
+        Self(values)
+    }
+}
+
+/// Runs `f` so that a failure, or a panic, leaves `owner` exactly as it was.
+///
+/// For wrappers and ensembles, whose parts commit before the whole step has succeeded. The snapshot shares all tensors, so what
+/// `f` overwrites is copied once.
+pub fn atomically<P: Persist, T>(owner: &mut P, f: impl FnOnce(&mut P) -> Result<T>) -> Result<T> {
+    let before = State::of(owner)?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| f(owner)));
+    if !matches!(outcome, Ok(Ok(_))) {
+        before.restore(owner, Keep::Nothing)?;
+    }
+    outcome.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// The `N` words a field must have.
+pub(super) fn exactly<const N: usize>(words: &[u64]) -> Result<[u64; N]> {
+    words.try_into().map_err(|_| Error::State {
+        field: String::new(),
+        why: format!("needs {N} words, has {}", words.len()),
+    })
+}
+
+/// The dotted path of the field being visited.
+#[derive(Default)]
+struct Path {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Path {
+    fn enter(&mut self, name: &str) {
+        self.ends.push(self.text.len());
+        if !self.text.is_empty() {
+            self.text.push('.');
+        }
+        self.text.push_str(name);
+    }
+
+    fn leave(&mut self) {
+        self.text.truncate(self.ends.pop().unwrap_or(0));
+    }
+}
+
+#[derive(Default)]
+struct Saver {
+    values: BTreeMap<String, Value>,
+    path: Path,
+}
+
+impl Saver {
+    fn put(&mut self, value: Value) -> Result<()> {
+        self.values.insert(self.path.text.clone(), value);
+        Ok(())
+    }
+}
+
+impl Fields for Saver {
+    fn enter(&mut self, name: &str) {
+        self.path.enter(name);
+    }
+
+    fn leave(&mut self) {
+        self.path.leave();
+    }
+
+    fn tensor(&mut self, value: &mut CowTensor) -> Result<()> {
+        self.put(Value::Tensor(value.clone()))
+    }
+
+    fn words(&mut self, value: &mut Vec<u64>) -> Result<()> {
+        self.put(Value::Words(value.clone()))
+    }
+
+    fn clock(&mut self, value: &mut Vec<u64>) -> Result<()> {
+        self.words(value)
+    }
+}
+
+struct Loader<'a> {
+    values: &'a BTreeMap<String, Value>,
+    path: Path,
+    keep: Keep,
+}
+
+impl Loader<'_> {
+    fn refuse<T>(&self, why: impl Into<String>) -> Result<T> {
+        Err(Error::State { field: self.path.text.clone(), why: why.into() })
+    }
+}
+
+impl Fields for Loader<'_> {
+    fn enter(&mut self, name: &str) {
+        self.path.enter(name);
+    }
+
+    fn leave(&mut self) {
+        self.path.leave();
+    }
+
+    fn tensor(&mut self, value: &mut CowTensor) -> Result<()> {
+        let Some(Value::Tensor(saved)) = self.values.get(&self.path.text) else {
+            return self.refuse("is missing, or is no tensor");
+        };
+        // The number of rows may differ: populations grow and shrink.
+        let rows_free = |dims: &[usize]| if dims.len() == 2 { dims[1..].to_vec() } else { dims.to_vec() };
+        if rows_free(saved.dims()) != rows_free(value.dims()) || saved.dtype() != value.dtype() {
+            let (is, needed) = ((saved.dims(), saved.dtype()), (value.dims(), value.dtype()));
+            return self.refuse(format!("is {is:?}, but {needed:?} is needed"));
+        }
+        *value = saved.clone();
+        Ok(())
+    }
+
+    fn words(&mut self, value: &mut Vec<u64>) -> Result<()> {
+        let Some(Value::Words(saved)) = self.values.get(&self.path.text) else {
+            return self.refuse("is missing, or is a tensor");
+        };
+        value.clone_from(saved);
+        Ok(())
+    }
+
+    fn clock(&mut self, value: &mut Vec<u64>) -> Result<()> {
+        if self.keep == Keep::Clocks { Ok(()) } else { self.words(value) }
+    }
+}

@@ -1,0 +1,215 @@
+//! The loop around steps: when to stop, and what to show on the way.
+
+use std::{ops::ControlFlow, time::Instant};
+
+use crate::{Budget, CowTensor, Error, Objective, Optimizer, Report, Result, persist};
+
+/// When to stop; whichever comes first. Without any condition only the optimizer's own criterion ends a run.
+///
+/// ```
+/// use moths_core::Stop;
+/// let stop = Stop::evaluations(10_000).or_target(1e-8).or_seconds(60.0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stop {
+    evaluations: Option<u64>,
+    steps: Option<u64>,
+    seconds: Option<f64>,
+    target: Option<f64>,
+    stagnation: Option<u64>,
+}
+
+impl Stop {
+    /// No condition.
+    pub fn never() -> Self {
+        Self::default()
+    }
+
+    /// After this many loss evaluations. A step that would need more is not taken.
+    pub fn evaluations(evaluations: u64) -> Self {
+        Self::never().or_evaluations(evaluations)
+    }
+
+    /// After this many steps.
+    pub fn steps(steps: u64) -> Self {
+        Self::never().or_steps(steps)
+    }
+
+    /// Or after this many loss evaluations.
+    pub fn or_evaluations(self, evaluations: u64) -> Self {
+        Self { evaluations: Some(evaluations), ..self }
+    }
+
+    /// Or after this many steps.
+    pub fn or_steps(self, steps: u64) -> Self {
+        Self { steps: Some(steps), ..self }
+    }
+
+    /// Or after the first step that ends later than this.
+    pub fn or_seconds(self, seconds: f64) -> Self {
+        Self { seconds: Some(seconds), ..self }
+    }
+
+    /// Or when a loss is at most this.
+    pub fn or_target(self, loss: f64) -> Self {
+        Self { target: Some(loss), ..self }
+    }
+
+    /// Or when the lowest loss has not fallen for this many evaluations.
+    pub fn or_stagnation(self, evaluations: u64) -> Self {
+        Self { stagnation: Some(evaluations), ..self }
+    }
+
+    /// How many evaluations are allowed.
+    pub fn evaluation_limit(&self) -> Option<u64> {
+        self.evaluations
+    }
+
+    fn reason(&self, tally: &Tally) -> Option<Reason> {
+        let reached = |limit: Option<u64>, value: u64| limit.is_some_and(|limit| value >= limit);
+        let rules = [
+            (self.target.is_some_and(|target| tally.lowest <= target), Reason::Target),
+            (reached(self.evaluations, tally.evaluations), Reason::Evaluations),
+            (reached(self.steps, tally.steps), Reason::Steps),
+            (self.seconds.is_some_and(|limit| tally.seconds >= limit), Reason::Seconds),
+            (reached(self.stagnation, tally.evaluations - tally.improved_at), Reason::Stagnation),
+        ];
+        rules.into_iter().find_map(|(holds, reason)| holds.then_some(reason))
+    }
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The target loss was reached.
+    Target,
+    /// The evaluations are used up.
+    Evaluations,
+    /// The steps are used up.
+    Steps,
+    /// The time is up.
+    Seconds,
+    /// No lower loss for too long.
+    Stagnation,
+    /// The optimizer's own criterion.
+    Converged(&'static str),
+    /// An observer said so.
+    Observer,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Target => "target reached",
+            Self::Evaluations => "evaluations used up",
+            Self::Steps => "steps done",
+            Self::Seconds => "time is up",
+            Self::Stagnation => "stagnation",
+            Self::Converged(why) => why,
+            Self::Observer => "stopped",
+        })
+    }
+}
+
+/// What a run has used and seen so far. Part of a checkpoint: a resumed run goes on counting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tally {
+    /// Steps done.
+    pub steps: u64,
+    /// Loss evaluations used.
+    pub evaluations: u64,
+    /// The lowest loss seen.
+    pub lowest: f64,
+    /// How many evaluations had been used when the lowest loss fell last.
+    pub improved_at: u64,
+    /// Seconds spent, checkpoints before this one included.
+    pub seconds: f64,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { steps: 0, evaluations: 0, lowest: f64::INFINITY, improved_at: 0, seconds: 0.0 }
+    }
+}
+
+persist!(Tally { steps, evaluations, lowest, improved_at, seconds });
+
+impl Tally {
+    fn add(&mut self, report: &Report) {
+        self.steps += 1;
+        self.evaluations += report.evaluations;
+        if report.loss < self.lowest {
+            (self.lowest, self.improved_at) = (report.loss, self.evaluations);
+        }
+    }
+}
+
+/// What an observer is shown after every step.
+pub struct Progress<'a> {
+    /// What the step did.
+    pub report: &'a Report,
+    /// What the run has used and seen so far.
+    pub tally: &'a mut Tally,
+    /// The optimizer, to ask for its answer or to save its state. Observers must not step it.
+    pub optimizer: &'a mut dyn Optimizer,
+    /// The objective, beyond the budget: what is evaluated here is not counted.
+    pub objective: &'a mut dyn Objective,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub reason: Reason,
+    /// The optimizer's answer \[d\], in search coordinates.
+    pub answer: CowTensor,
+    /// The answer as parameter values \[d\]: scaled, rounded, inside the bounds.
+    pub values: CowTensor,
+    /// What it used, and the lowest loss any candidate had.
+    pub tally: Tally,
+}
+
+/// Steps until a stopping condition holds.
+///
+/// # Errors
+/// What a step fails with, other than the budget being spent. The optimizer is then as it was before that step.
+pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, stop: &Stop) -> Result<Outcome> {
+    minimize_from(Tally::default(), optimizer, objective, stop, |_| Ok(ControlFlow::Continue(())))
+}
+
+/// [`minimize`] that goes on from an earlier tally and shows every step to an observer, which may end the run.
+pub fn minimize_from(
+    mut tally: Tally,
+    optimizer: &mut dyn Optimizer,
+    objective: &mut dyn Objective,
+    stop: &Stop,
+    mut observe: impl FnMut(&mut Progress<'_>) -> Result<ControlFlow<()>>,
+) -> Result<Outcome> {
+    let (began, before) = (Instant::now(), tally.seconds);
+    let reason = loop {
+        if let Some(reason) = stop.reason(&tally) {
+            break reason;
+        }
+        let left = stop.evaluations.map_or(u64::MAX, |limit| limit - tally.evaluations);
+        let report = match optimizer.step(&mut Budget::new(&mut *objective, left)) {
+            Err(Error::Budget { .. }) => break Reason::Evaluations,
+            report => report?,
+        };
+        tally.add(&report);
+        tally.seconds = before + began.elapsed().as_secs_f64();
+        if objective.stochastic() {
+            objective.refresh()?;
+        }
+        let mut progress = Progress { report: &report, tally: &mut tally, optimizer: &mut *optimizer, objective: &mut *objective };
+        if observe(&mut progress)?.is_break() {
+            break Reason::Observer;
+        }
+        if let Some(why) = report.converged {
+            break Reason::Converged(why);
+        }
+    };
+    let answer = CowTensor::new(optimizer.answer()?);
+    let values = objective.space().decode(&answer)?;
+    Ok(Outcome { reason, answer, values, tally })
+}

@@ -1,0 +1,195 @@
+//! One named tensor of the searched parameters.
+
+use candle_core::DType;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// What values a leaf may take.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Domain {
+    /// Any real number, within the leaf's bounds if it has any.
+    Real,
+    /// The integers from `lo` to `hi`, both included. Searched as a real in [lo − ½, hi + ½] and rounded.
+    Integer {
+        /// The smallest value.
+        lo: i64,
+        /// The largest value.
+        hi: i64,
+    },
+    /// 0 or 1. Searched as a real in [−½, 1½] and rounded.
+    Bool,
+}
+
+/// The box a real leaf is confined to, in parameter units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bounds {
+    Free,
+    /// One interval for every element.
+    Same(f64, f64),
+    /// One interval an element.
+    Each(Vec<(f64, f64)>),
+}
+
+/// One named tensor of a [`Space`](super::Space): its shape, what values it may take, and how far apart they matter.
+///
+/// ```
+/// use moths_core::Leaf;
+/// let weights = Leaf::real("w", [10, 4]).scale(0.1);
+/// let layers = Leaf::integer("layers", [1], 1, 8);
+/// let learning_rate = Leaf::real("rate", [1]).bounds(1e-5, 1.0);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leaf {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    #[serde(with = "dtype_name")]
+    pub(crate) dtype: DType,
+    pub(crate) domain: Domain,
+    pub(crate) bounds: Bounds,
+    pub(crate) scale: Option<f64>,
+    pub(crate) frozen: bool,
+}
+
+impl Leaf {
+    /// A real leaf without bounds, of dtype f32, varied at scale 1.
+    pub fn real(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
+        Self {
+            name: name.into(),
+            shape: shape.into(),
+            dtype: DType::F32,
+            domain: Domain::Real,
+            bounds: Bounds::Free,
+            scale: None,
+            frozen: false,
+        }
+    }
+
+    /// Integers from `lo` to `hi`, both included.
+    pub fn integer(name: impl Into<String>, shape: impl Into<Vec<usize>>, lo: i64, hi: i64) -> Self {
+        Self { domain: Domain::Integer { lo, hi }, dtype: DType::I64, ..Self::real(name, shape) }
+    }
+
+    /// Zeros and ones.
+    pub fn bool(name: impl Into<String>, shape: impl Into<Vec<usize>>) -> Self {
+        Self { domain: Domain::Bool, dtype: DType::U8, ..Self::real(name, shape) }
+    }
+
+    /// The dtype of the decoded tensor (f32, f64, bf16, f16, u8, u32 or i64). The search itself is in the space's dtype.
+    pub fn dtype(self, dtype: DType) -> Self {
+        Self { dtype, ..self }
+    }
+
+    /// Confines every element of a real leaf to [lo, hi].
+    pub fn bounds(self, lo: f64, hi: f64) -> Self {
+        Self { bounds: Bounds::Same(lo, hi), ..self }
+    }
+
+    /// Confines element i of a real leaf to [lo_i, hi_i], in row-major order.
+    pub fn bounds_each(self, bounds: impl Into<Vec<(f64, f64)>>) -> Self {
+        Self { bounds: Bounds::Each(bounds.into()), ..self }
+    }
+
+    /// How far, in parameter units, a typical change of this leaf's elements is: one unit of the search coordinates.
+    ///
+    /// Default: 1 where there are no bounds, a quarter of the interval where there are.
+    pub fn scale(self, scale: f64) -> Self {
+        Self { scale: Some(scale), ..self }
+    }
+
+    /// A frozen leaf keeps its value: it takes no part in the search and has no search coordinates.
+    pub fn frozen(self, frozen: bool) -> Self {
+        Self { frozen, ..self }
+    }
+
+    /// The leaf's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape of the decoded tensor.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// What values it may take.
+    pub fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// Does it take no part in the search?
+    pub fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// How many numbers it holds.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Does it hold none?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The interval of element `i` in parameter units before rounding.
+    pub(crate) fn interval(&self, i: usize) -> (f64, f64) {
+        match (self.domain, &self.bounds) {
+            (Domain::Integer { lo, hi }, _) => (lo as f64 - 0.5, hi as f64 + 0.5),
+            (Domain::Bool, _) => (-0.5, 1.5),
+            (Domain::Real, Bounds::Free) => (f64::NEG_INFINITY, f64::INFINITY),
+            (Domain::Real, Bounds::Same(lo, hi)) => (*lo, *hi),
+            (Domain::Real, Bounds::Each(each)) => each[i],
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let field = |what: &str| format!("leaf {}.{what}", self.name);
+        if self.is_empty() {
+            return Err(Error::invalid(field("shape"), format!("{:?}", self.shape), "at least one element"));
+        }
+        if let Some(scale) = self.scale.filter(|s| !(s.is_finite() && *s > 0.0)) {
+            return Err(Error::invalid(field("scale"), scale, "a finite number > 0"));
+        }
+        if let Domain::Integer { lo, hi } = self.domain
+            && (lo > hi || lo.unsigned_abs().max(hi.unsigned_abs()) > 1 << 52)
+        {
+            return Err(Error::invalid(field("domain"), format!("{lo}..={hi}"), "lo <= hi, both within 2^52 of zero"));
+        }
+        self.check_bounds().map_err(|(value, valid)| Error::invalid(field("bounds"), value, valid))
+    }
+
+    fn check_bounds(&self) -> std::result::Result<(), (String, &'static str)> {
+        let intervals: &[(f64, f64)] = match &self.bounds {
+            Bounds::Free => &[],
+            Bounds::Same(lo, hi) => &[(*lo, *hi)],
+            Bounds::Each(each) if each.len() != self.len() => {
+                return Err((format!("{} intervals", each.len()), "as many intervals as the leaf has elements"));
+            }
+            Bounds::Each(each) => each,
+        };
+        if !intervals.is_empty() && self.domain != Domain::Real {
+            return Err((format!("{intervals:?}"), "only real leaves have bounds; integers have theirs in the domain"));
+        }
+        match intervals.iter().find(|(lo, hi)| !(lo < hi) || !lo.is_finite() || !hi.is_finite()) {
+            Some((lo, hi)) => Err((format!("[{lo}, {hi}]"), "finite numbers lo < hi")),
+            None => Ok(()),
+        }
+    }
+}
+
+mod dtype_name {
+    use candle_core::DType;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(dtype: &DType, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(dtype.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DType, D::Error> {
+        String::deserialize(from)?.parse().map_err(|_| D::Error::custom("not a dtype of candle"))
+    }
+}

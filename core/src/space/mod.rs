@@ -1,0 +1,275 @@
+//! The space that is searched: named tensors of real, integer and boolean numbers seen as one flat vector.
+//!
+//! Optimizers see **search coordinates**: one flat vector x ∈ ℝᵈ of f32 or f64. The parameter values θ follow from it
+//! leaf by leaf,
+//!
+//! ```text
+//! θ = clamp(round(s · x), lo, hi)          rounding integers only, clamping where there are bounds
+//! ```
+//!
+//! with s the leaf's scale: one unit of the search is a typical change of the parameter, whatever its own unit is, so that
+//! no algorithm needs to know about scales. Bounds belong to the problem: decoding keeps them, so nothing outside them is ever
+//! evaluated. Frozen leaves have no coordinates.
+
+mod leaf;
+mod segment;
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::{CowTensor, Error, Key, Result, Sampler, fuse::Element, host, with_scalar};
+pub use leaf::{Domain, Leaf};
+use segment::Segment;
+
+/// The searched parameters of a problem. Cheap to clone.
+///
+/// ```
+/// use moths_core::{Leaf, Space};
+/// let space = Space::new(vec![
+///     Leaf::real("weights", [3, 2]),
+///     Leaf::integer("layers", [1], 1, 8),
+///     Leaf::real("mean", [2]).frozen(true),
+/// ])?;
+/// assert_eq!(space.dim(), 7);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Space(Arc<Inner>);
+
+#[derive(Clone, Debug)]
+struct Inner {
+    leaves: Vec<Leaf>,
+    segments: Vec<Segment>,
+    dim: usize,
+    dtype: DType,
+    start: CowTensor,
+}
+
+impl Space {
+    /// A space of these leaves, searched in f32, starting at zero (at the middle of bounded leaves).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a leaf that contradicts itself, a name given twice, or when nothing is left to search.
+    pub fn new(leaves: Vec<Leaf>) -> Result<Self> {
+        Self::with_dtype(leaves, DType::F32)
+    }
+
+    /// [`Space::new`] with search coordinates of the given dtype, f32 or f64.
+    pub fn with_dtype(leaves: Vec<Leaf>, dtype: DType) -> Result<Self> {
+        for (i, leaf) in leaves.iter().enumerate() {
+            leaf.check()?;
+            if leaves[..i].iter().any(|other| other.name == leaf.name) {
+                return Err(Error::invalid("leaf name", &leaf.name, "every leaf needs a name of its own"));
+            }
+        }
+        let segments: Vec<Segment> = leaves.iter().filter(|l| !l.frozen).flat_map(Segment::of).collect();
+        let dim = segments.iter().map(|s| s.len).sum();
+        if dim == 0 {
+            return Err(Error::invalid("leaves", leaves.len(), "at least one leaf that is not frozen"));
+        }
+        let middle = |s: &Segment| if s.is_bounded() { 0.5 * (s.lower + s.upper) } else { 0.0 };
+        let start = with_scalar!(dtype, T => {
+            let values: Vec<T> = segments.iter().flat_map(|s| std::iter::repeat_n(middle(s) as T, s.len)).collect();
+            Ok(Tensor::from_vec(values, dim, &Device::Cpu)?)
+        })?;
+        Ok(Self(Arc::new(Inner { leaves, segments, dim, dtype, start: start.into() })))
+    }
+
+    /// ℝᵈ in f64: one real leaf `x` without bounds, starting at zero.
+    pub fn real(dim: usize) -> Result<Self> {
+        Self::with_dtype(vec![Leaf::real("x", [dim]).dtype(DType::F64)], DType::F64)
+    }
+
+    /// The box [lo₁, hi₁] × … × [lo_d, hi_d] in f64, starting at its middle.
+    pub fn bounded(bounds: impl Into<Vec<(f64, f64)>>) -> Result<Self> {
+        let bounds = bounds.into();
+        let leaf = Leaf::real("x", [bounds.len()]).dtype(DType::F64).bounds_each(bounds);
+        Self::with_dtype(vec![leaf], DType::F64)
+    }
+
+    /// The same space with another start: parameter values of all free leaves, flat, in order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are [`Space::dim`] values.
+    pub fn starting_at(&self, values: &Tensor) -> Result<Self> {
+        Ok(Self(Arc::new(Inner { start: self.encode(values)?, ..(*self.0).clone() })))
+    }
+
+    /// How many numbers are searched.
+    pub fn dim(&self) -> usize {
+        self.0.dim
+    }
+
+    /// The dtype of search coordinates: f32 or f64.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// The device of search coordinates.
+    pub fn device(&self) -> &Device {
+        &Device::Cpu
+    }
+
+    /// All leaves, frozen ones too, in the order of the flat vector.
+    pub fn leaves(&self) -> &[Leaf] {
+        &self.0.leaves
+    }
+
+    /// Where a search starts, \[d\], in search coordinates.
+    pub fn start(&self) -> CowTensor {
+        self.0.start.clone()
+    }
+
+    /// Does any coordinate have bounds?
+    pub fn is_bounded(&self) -> bool {
+        self.0.segments.iter().any(Segment::is_bounded)
+    }
+
+    /// The interval of every search coordinate; infinite where there are no bounds.
+    pub fn intervals(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.0.segments.iter().flat_map(|s| std::iter::repeat_n((s.lower, s.upper), s.len))
+    }
+
+    /// The lower and upper ends of all intervals as \[d\] tensors, infinite where there are no bounds; `None` without any bounds.
+    pub fn box_tensors(&self) -> Result<Option<(Tensor, Tensor)>> {
+        if !self.is_bounded() {
+            return Ok(None);
+        }
+        let (lower, upper): (Vec<f64>, Vec<f64>) = self.intervals().unzip();
+        let tensor = |ends: Vec<f64>| Tensor::from_vec(ends, self.dim(), self.device())?.to_dtype(self.dtype());
+        Ok(Some((tensor(lower)?, tensor(upper)?)))
+    }
+
+    /// Are parameter values the search coordinates themselves, so that decoding changes nothing?
+    pub fn is_identity(&self) -> bool {
+        self.0.segments.iter().all(Segment::is_identity)
+    }
+
+    /// Does any leaf hold something else than real numbers?
+    pub fn is_discrete(&self) -> bool {
+        self.0.leaves.iter().any(|l| !l.frozen && l.domain != Domain::Real)
+    }
+
+    /// Zeros of shape \[d\].
+    pub fn zeros(&self) -> Result<CowTensor> {
+        Ok(Tensor::zeros(self.dim(), self.dtype(), self.device())?.into())
+    }
+
+    /// Zeros of shape \[n, d\].
+    pub fn zeros_for(&self, n: usize) -> Result<CowTensor> {
+        Ok(Tensor::zeros((n, self.dim()), self.dtype(), self.device())?.into())
+    }
+
+    /// n random points \[n, d\] in search coordinates: uniform inside bounds, and normal with deviation 1 around
+    /// the point `around` \[d\] where there are none.
+    pub fn scatter(&self, around: &CowTensor, key: Key, n: usize) -> Result<CowTensor> {
+        let mut points = self.zeros_for(n)?;
+        let terms: Vec<(Key, f64)> = (0..n).map(|i| (key.fold(i as u64), 1.0)).collect();
+        Sampler::Normal.perturb_rows(around, &terms, &mut points)?;
+        if self.is_bounded() {
+            let mut uniform = self.zeros()?;
+            for (i, (key, _)) in terms.iter().enumerate() {
+                Sampler::Uniform.fill(key.fold(0), &mut uniform)?;
+                self.place_uniform(&uniform, i, &mut points)?;
+            }
+        }
+        Ok(points)
+    }
+
+    /// Overwrites the bounded coordinates of row `i` by points uniform in their intervals.
+    fn place_uniform(&self, uniform: &Tensor, i: usize, points: &mut CowTensor) -> Result<()> {
+        let d = self.dim();
+        with_scalar!(self.dtype(), T => host::read::<T, _>(uniform, |u| {
+            host::edit::<T, _>(points, |points| {
+                self.each_segment(&mut points[i * d..(i + 1) * d], |at, segment, row| {
+                    for (x, u) in row.iter_mut().zip(&u[at..]).filter(|_| segment.is_bounded()) {
+                        // The sampler's uniform lies in ±√3.
+                        let unit = f64::from(*u) / 12f64.sqrt() + 0.5;
+                        *x = (segment.lower + (segment.upper - segment.lower) * unit) as T;
+                    }
+                });
+            })
+        })?)
+    }
+
+    /// Moves search coordinates \[.., d\] that lie outside the bounds to the nearest point inside, in place.
+    pub fn confine(&self, points: &mut CowTensor) -> Result<()> {
+        if !self.is_bounded() {
+            return Ok(());
+        }
+        self.check_points(points)?;
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
+            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine(v)));
+        }))
+    }
+
+    /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype.
+    pub fn decode(&self, points: &Tensor) -> Result<CowTensor> {
+        self.check_points(points)?;
+        let mut values = CowTensor::new(points.copy()?);
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut values, |v| v.chunks_mut(self.dim()).for_each(|row| self.decode_slice(row))))?;
+        Ok(values)
+    }
+
+    /// [`Space::decode`] of one point, in place.
+    pub(crate) fn decode_slice<T: Element>(&self, point: &mut [T]) {
+        if !self.is_identity() {
+            self.each_segment(point, |_, segment, values| segment.decode(values));
+        }
+    }
+
+    /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
+    pub fn encode(&self, values: &Tensor) -> Result<CowTensor> {
+        let mut point = CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?);
+        self.check_points(&point)?;
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut point, |v| self.each_segment(v, |_, s, v| s.encode(v))))?;
+        Ok(point)
+    }
+
+    /// ∂θ/∂x applied to a gradient by parameter values \[d\], in place: a multiplication by the scales.
+    pub(crate) fn pull_back(&self, gradient: &mut CowTensor) -> Result<()> {
+        if self.0.segments.iter().all(|s| s.scale == 1.0) {
+            return Ok(());
+        }
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(gradient, |g| {
+            self.each_segment(g, |_, segment, values| values.iter_mut().for_each(|v| *v *= segment.scale as T));
+        }))
+    }
+
+    /// One decoded tensor a free leaf, in its own shape and dtype, from parameter values \[d\].
+    pub fn tensors(&self, values: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        self.check_points(values)?;
+        let mut at = 0;
+        let mut tensors = vec![];
+        for leaf in self.0.leaves.iter().filter(|l| !l.frozen) {
+            let tensor = values.narrow(0, at, leaf.len())?.reshape(leaf.shape.as_slice())?.to_dtype(leaf.dtype)?;
+            tensors.push((leaf.name.clone(), tensor));
+            at += leaf.len();
+        }
+        Ok(tensors)
+    }
+
+    /// A description that is equal exactly for spaces with the same meaning of coordinates.
+    pub(crate) fn fingerprint(&self) -> serde_json::Value {
+        serde_json::json!({ "dtype": self.dtype().as_str(), "leaves": self.0.leaves })
+    }
+
+    fn each_segment<T>(&self, point: &mut [T], mut f: impl FnMut(usize, &Segment, &mut [T])) {
+        let (mut rest, mut at) = (point, 0);
+        for segment in &self.0.segments {
+            let (values, tail) = rest.split_at_mut(segment.len);
+            f(at, segment, values);
+            (rest, at) = (tail, at + segment.len);
+        }
+    }
+
+    fn check_points(&self, points: &Tensor) -> Result<()> {
+        let fits = points.dims().last() == Some(&self.dim()) && points.dtype() == self.dtype();
+        if fits {
+            return Ok(());
+        }
+        let expected = format!("[.., {}] {}", self.dim(), self.dtype().as_str());
+        Err(Error::shape("search coordinates", expected, format!("{:?} {}", points.dims(), points.dtype().as_str())))
+    }
+}

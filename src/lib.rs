@@ -1,0 +1,16 @@
+//! Derivative-free optimizers for [candle](https://github.com/huggingface/candle): they find good parameters from losses alone.
+
+pub use moths_core::*;
+
+/// Populations with selection, and distributions that adapt.
+#[cfg(feature = "evolution")]
+pub use moths_evolution as evolution;
+/// Optimizers made of optimizers.
+#[cfg(feature = "ensemble")]
+pub use moths_ensemble as ensemble;
+/// Random walks, stochastic approximation, annealing.
+#[cfg(feature = "random")]
+pub use moths_random as random;
+/// Particles that see each other.
+#[cfg(feature = "swarm")]
+pub use moths_swarm as swarm;
