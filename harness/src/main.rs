@@ -1,0 +1,7 @@
+//! The binary `moths`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    moths_harness::cli::run(std::env::args_os())
+}

@@ -1,0 +1,29 @@
+//! Which optimizers each set of features registers: a plug-in crate that is not referenced would register nothing.
+
+use moths::{descent, registry};
+
+#[test]
+fn every_feature_registers_its_optimizers_and_no_others() {
+    let mut expected: Vec<&str> = vec![];
+    if cfg!(feature = "random") {
+        expected.extend(["backprop", "random-search", "spsa"]);
+    }
+    if cfg!(feature = "swarm") {
+        expected.extend(["pso"]);
+    }
+    if cfg!(feature = "evolution") {
+        expected.extend(["open-es", "sep-cma-es"]);
+    }
+    if cfg!(feature = "ensemble") {
+        expected.extend(["undo"]);
+    }
+    expected.sort_unstable();
+    let registered: Vec<&str> = registry::entries().iter().map(|e| e.meta.id).collect();
+    assert_eq!(registered, expected);
+}
+
+#[test]
+fn the_descents_of_core_are_always_there() {
+    let registered: Vec<&str> = descent::entries().iter().map(|e| e.id).collect();
+    assert_eq!(registered, ["adamw", "rmsprop", "sgd", "sign"]);
+}
