@@ -99,3 +99,55 @@ impl Optimizer for Undo {
 
 persist!(Undo { inner, loss });
 register!(Undo);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::{Clock, Function};
+
+    /// Moves its point by a fresh random step, good or bad.
+    struct Drift {
+        clock: Clock,
+        at: CowTensor,
+        space: Space,
+    }
+
+    persist!(Drift { clock, at });
+
+    impl Optimizer for Drift {
+        fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+            let losses = objective.losses(&Batch::one(&self.at)?)?;
+            self.at = self.space.scatter(&self.at, self.clock.key(), 1)?.flatten_all()?.copy()?.into();
+            self.clock.tick();
+            Ok(Report::of(&losses))
+        }
+
+        fn answer(&self) -> Result<Tensor> {
+            Ok(self.at.copy()?)
+        }
+
+        fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+            self.at = at.clone();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_bad_step_is_undone_and_the_next_is_another_one() {
+        let space = Space::real(3).unwrap();
+        let drift = Drift { clock: Clock::new(Key::new(4)), at: space.start(), space: space.clone() };
+        let mut undo = Undo { inner: Box::new(drift), loss: f64::INFINITY };
+        let sphere = |x: &[f64]| x.iter().map(|x| (x - 2.0).powi(2)).sum::<f64>();
+        let (mut lowest, mut undone, mut kept) = (f64::INFINITY, 0, 0);
+        for step in 0..50 {
+            let before: Vec<f64> = undo.answer().unwrap().to_vec1().unwrap();
+            let report = undo.step(&mut Function::new(space.clone(), sphere)).unwrap();
+            let after: Vec<f64> = undo.answer().unwrap().to_vec1().unwrap();
+            assert_eq!(report.evaluations, if step == 0 { 3 } else { 2 });
+            assert!(sphere(&after) <= lowest, "the loss of the answer never rises");
+            lowest = sphere(&after);
+            *(if before == after { &mut undone } else { &mut kept }) += 1;
+        }
+        assert!(undone > 10 && kept > 3, "{undone} undone, {kept} kept");
+    }
+}

@@ -121,3 +121,48 @@ impl Estimator for OpenEsEstimator {
 
 persist!(OpenEsEstimator { clock });
 register!(OpenEs);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::{Function, Optimizer, kernel};
+
+    kernel! { fn normals(x: out, z: normal) { x = z; } }
+
+    fn bowl(x: &[f64]) -> f64 {
+        x.iter().enumerate().map(|(i, x)| (i as f64 + 1.0) * (x - 1.0).powi(2)).sum()
+    }
+
+    /// The estimate of the paper on the same noise, and Adam's first step, which is η · sign(ĝ) but for ε.
+    #[test]
+    fn one_step_is_that_of_the_paper() {
+        let (space, key, sigma) = (Space::real(4).unwrap(), Key::new(9), 0.2);
+        let config = OpenEsConfig { pairs: 3, sigma: sigma.into(), ..OpenEsConfig::default() };
+        let noise: Vec<Vec<f64>> = (0..3)
+            .map(|k| {
+                let mut z = space.zeros().unwrap();
+                normals(&mut z, key.fold(0).fold(k)).unwrap();
+                z.to_vec1().unwrap()
+            })
+            .collect();
+        let losses: Vec<f64> =
+            noise.iter().flat_map(|z| [sigma, -sigma].map(|s| bowl(&z.iter().map(|z| s * z).collect::<Vec<_>>()))).collect();
+        let ranks: Vec<f64> =
+            losses.iter().map(|l| losses.iter().filter(|other| *other < l).count() as f64 / 5.0 - 0.5).collect();
+        let expected: Vec<f64> = (0..4)
+            .map(|j| (0..3).map(|k| (ranks[2 * k] - ranks[2 * k + 1]) * noise[k][j]).sum::<f64>() / (2.0 * sigma * 3.0))
+            .collect();
+
+        let mut objective = Function::new(space.clone(), bowl);
+        let mut estimator = OpenEsEstimator::new(config.clone(), &space, key).unwrap();
+        let estimate = estimator.estimate(&space.start(), &mut objective).unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-13), "{got:?} {expected:?}");
+
+        let settings = moths_core::DescendConfig { estimator: config, descent: Spec::new("adamw") };
+        let mut es = <OpenEs as moths_core::Algorithm>::new(settings, &space, key).unwrap();
+        es.step(&mut objective).unwrap();
+        let moved: Vec<f64> = es.answer().unwrap().to_vec1().unwrap();
+        assert!(moved.iter().zip(&expected).all(|(x, g)| (x + 0.05 * g.signum()).abs() < 1e-7), "{moved:?}");
+    }
+}

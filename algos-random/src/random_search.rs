@@ -98,3 +98,28 @@ impl Optimizer for RandomSearch {
 
 persist!(RandomSearch { clock, centre, best, best_loss });
 register!(RandomSearch);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::Function;
+
+    #[test]
+    fn it_keeps_the_lowest_of_all_points_and_begins_with_the_start() {
+        let space = Space::bounded([(-1.0, 3.0), (0.0, 2.0)]).unwrap();
+        let mut seen: Vec<(f64, Vec<f64>)> = vec![];
+        let mut search = RandomSearch::new(RandomSearchConfig { candidates: 5 }, &space, Key::new(3)).unwrap();
+        for _ in 0..4 {
+            let mut objective = Function::new(space.clone(), |x| {
+                let loss = (x[0] - 0.5).powi(2) + x[1];
+                seen.push((loss, x.to_vec()));
+                loss
+            });
+            search.step(&mut objective).unwrap();
+        }
+        let lowest = seen.iter().min_by(|a, b| a.0.total_cmp(&b.0)).unwrap();
+        let answer: Vec<f64> = space.decode(&search.answer().unwrap()).unwrap().to_vec1().unwrap();
+        assert_eq!((seen.len(), &answer), (20, &lowest.1));
+        assert_eq!(seen[0].1, [1.0, 1.0], "the middle of the box is evaluated first");
+    }
+}

@@ -159,3 +159,68 @@ impl Optimizer for Pso {
 
 persist!(Pso { clock, x, v, p, p_loss });
 register!(Pso);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::Function;
+
+    kernel! { fn uniforms(x: out, u: uniform) { x = u; } }
+
+    fn rows(x: &Tensor) -> Vec<Vec<f64>> {
+        x.to_vec2().unwrap()
+    }
+
+    fn ridge(x: &[f64]) -> f64 {
+        x.iter().enumerate().map(|(i, x)| (1 + i) as f64 * (x - 1.0).powi(2)).sum()
+    }
+
+    /// Three steps against the equations of the module, particle by particle, on the same random numbers.
+    #[test]
+    fn steps_are_those_of_the_paper() {
+        let (space, key) = (Space::real(3).unwrap(), Key::new(5));
+        let config = PsoConfig { particles: 4, ..PsoConfig::default() };
+        let mut pso = Pso::new(config.clone(), &space, key).unwrap();
+        let (mut x, mut v, mut p) = (rows(&pso.x), rows(&pso.v), rows(&pso.x));
+        let mut p_loss = [f64::INFINITY; 4];
+        for step in 0..3 {
+            for i in 0..4 {
+                if ridge(&x[i]) < p_loss[i] {
+                    (p[i], p_loss[i]) = (x[i].clone(), ridge(&x[i]));
+                }
+            }
+            let g = (0..4).min_by(|&a, &b| p_loss[a].total_cmp(&p_loss[b])).unwrap();
+            let [r1, r2] = [1, 2].map(|n| {
+                let mut r = space.zeros_for(4).unwrap();
+                uniforms(&mut r, key.fold(step).fold(n)).unwrap();
+                rows(&r)
+            });
+            for i in 0..4 {
+                for j in 0..3 {
+                    v[i][j] = config.inertia * v[i][j]
+                        + config.cognitive * r1[i][j] * (p[i][j] - x[i][j])
+                        + config.social * r2[i][j] * (p[g][j] - x[i][j]);
+                    x[i][j] += v[i][j];
+                }
+            }
+            pso.step(&mut Function::new(space.clone(), ridge)).unwrap();
+            assert_eq!((rows(&pso.x), rows(&pso.v), rows(&pso.p)), (x.clone(), v.clone(), p.clone()));
+            assert_eq!(pso.answer().unwrap().to_vec1::<f64>().unwrap(), p[g]);
+        }
+    }
+
+    #[test]
+    fn at_a_bound_a_particle_keeps_only_the_velocity_it_could_use() {
+        let space = Space::bounded([(0.0, 1.0); 2]).unwrap();
+        let mut pso = Pso::new(PsoConfig { particles: 3, ..PsoConfig::default() }, &space, Key::new(1)).unwrap();
+        for _ in 0..20 {
+            let before = rows(&pso.x);
+            // The lowest point is a corner outside the box.
+            pso.step(&mut Function::new(space.clone(), |x| -x[0] - x[1])).unwrap();
+            for ((now, before), v) in rows(&pso.x).iter().zip(&before).zip(rows(&pso.v)) {
+                assert!(now.iter().zip(before).zip(v).all(|((now, before), v)| now - before == v));
+            }
+        }
+        assert_eq!(space.decode(&pso.answer().unwrap()).unwrap().to_vec1::<f64>().unwrap(), [1.0, 1.0]);
+    }
+}

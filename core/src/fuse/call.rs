@@ -41,6 +41,22 @@ enum Extent {
     Free,
 }
 
+/// What the check of a call found out.
+struct Checked {
+    grid: Grid,
+    dtype: DType,
+    addresses: Addresses,
+}
+
+/// Where the storages of a call's tensors are.
+struct Addresses {
+    written: [usize; MOST_WRITTEN],
+    read: [usize; MOST_READ],
+}
+
+/// The "address" of a tensor that is shared and so will be copied to a new place before it is written.
+const COPIED: usize = 0;
+
 /// The shape that a formula runs over.
 #[derive(Clone, Copy, PartialEq)]
 struct Grid {
@@ -100,43 +116,57 @@ impl<'t> Call<'t> {
     }
 
     /// Checks everything, then runs `body` over the grid.
-    pub fn run<B: Body>(self, body: &B) -> Result<()> {
+    pub fn run<B: Body>(&mut self, body: &B) -> Result<()> {
         self.run_heavy(1, body)
     }
 
     /// [`Call::run`] of a body that does the work of `weight` elements for each: it is shared among threads sooner.
-    pub(crate) fn run_heavy<B: Body>(self, weight: usize, body: &B) -> Result<()> {
-        let (grid, dtype) = self.check()?;
+    pub(crate) fn run_heavy<B: Body>(&mut self, weight: usize, body: &B) -> Result<()> {
+        let Checked { grid, dtype, addresses } = self.check()?;
         if grid.elements() == 0 {
             return Ok(());
         }
         let copies = self.contiguous_copies()?;
-        let Self { written, read, .. } = self;
-
-        // Holding one more clone of whatever is shared makes sure that it is copied, as `check` assumed, even where
-        // two written tensors are the only two clones.
-        let held = written.each_ref().map(|w| w.as_ref().filter(|w| w.tensor.is_shared()).map(|w| w.tensor.clone()));
         let mut operands = cpu::Operands::default();
-        for (slot, written) in operands.written.iter_mut().zip(written) {
-            if let Some(Written { tensor, overwritten, .. }) = written {
-                *slot = Some(if overwritten { tensor.make_out()? } else { tensor.make_mut()? });
-            }
+        for (k, read) in self.read.iter().enumerate() {
+            operands.read[k] = match (&copies[k], read) {
+                (Some(copy), _) => Some(cpu::Operand::new(copy, cpu::storage_address(copy))?),
+                (None, Some(read)) => Some(cpu::Operand::new(read.tensor, addresses.read[k])?),
+                (None, None) => None,
+            };
         }
-        drop(held);
-        for (k, read) in read.iter().enumerate() {
-            operands.read[k] = copies[k].as_ref().or(read.as_ref().map(|r| r.tensor));
-        }
+        self.make_writable(&addresses, &mut operands)?;
         // A CUDA back end runs here, on the same operands, where the tensors are on a GPU.
         let work = grid.elements().saturating_mul(weight);
         match dtype {
-            DType::F32 => cpu::run::<f32, B>(operands, work, grid.columns, body)?,
-            _ => cpu::run::<f64, B>(operands, work, grid.columns, body)?,
+            DType::F32 => cpu::run::<f32, B>(&operands, work, grid.columns, body)?,
+            _ => cpu::run::<f64, B>(&operands, work, grid.columns, body)?,
         }
         Ok(())
     }
 
-    /// The grid and dtype of a call that can run.
-    fn check(&self) -> Result<(Grid, DType)> {
+    /// Enters the written tensors into `operands`, copied where somebody else holds them.
+    fn make_writable<'s>(&'s mut self, addresses: &Addresses, operands: &mut cpu::Operands<'s>) -> Result<()> {
+        // Holding one more clone of whatever is shared makes sure that it is copied, as `check` assumed, even where
+        // two written tensors are the only two clones.
+        let held = addresses.written.map(|address| address == COPIED);
+        let held: [_; MOST_WRITTEN] =
+            std::array::from_fn(|k| self.written[k].as_ref().filter(|_| held[k]).map(|w| w.tensor.clone()));
+        for (k, written) in self.written.iter_mut().enumerate() {
+            let Some(Written { tensor, overwritten, .. }) = written else { continue };
+            let tensor = if *overwritten { tensor.make_out()? } else { tensor.make_mut()? };
+            let address = match addresses.written[k] {
+                COPIED => cpu::storage_address(tensor),
+                known => known,
+            };
+            operands.written[k] = Some(cpu::Operand::new(tensor, address)?);
+        }
+        drop(held);
+        Ok(())
+    }
+
+    /// What is known of a call that can run.
+    fn check(&self) -> Result<Checked> {
         let first = self.written[0].as_ref().expect("`check::parameters` asks for a written tensor");
         let dtype = first.tensor.dtype();
         let grid = Grid::of(first.tensor)
@@ -144,25 +174,27 @@ impl<'t> Call<'t> {
         if !matches!(dtype, DType::F32 | DType::F64) {
             return Err(Error::unsupported(self.label(first.name), format!("is {dtype:?}; kernels run on F32 and F64")));
         }
-        let mut addresses = [0; MOST_WRITTEN];
+        let mut addresses = Addresses { written: [COPIED; MOST_WRITTEN], read: [COPIED; MOST_READ] };
         for (k, written) in self.written.iter().flatten().enumerate() {
             self.check_written(written, grid, dtype)?;
             // A shared tensor is copied before it is written, so that its old storage may be read or written as another.
             if !written.tensor.is_shared() {
                 let address = cpu::storage_address(written.tensor);
-                if addresses[..k].contains(&address) {
+                if addresses.written[..k].contains(&address) {
                     return Err(self.aliased(written.name, "is written twice: another argument shares its storage"));
                 }
-                addresses[k] = address;
+                addresses.written[k] = address;
             }
         }
-        for read in self.read.iter().flatten() {
+        for (k, read) in self.read.iter().flatten().enumerate() {
             self.check_read(read, grid, dtype)?;
-            if addresses.contains(&cpu::storage_address(read.tensor)) {
+            let address = cpu::storage_address(read.tensor);
+            if addresses.written.contains(&address) {
                 return Err(self.aliased(read.name, "is also written: read it by the name it is written under"));
             }
+            addresses.read[k] = address;
         }
-        Ok((grid, dtype))
+        Ok(Checked { grid, dtype, addresses })
     }
 
     fn check_written(&self, written: &Written<'_>, grid: Grid, dtype: DType) -> Result<()> {

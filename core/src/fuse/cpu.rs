@@ -18,53 +18,31 @@ use super::{
 /// Pieces of a split kernel start at multiples of this: whole blocks, whole cache lines.
 const UNIT: usize = 1024;
 
-/// The tensors of a call, checked: on the CPU, contiguous, of one dtype, no written one the same as another.
-#[derive(Clone, Copy, Default)]
+/// A tensor of a call: on the CPU and contiguous.
+#[derive(Clone, Copy)]
+pub(super) struct Operand<'t> {
+    tensor: &'t Tensor,
+    /// Of its storage, the place of its lock in the global order.
+    address: usize,
+    /// Its elements in the storage.
+    start: usize,
+    end: usize,
+}
+
+/// The tensors of a call, of one dtype, no written one the same as another.
+#[derive(Default)]
 pub(super) struct Operands<'t> {
-    pub(super) written: [Option<&'t Tensor>; MOST_WRITTEN],
-    pub(super) read: [Option<&'t Tensor>; MOST_READ],
+    pub(super) written: [Option<Operand<'t>>; MOST_WRITTEN],
+    pub(super) read: [Option<Operand<'t>>; MOST_READ],
 }
 
-/// Runs `body` over the written tensors, `columns` to a row; `work` is about how many element updates that takes.
-pub(super) fn run<T: Element, B: Body>(
-    operands: Operands<'_>,
-    work: usize,
-    columns: usize,
-    body: &B,
-) -> candle_core::Result<()> {
-    threads::enter(work, |pieces| {
-        with_slices::<T>(operands, &mut |slices| {
-            let read = slices.read;
-            pieces.split(slices.written, 0, UNIT, &|written: [&mut [T]; MOST_WRITTEN], at| {
-                let span = Span { at, len: written[0].len(), columns };
-                T::run(body, Piece { written, read, span });
-            });
-        })
-    })
-}
-
-/// The operands as slices, for as long as their locks are held.
-pub(super) struct Slices<'a, T> {
-    pub(super) written: [&'a mut [T]; MOST_WRITTEN],
-    pub(super) read: [&'a [T]; MOST_READ],
-}
-
-/// Opens all operands, in the global order of locks, and calls `then` once.
-pub(super) fn with_slices<T: Element>(operands: Operands<'_>, then: Then<'_, T>) -> candle_core::Result<()> {
-    let mut order = [(usize::MAX, Slot::Read(MOST_READ)); MOST_WRITTEN + MOST_READ];
-    let mut count = 0;
-    let written = operands.written.iter().enumerate().map(|(k, t)| (t, Slot::Written(k)));
-    let read = operands.read.iter().enumerate().map(|(k, t)| (t, Slot::Read(k)));
-    for (tensor, slot) in written.chain(read) {
-        if let Some(tensor) = tensor {
-            order[count] = (storage_address(tensor), slot);
-            count += 1;
-        }
+impl<'t> Operand<'t> {
+    /// `address` is that of the tensor's storage, which the caller has at hand.
+    pub(super) fn new(tensor: &'t Tensor, address: usize) -> candle_core::Result<Self> {
+        let offsets = tensor.layout().contiguous_offsets();
+        let (start, end) = offsets.ok_or_else(|| candle_core::Error::msg("a tensor is not contiguous"))?;
+        Ok(Self { tensor, address, start, end })
     }
-    let order = &mut order[..count];
-    order.sort_unstable();
-    let nothing = Slices { written: std::array::from_fn(|_| &mut [][..]), read: [&[]; MOST_READ] };
-    lock(&operands, order, nothing, then)
 }
 
 /// Where a tensor's storage is: equal for tensors that share one.
@@ -72,43 +50,80 @@ pub(super) fn storage_address(tensor: &Tensor) -> usize {
     std::ptr::from_ref::<Storage>(&tensor.storage_and_layout().0).addr()
 }
 
+/// Runs `body` over the written tensors, `columns` to a row; `work` is about how many element updates that takes.
+pub(super) fn run<T: Element, B: Body>(
+    operands: &Operands<'_>,
+    work: usize,
+    columns: usize,
+    body: &B,
+) -> candle_core::Result<()> {
+    threads::enter(work, |pieces| {
+        with_slices::<T>(operands, &mut |written, read| {
+            pieces.split(written, 0, UNIT, &|written: WrittenSlices<'_, T>, at| {
+                let span = Span { at, len: written[0].len(), columns };
+                T::run(body, Piece { written, read, span });
+            });
+        })
+    })
+}
+
+type WrittenSlices<'a, T> = [&'a mut [T]; MOST_WRITTEN];
+type ReadSlices<'a, T> = [&'a [T]; MOST_READ];
+type Then<'f, T> = &'f mut dyn FnMut(WrittenSlices<'_, T>, &ReadSlices<'_, T>);
+
+/// Which operand a lock is for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Slot {
     Written(usize),
     Read(usize),
 }
 
-type Then<'f, T> = &'f mut dyn FnMut(Slices<'_, T>);
+/// Opens all operands, in the global order of locks, and calls `then` once with their slices.
+pub(super) fn with_slices<T: Element>(operands: &Operands<'_>, then: Then<'_, T>) -> candle_core::Result<()> {
+    let mut order = [(usize::MAX, Slot::Read(MOST_READ)); MOST_WRITTEN + MOST_READ];
+    let mut count = 0;
+    let written = operands.written.iter().enumerate().map(|(k, operand)| (operand, Slot::Written(k)));
+    let read = operands.read.iter().enumerate().map(|(k, operand)| (operand, Slot::Read(k)));
+    for (operand, slot) in written.chain(read) {
+        if let Some(operand) = operand {
+            order[count] = (operand.address, slot);
+            count += 1;
+        }
+    }
+    order[..count].sort_unstable();
+    lock(operands, &order[..count], [&mut [], &mut [], &mut [], &mut []], &[&[]; MOST_READ], then)
+}
 
 /// Takes the locks of `order` one inside the other; the innermost call has them all.
 fn lock<T: Element>(
     operands: &Operands<'_>,
     order: &[(usize, Slot)],
-    slices: Slices<'_, T>,
+    written: WrittenSlices<'_, T>,
+    read: &ReadSlices<'_, T>,
     then: Then<'_, T>,
 ) -> candle_core::Result<()> {
     match order.first() {
-        None => then(slices),
+        None => then(written, read),
         Some((_, Slot::Written(k))) => {
-            let tensor = operands.written[*k].expect("only tensors that are there are in the order");
-            return tensor.inplace_op1(&Write { operands, order, state: Cell::new(Some((slices, then))) });
+            let operand = operands.written[*k].expect("only operands that are there are in the order");
+            let state = Cell::new(Some((written, then)));
+            return operand.tensor.inplace_op1(&Write { operands, order, operand, read, state });
         }
         Some((address, Slot::Read(k))) => {
-            let mut slices = slices;
-            let same = order.iter().take_while(|(other, _)| other == address).count();
-            let tensor = operands.read[*k].expect("only tensors that are there are in the order");
-            let (guard, _) = tensor.storage_and_layout();
+            let operand = operands.read[*k].expect("only operands that are there are in the order");
+            let (guard, _) = operand.tensor.storage_and_layout();
             let Storage::Cpu(storage) = &*guard else { candle_core::bail!("a tensor is not on the CPU") };
             let data = storage.as_slice::<T>()?;
-            for (_, slot) in &order[..same] {
-                if let Slot::Read(k) = slot
-                    && let Some(tensor) = operands.read[*k]
-                {
-                    let (start, end) = bounds(tensor.layout())?;
-                    slices.read[*k] = &data[start..end];
-                }
+            let mut read = *read;
+            let mut rest = order;
+            while let [(same, Slot::Read(k)), after @ ..] = rest
+                && same == address
+                && let Some(operand) = operands.read[*k]
+            {
+                read[*k] = &data[operand.start..operand.end];
+                rest = after;
             }
-            return lock(operands, &order[same..], slices, then);
+            return lock(operands, rest, written, &read, then);
         }
     }
     Ok(())
@@ -118,8 +133,10 @@ fn lock<T: Element>(
 struct Write<'o, 's, 'f, T> {
     operands: &'o Operands<'o>,
     order: &'o [(usize, Slot)],
+    operand: Operand<'o>,
+    read: &'o ReadSlices<'o, T>,
     /// Taken by the one call that candle makes, through a shared reference.
-    state: Cell<Option<(Slices<'s, T>, Then<'f, T>)>>,
+    state: Cell<Option<(WrittenSlices<'s, T>, Then<'f, T>)>>,
 }
 
 impl<T: Element> InplaceOp1 for Write<'_, '_, '_, T> {
@@ -127,20 +144,15 @@ impl<T: Element> InplaceOp1 for Write<'_, '_, '_, T> {
         "fused kernel"
     }
 
-    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
-        let (start, end) = bounds(layout)?;
-        if let Some((slices, then)) = self.state.take()
+    fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
+        if let Some((written, then)) = self.state.take()
             && let [(_, Slot::Written(k)), rest @ ..] = self.order
             && let Some(data) = T::storage_mut(storage)
         {
-            let mut slices: Slices<'_, T> = slices;
-            slices.written[*k] = &mut data[start..end];
-            return lock(self.operands, rest, slices, then);
+            let mut written: WrittenSlices<'_, T> = written;
+            written[*k] = &mut data[self.operand.start..self.operand.end];
+            return lock(self.operands, rest, written, self.read, then);
         }
         candle_core::bail!("a written tensor has another dtype than the call")
     }
-}
-
-fn bounds(layout: &Layout) -> candle_core::Result<(usize, usize)> {
-    layout.contiguous_offsets().ok_or_else(|| candle_core::Error::msg("a tensor is not contiguous"))
 }

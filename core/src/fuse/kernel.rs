@@ -88,7 +88,7 @@ macro_rules! kernel {
     (@start $run:ident $piece:ident [$($p:ident $kind:ident)*]) => {{
         let mut written = $piece.written.into_iter();
         #[allow(unused_mut, unused_variables)]
-        let mut read = $piece.read.into_iter();
+        let mut read = $piece.read.iter().copied();
         $($crate::__kernel!(source $kind $p written read);)*
         $run($($p,)* $piece.span)
     }};

@@ -55,7 +55,7 @@ pub struct Piece<'a, T> {
     /// The elements of the span, of each written tensor in order.
     pub written: [&'a mut [T]; MOST_WRITTEN],
     /// The whole of each read tensor in order.
-    pub read: [&'a [T]; MOST_READ],
+    pub read: &'a [&'a [T]; MOST_READ],
     /// Where in the grid the piece is.
     pub span: Span,
 }

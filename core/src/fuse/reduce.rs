@@ -134,11 +134,12 @@ pub fn norm(a: &Tensor) -> Result<f64> {
 
 fn dot_of<T: Element>(a: &Tensor, b: &Tensor) -> Result<f64> {
     let mut operands = cpu::Operands::default();
-    [operands.read[0], operands.read[1]] = [Some(a), Some(b)];
+    for (k, tensor) in [a, b].into_iter().enumerate() {
+        operands.read[k] = Some(cpu::Operand::new(tensor, cpu::storage_address(tensor))?);
+    }
     let mut sums = vec![0.0; a.elem_count().div_ceil(DOT_CHUNK)];
     threads::enter(a.elem_count(), |pieces| {
-        cpu::with_slices::<T>(operands, &mut |slices| {
-            let [a, b, ..] = slices.read;
+        cpu::with_slices::<T>(&operands, &mut |_, [a, b, ..]| {
             pieces.split([&mut sums[..]], 0, 1, &|[sums], at| {
                 let chunks = a.chunks(DOT_CHUNK).zip(b.chunks(DOT_CHUNK)).skip(at);
                 for (sum, (a, b)) in sums.iter_mut().zip(chunks) {

@@ -1,0 +1,82 @@
+//! The images, which are part of this program. See `data/digits/README.md` for where they come from.
+
+use std::{io::Read, num::ParseIntError};
+
+use candle_core::{Device, Tensor};
+use flate2::read::GzDecoder;
+
+use crate::{Error, Result};
+
+/// Pixels of an image.
+pub(super) const PIXELS: usize = 64;
+/// The largest value of a pixel.
+const WHITE: f32 = 16.0;
+
+static IMAGES: &[u8] = include_bytes!("../../../data/digits/digits.csv.gz");
+static TEST_ROWS: &str = include_str!("../../../data/digits/test_indices.txt");
+
+/// Images and what they show.
+#[derive(Clone)]
+pub(super) struct Images {
+    /// \[n, 64\], f32 from 0 to 1.
+    pub(super) pixels: Tensor,
+    /// \[n\], u32 from 0 to 9.
+    pub(super) labels: Tensor,
+}
+
+impl Images {
+    fn new(rows: &[&Vec<u8>]) -> Result<Self> {
+        let pixels = rows.iter().flat_map(|row| row[..PIXELS].iter().map(|p| f32::from(*p) / WHITE)).collect();
+        let labels = rows.iter().map(|row| u32::from(row[PIXELS])).collect();
+        Ok(Self {
+            pixels: Tensor::from_vec::<_, f32>(pixels, (rows.len(), PIXELS), &Device::Cpu)?,
+            labels: Tensor::from_vec::<_, u32>(labels, rows.len(), &Device::Cpu)?,
+        })
+    }
+
+    /// How many images.
+    pub(super) fn len(&self) -> usize {
+        self.labels.elem_count()
+    }
+
+    /// `len` images from `start` on.
+    pub(super) fn part(&self, start: usize, len: usize) -> Result<Self> {
+        let part = |tensor: &Tensor| tensor.narrow(0, start, len)?.copy();
+        Ok(Self { pixels: part(&self.pixels)?, labels: part(&self.labels)? })
+    }
+}
+
+/// The training images and the test images.
+pub(super) fn load() -> Result<(Images, Images)> {
+    let damaged = |e: String| Error::unsupported("the digits in this program", format!("are damaged: {e}"));
+    let mut text = String::new();
+    GzDecoder::new(IMAGES).read_to_string(&mut text).map_err(|e| damaged(e.to_string()))?;
+    let numbers = |line: &str| line.split(',').map(|n| n.trim().parse()).collect::<std::result::Result<Vec<u8>, ParseIntError>>();
+    let rows: Vec<Vec<u8>> = text.lines().map(numbers).collect::<std::result::Result<_, _>>().map_err(|e| damaged(e.to_string()))?;
+    if let Some(short) = rows.iter().position(|row| row.len() != PIXELS + 1) {
+        return Err(damaged(format!("row {short} has {} numbers", rows[short].len())));
+    }
+    let is_test: Vec<usize> =
+        TEST_ROWS.lines().map(str::parse).collect::<std::result::Result<_, ParseIntError>>().map_err(|e| damaged(e.to_string()))?;
+    let (test, train): (Vec<_>, Vec<_>) = rows.iter().enumerate().partition(|(i, _)| is_test.contains(i));
+    let images = |rows: Vec<(usize, &Vec<u8>)>| Images::new(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
+    Ok((images(train)?, images(test)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_digit_is_in_both_parts() -> Result<()> {
+        let (train, test) = load()?;
+        assert_eq!((train.len(), test.len()), (1437, 360));
+        for images in [train, test] {
+            let labels = images.labels.to_vec1::<u32>()?;
+            assert!((0..10).all(|digit| labels.contains(&digit)) && labels.iter().all(|l| *l < 10));
+            let pixels = images.pixels.flatten_all()?.to_vec1::<f32>()?;
+            assert!(pixels.iter().all(|p| (0.0..=1.0).contains(p)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+//! The network's loss in one pass: both layers and the cross-entropy of sixteen images at a time, nothing stored between them.
+//!
+//! Operation by operation the same network spends more time around its two matrix products than in them (new tensors, bias, ReLU,
+//! scalar `exp`), and its products are too small for a general routine to be at its best. No multiply-add is fused, so that the loss has
+//! the same bits on every machine.
+
+use moths::{
+    fuse::words::{exp, ln, max},
+    host,
+};
+use multiversion::multiversion;
+
+use super::{
+    data::{Images, PIXELS},
+    network::{CLASSES, HIDDEN, Network},
+};
+use crate::{Error, Result};
+
+/// Images that are computed side by side.
+const LANES: usize = 16;
+/// Neurons that are computed at once: so many sums fit the registers.
+const ROWS: usize = 4;
+
+type Lanes = [f32; LANES];
+
+/// Images, sixteen to a block.
+pub(super) struct Fused {
+    blocks: Vec<Block>,
+    images: usize,
+}
+
+/// Sixteen images, pixel by pixel, and their labels. The last block may have less.
+struct Block {
+    pixels: Box<[Lanes; PIXELS]>,
+    labels: Vec<u32>,
+}
+
+/// The parameters as they lie in memory: matrices by rows, one row an output.
+#[derive(Clone, Copy)]
+struct Parameters<'a> {
+    hidden: Layer<'a, PIXELS>,
+    output: Layer<'a, HIDDEN>,
+}
+
+#[derive(Clone, Copy)]
+struct Layer<'a, const INPUTS: usize> {
+    weight: &'a [[f32; INPUTS]],
+    bias: &'a [f32],
+}
+
+impl Fused {
+    pub(super) fn new(images: &Images) -> Result<Self> {
+        let (pixels, labels) = (images.pixels.to_vec2::<f32>()?, images.labels.to_vec1::<u32>()?);
+        let blocks = pixels.chunks(LANES).zip(labels.chunks(LANES)).map(|(rows, labels)| {
+            let mut pixels = Box::new([[0.0; LANES]; PIXELS]);
+            for (lane, row) in rows.iter().enumerate() {
+                row.iter().zip(pixels.iter_mut()).for_each(|(value, pixel)| pixel[lane] = *value);
+            }
+            Block { pixels, labels: labels.to_vec() }
+        });
+        Ok(Self { blocks: blocks.collect(), images: labels.len() })
+    }
+
+    /// The mean cross-entropy of all images.
+    pub(super) fn loss(&self, network: &Network) -> Result<f64> {
+        with_layer(&network.hidden, |hidden| {
+            with_layer(&network.output, |output| {
+                let parameters = Parameters { hidden, output };
+                let sum: f64 = self.blocks.iter().map(|block| block.loss(parameters)).sum();
+                sum / self.images as f64
+            })
+        })?
+    }
+}
+
+/// Reads the two tensors of a layer.
+fn with_layer<const INPUTS: usize, R>(layer: &candle_nn::Linear, f: impl FnOnce(Layer<'_, INPUTS>) -> R) -> Result<R> {
+    let bias = layer.bias().ok_or_else(|| Error::unsupported("a layer without bias", "has no fused loss"))?;
+    host::read(layer.weight(), |weight: &[f32]| {
+        host::read(bias, |bias: &[f32]| f(Layer { weight: weight.as_chunks().0, bias }))
+    })?
+}
+
+impl Block {
+    /// The sum of the cross-entropies of its images.
+    fn loss(&self, parameters: Parameters<'_>) -> f64 {
+        let (mut logits, mut normaliser) = ([[0.0; LANES]; CLASSES], [0.0; LANES]);
+        forward(&self.pixels, parameters, &mut logits, &mut normaliser);
+        let entropies = self.labels.iter().enumerate().map(|(lane, label)| normaliser[lane] - logits[*label as usize][lane]);
+        entropies.map(f64::from).sum()
+    }
+}
+
+/// Logits, and the logarithm of the sum of their exponentials.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
+fn forward(pixels: &[Lanes; PIXELS], parameters: Parameters<'_>, logits: &mut [Lanes; CLASSES], normaliser: &mut Lanes) {
+    let mut hidden = [[0.0; LANES]; HIDDEN];
+    layer::<PIXELS, ROWS>(pixels, parameters.hidden, &mut hidden);
+    hidden.as_flattened_mut().iter_mut().for_each(|h| *h = max(*h, 0.0));
+    layer::<HIDDEN, 2>(&hidden, parameters.output, logits);
+    log_sum_exp(logits, normaliser);
+}
+
+/// Outputs of a layer, `R` at a time.
+#[inline(always)]
+fn layer<const INPUTS: usize, const R: usize>(inputs: &[Lanes; INPUTS], layer: Layer<'_, INPUTS>, outputs: &mut [Lanes]) {
+    let (outputs, (weights, biases)) = (outputs.as_chunks_mut::<R>().0, (layer.weight.as_chunks::<R>().0, layer.bias.as_chunks::<R>().0));
+    for ((output, weight), bias) in outputs.iter_mut().zip(weights).zip(biases) {
+        let mut sums = bias.map(|b| [b; LANES]);
+        for (k, input) in inputs.iter().enumerate() {
+            for (sum, weight) in sums.iter_mut().zip(weight) {
+                for lane in 0..LANES {
+                    sum[lane] += weight[k] * input[lane];
+                }
+            }
+        }
+        *output = sums;
+    }
+}
+
+#[inline(always)]
+fn log_sum_exp(logits: &[Lanes; CLASSES], normaliser: &mut Lanes) {
+    let mut highest = logits[0];
+    for row in &logits[1..] {
+        for lane in 0..LANES {
+            highest[lane] = max(highest[lane], row[lane]);
+        }
+    }
+    let mut sum = [0.0; LANES];
+    for row in logits {
+        for lane in 0..LANES {
+            sum[lane] += exp(row[lane] - highest[lane]);
+        }
+    }
+    for lane in 0..LANES {
+        normaliser[lane] = highest[lane] + ln(sum[lane]);
+    }
+}

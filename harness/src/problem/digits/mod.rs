@@ -1,0 +1,183 @@
+//! Handwritten digits, read by a small network.
+
+mod data;
+mod fused;
+mod network;
+
+use candle_core::{D, DType, Tensor};
+use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
+
+use super::{Answer, Entry, Examiner, Figure, Kind, Measure, Options, Problem};
+use crate::Result;
+use data::Images;
+use network::{Network, Path};
+
+/// How many training images are held out for validation.
+const HELD_OUT: usize = 287;
+
+/// Train a network 64-32-10 with ReLU on 1,437 images of 8 x 8 pixels; the loss is the mean cross-entropy of all of them.
+///
+/// The judge also counts how many of the 360 test images are read rightly, or with [`Options::validate`] of the last 287
+/// training images, which are then not trained on. Neither ever reaches the optimizer.
+pub struct Digits {
+    train: Images,
+    judged: Images,
+    measures: [Measure; 3],
+}
+
+impl Digits {
+    /// The problem, from the data in this program.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for options it does not have.
+    pub fn new(options: &Options) -> Result<Self> {
+        options.refuse_dim("digits")?;
+        let (train, test) = data::load()?;
+        let part = if options.validate { "validation_accuracy" } else { "test_accuracy" };
+        let share = |name| Measure { name, kind: Figure::Share };
+        let measures = [Measure::LOSS, share("train_accuracy"), share(part)];
+        let cut = train.len() - HELD_OUT;
+        Ok(if options.validate {
+            Self { judged: train.part(cut, HELD_OUT)?, train: train.part(0, cut)?, measures }
+        } else {
+            Self { train, judged: test, measures }
+        })
+    }
+
+    /// The network as an objective.
+    ///
+    /// # Errors
+    /// As [`FlatModel::with`].
+    pub fn model(&self, options: ModelOptions, path: Path) -> Result<FlatModel<Network>> {
+        let mut loss = network::loss(&self.train, path)?;
+        FlatModel::with(options, Network::build, move |network, _| loss(network))
+    }
+}
+
+/// How the network begins, and what one unit of the search changes in each of its tensors.
+fn model_options(seed: u64) -> ModelOptions {
+    ModelOptions::default().key(Key::new(seed))
+}
+
+impl Problem for Digits {
+    fn objective(&self, seed: u64) -> Result<Box<dyn Objective + Send>> {
+        Ok(Box::new(self.model(model_options(seed), Path::Fused)?))
+    }
+
+    fn examiner(&self, seed: u64) -> Result<Box<dyn Examiner>> {
+        let model = self.model(model_options(seed), Path::Plain)?;
+        Ok(Box::new(Judge { model, train: self.train.clone(), judged: self.judged.clone() }))
+    }
+
+    fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
+    fn answer(&self) -> Answer {
+        Answer::Optimizers
+    }
+
+    fn default_optimizer(&self, _evaluations: u64) -> Spec {
+        Spec::new("open-es")
+    }
+
+    fn default_evaluations(&self) -> u64 {
+        50_000
+    }
+
+    fn default_threads(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+}
+
+struct Judge {
+    model: FlatModel<Network>,
+    train: Images,
+    judged: Images,
+}
+
+impl Examiner for Judge {
+    fn examine(&mut self, answer: &CowTensor) -> Result<Vec<f64>> {
+        self.model.load(answer)?;
+        let network = self.model.model();
+        let logits = network.logits(&self.train.pixels)?;
+        let loss = candle_nn::loss::cross_entropy(&logits, &self.train.labels)?.to_dtype(DType::F64)?.to_scalar()?;
+        let trained = accuracy(&logits, &self.train)?;
+        Ok(vec![loss, trained, accuracy(&network.logits(&self.judged.pixels)?, &self.judged)?])
+    }
+}
+
+/// The share of images whose highest logit is the right one.
+fn accuracy(logits: &Tensor, images: &Images) -> Result<f64> {
+    let right = logits.argmax(D::Minus1)?.eq(&images.labels)?.to_dtype(DType::F64)?;
+    Ok(right.mean_all()?.to_scalar()?)
+}
+
+pub(super) fn entry() -> Entry {
+    Entry {
+        name: "digits",
+        kind: Kind::Model,
+        summary: "1,797 handwritten digits of 8 x 8 pixels, a network 64-32-10 (2,410 parameters).",
+        citation: "Alpaydin & Kaynak 1998, UCI, doi:10.24432/C50P49, CC BY 4.0",
+        hidden: false,
+        build: Box::new(|options| Ok(Box::new(Digits::new(options)?))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use moths::{Batch, Sampler, Space};
+
+    use super::*;
+
+    /// Points near the start and far from it.
+    fn points(space: &Space) -> Result<Batch> {
+        let probes: Vec<moths::Probe> =
+            (0..8).map(|i| moths::Probe { key: Key::new(i), scale: 0.4 * i as f64, draw: 0 }).collect();
+        Ok(Batch::seeded(&space.start(), Sampler::Normal, probes))
+    }
+
+    #[test]
+    fn the_fused_loss_is_the_plain_one() -> Result<()> {
+        let digits = Digits::new(&Options::default())?;
+        let mut fused = digits.model(model_options(1), Path::Fused)?;
+        let mut plain = digits.model(model_options(1), Path::Plain)?;
+        let batch = points(plain.space())?;
+        for (fast, slow) in fused.evaluate(&batch)?.into_iter().zip(plain.evaluate(&batch)?) {
+            assert!((fast - slow).abs() <= 1e-6 * slow.max(1.0), "{fast} against {slow}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn the_fused_objective_has_the_plain_gradient() -> Result<()> {
+        let digits = Digits::new(&Options::default())?;
+        let start = CowTensor::new(digits.model(model_options(1), Path::Plain)?.space().start().copy()?);
+        let gradient = |path| -> Result<Vec<f64>> {
+            let found = digits.model(model_options(1), path)?.gradient(&start)?.expect("differentiable");
+            moths::host::to_f64s(&found.1)
+        };
+        let fused = gradient(Path::Fused)?;
+        assert_eq!(fused, gradient(Path::Plain)?);
+        assert!(fused.iter().any(|g| g.abs() > 1e-4));
+        Ok(())
+    }
+
+    #[test]
+    fn parameters_that_are_nan_give_a_loss_that_is_nan() -> Result<()> {
+        let mut model = Digits::new(&Options::default())?.model(model_options(1), Path::Fused)?;
+        let nan = CowTensor::new((&*model.space().start() * f64::NAN)?);
+        assert!(model.evaluate(&Batch::one(&nan)?)?[0].is_nan());
+        Ok(())
+    }
+
+    #[test]
+    fn validation_holds_out_training_images_only() -> Result<()> {
+        let (all, held) = (Digits::new(&Options::default())?, Digits::new(&Options { validate: true, dim: None })?);
+        assert_eq!((all.train.len(), all.judged.len()), (1437, 360));
+        assert_eq!((held.train.len(), held.judged.len()), (1150, 287));
+        let rows = |images: &Images| images.pixels.to_vec2::<f32>();
+        assert_eq!([rows(&held.train)?, rows(&held.judged)?].concat(), rows(&all.train)?);
+        Ok(())
+    }
+}
