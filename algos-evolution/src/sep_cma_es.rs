@@ -321,12 +321,18 @@ mod tests {
     #[test]
     fn it_solves_an_ill_conditioned_separable_problem_to_machine_precision() {
         let space = Space::real(10).unwrap();
-        let mut es = SepCmaEs::new(SepCmaEsConfig::default(), &space, Key::new(1)).unwrap();
-        let mut objective = Function::new(space.clone(), |x| {
-            x.iter().enumerate().map(|(i, x)| 10f64.powf(6.0 * i as f64 / 9.0) * (x - 1.0).powi(2)).sum()
-        });
-        let outcome = moths_core::minimize(&mut es, &mut objective, &moths_core::Stop::evaluations(10_000).or_target(1e-9)).unwrap();
-        // Ros & Hansen 2008, figure 2: about 3,000 evaluations on the ellipsoid in 10-D.
-        assert!(outcome.tally.evaluations < 5_000, "{:?}", outcome.tally);
+        let mut used: Vec<u64> = (0..11)
+            .map(|seed| {
+                let mut es = SepCmaEs::new(SepCmaEsConfig::default(), &space, Key::new(seed)).unwrap();
+                let mut objective = Function::new(space.clone(), |x| {
+                    x.iter().enumerate().map(|(i, x)| 10f64.powf(6.0 * i as f64 / 9.0) * (x - 1.0).powi(2)).sum()
+                });
+                let stop = moths_core::Stop::evaluations(20_000).or_target(1e-9);
+                moths_core::minimize(&mut es, &mut objective, &stop).unwrap().tally.evaluations
+            })
+            .collect();
+        used.sort_unstable();
+        // pycma 4.5 with `CMA_diagonal` needs 1,980 to 2,620, median 2,330, from the same start and step size.
+        assert!((1_900..2_800).contains(&used[5]), "{used:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{CowTensor, Key, Result, Sampler, Space, fuse::Element, host, with_scalar};
+use crate::{CowTensor, Error, Key, Result, Sampler, Space, fuse::Element, host, with_scalar};
 
 /// One candidate of a seeded batch: x = centre + scale · noise(key).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,15 +92,18 @@ impl Batch {
         }
     }
 
-    /// The draw of candidate `i`.
+    /// The draw of candidate `i`; 0 for rows of numbers.
     pub fn draw(&self, i: usize) -> u32 {
         match self.find(i) {
-            Row::Stored { .. } => 0,
-            Row::Noise { probe, .. } => probe.draw,
+            Some(Row::Noise { probe, .. }) => probe.draw,
+            Some(Row::Stored { .. }) | None => 0,
         }
     }
 
     /// Writes candidate `i`, in search coordinates, over the \[d\] tensor `out`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there is no such candidate.
     pub fn write(&self, i: usize, out: &mut CowTensor) -> Result<()> {
         with_scalar!(out.dtype(), T => host::edit::<T, _>(out, |point| self.write_slice(i, point))?)
     }
@@ -127,7 +130,8 @@ impl Batch {
     /// Writes candidate `i` over a slice of d numbers.
     pub(crate) fn write_slice<T: Element>(&self, i: usize, point: &mut [T]) -> Result<()> {
         let d = point.len();
-        match self.find(i) {
+        let row = self.find(i).ok_or_else(|| Error::shape("candidate", format!("an index below {}", self.len()), i))?;
+        match row {
             Row::Stored { points, row } => host::read::<T, _>(points, |all| point.copy_from_slice(&all[row * d..(row + 1) * d])),
             Row::Noise { centre, sampler, probe } => host::read::<T, _>(centre, |centre| {
                 if probe.scale == 0.0 {
@@ -139,11 +143,13 @@ impl Batch {
         }
     }
 
-    fn find(&self, i: usize) -> Row<'_> {
+    fn find(&self, i: usize) -> Option<Row<'_>> {
         match self {
-            Self::Dense(points) => Row::Stored { points, row: i },
-            Self::Seeded { centre, sampler, probes } => Row::Noise { centre, sampler: *sampler, probe: probes[i] },
-            Self::Part { of, range } => of.find(range.start + i),
+            Self::Dense(points) => (i < self.len()).then_some(Row::Stored { points, row: i }),
+            Self::Seeded { centre, sampler, probes } => {
+                probes.get(i).map(|probe| Row::Noise { centre, sampler: *sampler, probe: *probe })
+            }
+            Self::Part { of, range } => (i < range.len()).then(|| of.find(range.start + i))?,
             Self::Joined(parts) => {
                 let mut i = i;
                 for part in parts.iter() {
@@ -152,7 +158,7 @@ impl Batch {
                     }
                     i -= part.len();
                 }
-                unreachable!("candidate {i} past the end of a batch")
+                None
             }
         }
     }

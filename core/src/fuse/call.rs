@@ -7,7 +7,7 @@ use candle_core::{DType, Tensor};
 use super::{
     Body,
     check::{MOST_READ, MOST_WRITTEN},
-    cpu,
+    cpu::{self, Slot},
 };
 use crate::{CowTensor, Error, Result};
 
@@ -129,11 +129,11 @@ impl<'t> Call<'t> {
         let copies = self.contiguous_copies()?;
         let mut operands = cpu::Operands::default();
         for (k, read) in self.read.iter().enumerate() {
-            operands.read[k] = match (&copies[k], read) {
-                (Some(copy), _) => Some(cpu::Operand::new(copy, cpu::storage_address(copy))?),
-                (None, Some(read)) => Some(cpu::Operand::new(read.tensor, addresses.read[k])?),
-                (None, None) => None,
-            };
+            match (&copies[k], read) {
+                (Some(copy), _) => operands.push(Slot::Read(k), copy, cpu::storage_address(copy))?,
+                (None, Some(read)) => operands.push(Slot::Read(k), read.tensor, addresses.read[k])?,
+                (None, None) => {}
+            }
         }
         self.make_writable(&addresses, &mut operands)?;
         // A CUDA back end runs here, on the same operands, where the tensors are on a GPU.
@@ -159,7 +159,7 @@ impl<'t> Call<'t> {
                 COPIED => cpu::storage_address(tensor),
                 known => known,
             };
-            operands.written[k] = Some(cpu::Operand::new(tensor, address)?);
+            operands.push(Slot::Written(k), tensor, address)?;
         }
         drop(held);
         Ok(())

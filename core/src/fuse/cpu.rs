@@ -18,30 +18,42 @@ use super::{
 /// Pieces of a split kernel start at multiples of this: whole blocks, whole cache lines.
 const UNIT: usize = 1024;
 
+/// The tensors of a call, of one dtype, no written one the same as another; kept in the global order of locks.
+#[derive(Default)]
+pub(super) struct Operands<'t>([Option<Operand<'t>>; MOST_WRITTEN + MOST_READ]);
+
 /// A tensor of a call: on the CPU and contiguous.
 #[derive(Clone, Copy)]
-pub(super) struct Operand<'t> {
-    tensor: &'t Tensor,
-    /// Of its storage, the place of its lock in the global order.
+struct Operand<'t> {
+    /// Of its storage: the place of its lock in the global order.
     address: usize,
+    slot: Slot,
+    tensor: &'t Tensor,
     /// Its elements in the storage.
     start: usize,
     end: usize,
 }
 
-/// The tensors of a call, of one dtype, no written one the same as another.
-#[derive(Default)]
-pub(super) struct Operands<'t> {
-    pub(super) written: [Option<Operand<'t>>; MOST_WRITTEN],
-    pub(super) read: [Option<Operand<'t>>; MOST_READ],
+/// Which argument of the body an operand is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Slot {
+    Written(usize),
+    Read(usize),
 }
 
-impl<'t> Operand<'t> {
-    /// `address` is that of the tensor's storage, which the caller has at hand.
-    pub(super) fn new(tensor: &'t Tensor, address: usize) -> candle_core::Result<Self> {
+impl<'t> Operands<'t> {
+    /// Adds a tensor; `address` is that of its storage, which the caller has at hand.
+    pub(super) fn push(&mut self, slot: Slot, tensor: &'t Tensor, address: usize) -> candle_core::Result<()> {
         let offsets = tensor.layout().contiguous_offsets();
         let (start, end) = offsets.ok_or_else(|| candle_core::Error::msg("a tensor is not contiguous"))?;
-        Ok(Self { tensor, address, start, end })
+        let mut entering = Some(Operand { address, slot, tensor, start, end });
+        for place in &mut self.0 {
+            let Some(new) = &entering else { break };
+            if place.is_none_or(|there| (new.address, new.slot) < (there.address, there.slot)) {
+                std::mem::swap(place, &mut entering); // and from here on everything moves up by one
+            }
+        }
+        Ok(())
     }
 }
 
@@ -71,69 +83,45 @@ type WrittenSlices<'a, T> = [&'a mut [T]; MOST_WRITTEN];
 type ReadSlices<'a, T> = [&'a [T]; MOST_READ];
 type Then<'f, T> = &'f mut dyn FnMut(WrittenSlices<'_, T>, &ReadSlices<'_, T>);
 
-/// Which operand a lock is for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Slot {
-    Written(usize),
-    Read(usize),
-}
-
-/// Opens all operands, in the global order of locks, and calls `then` once with their slices.
+/// Opens all operands and calls `then` once with their slices.
 pub(super) fn with_slices<T: Element>(operands: &Operands<'_>, then: Then<'_, T>) -> candle_core::Result<()> {
-    let mut order = [(usize::MAX, Slot::Read(MOST_READ)); MOST_WRITTEN + MOST_READ];
-    let mut count = 0;
-    let written = operands.written.iter().enumerate().map(|(k, operand)| (operand, Slot::Written(k)));
-    let read = operands.read.iter().enumerate().map(|(k, operand)| (operand, Slot::Read(k)));
-    for (operand, slot) in written.chain(read) {
-        if let Some(operand) = operand {
-            order[count] = (operand.address, slot);
-            count += 1;
-        }
-    }
-    order[..count].sort_unstable();
-    lock(operands, &order[..count], [&mut [], &mut [], &mut [], &mut []], &[&[]; MOST_READ], then)
+    lock(&operands.0, [&mut [], &mut [], &mut [], &mut []], &[&[]; MOST_READ], then)
 }
 
-/// Takes the locks of `order` one inside the other; the innermost call has them all.
+/// Takes the locks of `operands` one inside the other; the innermost call has them all.
 fn lock<T: Element>(
-    operands: &Operands<'_>,
-    order: &[(usize, Slot)],
+    operands: &[Option<Operand<'_>>],
     written: WrittenSlices<'_, T>,
     read: &ReadSlices<'_, T>,
     then: Then<'_, T>,
 ) -> candle_core::Result<()> {
-    match order.first() {
-        None => then(written, read),
-        Some((_, Slot::Written(k))) => {
-            let operand = operands.written[*k].expect("only operands that are there are in the order");
-            let state = Cell::new(Some((written, then)));
-            return operand.tensor.inplace_op1(&Write { operands, order, operand, read, state });
-        }
-        Some((address, Slot::Read(k))) => {
-            let operand = operands.read[*k].expect("only operands that are there are in the order");
-            let (guard, _) = operand.tensor.storage_and_layout();
-            let Storage::Cpu(storage) = &*guard else { candle_core::bail!("a tensor is not on the CPU") };
-            let data = storage.as_slice::<T>()?;
-            let mut read = *read;
-            let mut rest = order;
-            while let [(same, Slot::Read(k)), after @ ..] = rest
-                && same == address
-                && let Some(operand) = operands.read[*k]
-            {
-                read[*k] = &data[operand.start..operand.end];
-                rest = after;
-            }
-            return lock(operands, rest, written, &read, then);
-        }
+    let [Some(first), rest @ ..] = operands else {
+        then(written, read);
+        return Ok(());
+    };
+    if let Slot::Written(slot) = first.slot {
+        let bounds = (first.start, first.end);
+        let state = Cell::new(Some((written, then)));
+        return first.tensor.inplace_op1(&Write { slot, bounds, rest, read, state });
     }
-    Ok(())
+    let (guard, _) = first.tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*guard else { candle_core::bail!("a tensor is not on the CPU") };
+    let data = storage.as_slice::<T>()?;
+    let (mut read, mut rest) = (*read, operands);
+    while let [Some(Operand { address, slot: Slot::Read(k), start, end, .. }), after @ ..] = rest
+        && *address == first.address
+    {
+        read[*k] = &data[*start..*end];
+        rest = after;
+    }
+    lock(rest, written, &read, then)
 }
 
-/// The write lock on the first tensor of `order`, and in it all the others.
+/// The write lock on one tensor, and in it the locks of the `rest`.
 struct Write<'o, 's, 'f, T> {
-    operands: &'o Operands<'o>,
-    order: &'o [(usize, Slot)],
-    operand: Operand<'o>,
+    slot: usize,
+    bounds: (usize, usize),
+    rest: &'o [Option<Operand<'o>>],
     read: &'o ReadSlices<'o, T>,
     /// Taken by the one call that candle makes, through a shared reference.
     state: Cell<Option<(WrittenSlices<'s, T>, Then<'f, T>)>>,
@@ -146,12 +134,11 @@ impl<T: Element> InplaceOp1 for Write<'_, '_, '_, T> {
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, _: &Layout) -> candle_core::Result<()> {
         if let Some((written, then)) = self.state.take()
-            && let [(_, Slot::Written(k)), rest @ ..] = self.order
             && let Some(data) = T::storage_mut(storage)
         {
             let mut written: WrittenSlices<'_, T> = written;
-            written[*k] = &mut data[self.operand.start..self.operand.end];
-            return lock(self.operands, rest, written, self.read, then);
+            written[self.slot] = &mut data[self.bounds.0..self.bounds.1];
+            return lock(self.rest, written, self.read, then);
         }
         candle_core::bail!("a written tensor has another dtype than the call")
     }

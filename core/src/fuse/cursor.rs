@@ -114,8 +114,13 @@ impl<'a, T: Element> Row<'a, T> {
     pub fn open(data: &'a [T], span: Span) -> Self {
         let mut repeated = [T::ZERO; 2 * BLOCK];
         if data.len() < BLOCK {
-            for to in repeated.chunks_mut(data.len()) {
-                to.copy_from_slice(&data[..to.len()]);
+            repeated[..data.len()].copy_from_slice(data);
+            let mut filled = data.len();
+            while filled < repeated.len() {
+                let (from, to) = repeated.split_at_mut(filled);
+                let count = from.len().min(to.len());
+                to[..count].copy_from_slice(&from[..count]);
+                filled += count;
             }
         }
         Self { data, column: span.at % span.columns, repeated }

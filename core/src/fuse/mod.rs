@@ -28,6 +28,8 @@ mod kernel;
 mod loops;
 pub(crate) mod math;
 mod reduce;
+#[cfg(test)]
+mod tests;
 mod threads;
 pub mod words;
 

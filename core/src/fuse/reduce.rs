@@ -6,7 +6,11 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{ByType, Call, Element, Piece, cpu, threads};
+use super::{
+    ByType, Call, Element, Piece,
+    cpu::{self, Slot},
+    threads,
+};
 use crate::{CowTensor, Error, Result};
 
 /// Columns that are summed over all rows before the next: small enough for the first-level cache.
@@ -135,7 +139,7 @@ pub fn norm(a: &Tensor) -> Result<f64> {
 fn dot_of<T: Element>(a: &Tensor, b: &Tensor) -> Result<f64> {
     let mut operands = cpu::Operands::default();
     for (k, tensor) in [a, b].into_iter().enumerate() {
-        operands.read[k] = Some(cpu::Operand::new(tensor, cpu::storage_address(tensor))?);
+        operands.push(Slot::Read(k), tensor, cpu::storage_address(tensor))?;
     }
     let mut sums = vec![0.0; a.elem_count().div_ceil(DOT_CHUNK)];
     threads::enter(a.elem_count(), |pieces| {

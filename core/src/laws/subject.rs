@@ -22,6 +22,11 @@ impl Subject {
         Ok(Self { spec })
     }
 
+    /// One whose settings may be refused yet.
+    pub(super) fn drawn(spec: Spec) -> Self {
+        Self { spec }
+    }
+
     /// What is looked up.
     pub fn spec(&self) -> &Spec {
         &self.spec

@@ -1,7 +1,7 @@
 //! The best candidate seen.
 
 use super::passes_on;
-use crate::{Batch, CowTensor, Objective, Result};
+use crate::{Batch, CowTensor, Fields, Objective, Persist, Result};
 
 /// Remembers the candidate with the lowest loss ever evaluated: what one wants of a deterministic function, whatever the
 /// optimizer itself would deploy. With a stochastic objective it remembers the luckiest.
@@ -39,5 +39,17 @@ impl<O: Objective> Objective for Best<O> {
             self.best = Some((loss, batch.row(i, self.inner.space())?));
         }
         Ok(losses)
+    }
+}
+
+/// The best point travels with a checkpoint.
+impl<O: Objective> Persist for Best<O> {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        let none = || (f64::INFINITY, self.inner.space().start());
+        let (mut loss, mut at) = self.best.clone().unwrap_or_else(none);
+        fields.field("loss", &mut loss)?;
+        fields.field("at", &mut at)?;
+        self.best = loss.is_finite().then_some((loss, at));
+        Ok(())
     }
 }

@@ -17,6 +17,8 @@ pub(crate) mod law;
 mod philox;
 mod sampler;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use key::Key;
 pub use sampler::Sampler;

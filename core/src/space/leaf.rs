@@ -151,15 +151,37 @@ impl Leaf {
         if self.is_empty() {
             return Err(Error::invalid(field("shape"), format!("{:?}", self.shape), "at least one element"));
         }
-        if let Some(scale) = self.scale.filter(|s| !(s.is_finite() && *s > 0.0)) {
-            return Err(Error::invalid(field("scale"), scale, "a finite number > 0"));
+        // Within what f32 can multiply and divide by.
+        if let Some(scale) = self.scale.filter(|s| !(1e-30..=1e30).contains(s)) {
+            return Err(Error::invalid(field("scale"), scale, "a number from 1e-30 to 1e30"));
         }
         if let Domain::Integer { lo, hi } = self.domain
             && (lo > hi || lo.unsigned_abs().max(hi.unsigned_abs()) > 1 << 52)
         {
             return Err(Error::invalid(field("domain"), format!("{lo}..={hi}"), "lo <= hi, both within 2^52 of zero"));
         }
+        self.check_dtype().map_err(|valid| Error::invalid(field("dtype"), self.dtype.as_str(), valid))?;
         self.check_bounds().map_err(|(value, valid)| Error::invalid(field("bounds"), value, valid))
+    }
+
+    /// The decoded values must survive the cast to the leaf's dtype.
+    fn check_dtype(&self) -> std::result::Result<(), String> {
+        let (least, most) = match self.dtype {
+            DType::U8 => (0, 255),
+            DType::U32 => (0, i64::from(u32::MAX)),
+            DType::I64 | DType::F64 => (-(1 << 52), 1 << 52),
+            DType::F32 => (-(1 << 24), 1 << 24),
+            DType::F16 => (-(1 << 11), 1 << 11),
+            DType::BF16 => (-(1 << 8), 1 << 8),
+            _ => return Err("f32, f64, bf16, f16, u8, u32 or i64".into()),
+        };
+        match self.domain {
+            Domain::Real if !self.dtype.is_float() => Err("f32, f64, bf16 or f16 for a real leaf".into()),
+            Domain::Integer { lo, hi } if lo < least || hi > most => {
+                Err(format!("a dtype that holds all integers {lo}..={hi}; this one holds {least}..={most}"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_bounds(&self) -> std::result::Result<(), (String, &'static str)> {
@@ -174,8 +196,9 @@ impl Leaf {
         if !intervals.is_empty() && self.domain != Domain::Real {
             return Err((format!("{intervals:?}"), "only real leaves have bounds; integers have theirs in the domain"));
         }
-        match intervals.iter().find(|(lo, hi)| !(lo < hi) || !lo.is_finite() || !hi.is_finite()) {
-            Some((lo, hi)) => Err((format!("[{lo}, {hi}]"), "finite numbers lo < hi")),
+        // The width is what natural scales follow from.
+        match intervals.iter().find(|(lo, hi)| !(lo < hi && hi - lo <= 1e30)) {
+            Some((lo, hi)) => Err((format!("[{lo}, {hi}]"), "finite numbers lo < hi, at most 1e30 apart")),
             None => Ok(()),
         }
     }

@@ -63,7 +63,15 @@ impl Space {
                 return Err(Error::invalid("leaf name", &leaf.name, "every leaf needs a name of its own"));
             }
         }
-        let segments: Vec<Segment> = leaves.iter().filter(|l| !l.frozen).flat_map(Segment::of).collect();
+        let mut segments = vec![];
+        for leaf in leaves.iter().filter(|l| !l.frozen) {
+            let of_leaf = Segment::of(leaf, dtype);
+            if of_leaf.iter().any(Segment::is_empty) {
+                let valid = "an interval with an f32 number in it, or leaf and space in f64";
+                return Err(Error::invalid(format!("leaf {}.bounds", leaf.name), format!("{:?}", leaf.bounds), valid));
+            }
+            segments.extend(of_leaf);
+        }
         let dim = segments.iter().map(|s| s.len).sum();
         if dim == 0 {
             return Err(Error::invalid("leaves", leaves.len(), "at least one leaf that is not frozen"));

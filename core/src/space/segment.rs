@@ -1,6 +1,6 @@
 //! Runs of search coordinates that decode alike.
 
-use candle_core::WithDType;
+use candle_core::{DType, WithDType};
 
 use super::leaf::{Domain, Leaf};
 
@@ -19,12 +19,12 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// The segments of one leaf: one, unless its elements have bounds of their own.
-    pub(crate) fn of(leaf: &Leaf) -> Vec<Self> {
+    /// The segments of one leaf, searched in `dtype`: one, unless its elements have bounds of their own.
+    pub(crate) fn of(leaf: &Leaf, dtype: DType) -> Vec<Self> {
         let mut segments: Vec<Self> = vec![];
         let uniform = !matches!(leaf.bounds, super::leaf::Bounds::Each(_));
         let (elements, len) = if uniform { (1, leaf.len()) } else { (leaf.len(), 1) };
-        for segment in (0..elements).map(|i| Self::new(leaf, leaf.interval(i), len)) {
+        for segment in (0..elements).map(|i| Self::new(leaf, dtype, leaf.interval(i), len)) {
             match segments.last_mut() {
                 Some(last) if last.decodes_like(&segment) => last.len += segment.len,
                 _ => segments.push(segment),
@@ -33,13 +33,14 @@ impl Segment {
         segments
     }
 
-    fn new(leaf: &Leaf, (lo, hi): (f64, f64), len: usize) -> Self {
+    fn new(leaf: &Leaf, dtype: DType, (lo, hi): (f64, f64), len: usize) -> Self {
         let integer = leaf.domain != Domain::Real;
         let natural = if hi.is_finite() { (hi - lo) / 4.0 } else { 1.0 };
         let scale = leaf.scale.unwrap_or(natural);
         let (lower, upper) = (lo / scale, hi / scale);
         // Rounding happens before the clamp: the extreme integers are the bounds of the values.
         let (lo, hi) = if integer { (lo + 0.5, hi - 0.5) } else { (lo, hi) };
+        let (lo, hi) = if [dtype, leaf.dtype].contains(&DType::F32) { inside_in_f32(lo, hi) } else { (lo, hi) };
         Self { len, scale, lower, upper, lo, hi, integer }
     }
 
@@ -49,6 +50,11 @@ impl Segment {
 
     pub(crate) fn is_bounded(&self) -> bool {
         self.lower.is_finite()
+    }
+
+    /// Is there no number of the search's dtype between its bounds?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lo > self.hi
     }
 
     /// Does decoding change nothing?
@@ -85,6 +91,14 @@ impl Segment {
             clamp(values, T::from_f64(self.lower), T::from_f64(self.upper));
         }
     }
+}
+
+/// The smallest and the largest f32 in [lo, hi]: the nearest to 0.3 lies above 0.3, and would be outside.
+fn inside_in_f32(lo: f64, hi: f64) -> (f64, f64) {
+    let (least, most) = (lo as f32, hi as f32);
+    let least = if f64::from(least) < lo { least.next_up() } else { least };
+    let most = if f64::from(most) > hi { most.next_down() } else { most };
+    (least.into(), most.into())
 }
 
 /// NaN stays NaN: a failed number must not turn into a good-looking one.

@@ -1,0 +1,353 @@
+//! Kernels against plain loops, bit for bit; calls that must fail, and change nothing.
+
+use candle_core::{DType, Device, Tensor};
+
+use super::{BLOCK, Element, copy_rows, dot, norm, weighted_moments, weighted_sum};
+use crate::{CowTensor, Error, Key, Result, Sampler, kernel};
+
+kernel! {
+    /// Every kind of parameter.
+    fn everything(
+        a: inout, b: out, m: mat, r: row, c: col, w: num, u: uniform, z: normal, s: sign,
+    ) {
+        let sum = w * m + r - c * 0.5;
+        b = a * u + sum;
+        a += z * s - sum;
+    }
+}
+
+kernel! { fn increment(x: inout, y: mat) { x = x + y; } }
+kernel! { fn two(x: out, y: out, from: mat) { x = from + 1.0; y = from + 2.0; } }
+kernel! { fn swap(x: inout, y: inout) { let old = x; x = y; y = old; } }
+kernel! { fn reads_twice(x: out, y: mat, z: mat) { x = y - z; } }
+kernel! { fn words(x: inout) {
+    let a = select(x > 0.25, sqrt(abs(x)), square(x)) + signum(x);
+    x = clamp(min(a, 1.5) * max(x, -0.5), -2.0, 2.0) + round(x * 10.0) - floor(x);
+} }
+
+/// The plain loop that `everything` must equal, in either type.
+macro_rules! everything_in {
+    ($name:ident, $float:ident) => {
+        fn $name(rows: usize, columns: usize) -> Result<()> {
+            let len = rows * columns;
+            let key = Key::new(len as u64);
+            let draw = |k: u64, n: usize| {
+                let mut out = vec![0.0 as $float; n];
+                Sampler::Normal.fill_slice(key.fold(k), 0, &mut out);
+                out
+            };
+            let (mut a, m, r, c) = (draw(0, len), draw(1, len), draw(2, columns), draw(3, rows));
+            let (u, z, s) = (noise($float::uniform, key, len), noise($float::normal, key, len), noise($float::sign, key, len));
+            let mut b = vec![0.0 as $float; len];
+
+            let tensor = |data: &[$float]| Tensor::from_slice(data, (rows, columns), &Device::Cpu);
+            let (mut at, mut bt) = (CowTensor::new(tensor(&a)?), CowTensor::new(tensor(&b)?));
+            let (rt, ct) = (Tensor::new(&r[..], &Device::Cpu)?, Tensor::new(&c[..], &Device::Cpu)?);
+            everything(&mut at, &mut bt, &tensor(&m)?, &rt, &ct.reshape((rows, 1))?, 0.7, key, key, key)?;
+
+            let w = 0.7 as $float;
+            for i in 0..len {
+                let sum = w * m[i] + r[i % columns] - c[i / columns] * 0.5;
+                b[i] = a[i] * u[i] + sum;
+                a[i] += z[i] * s[i] - sum;
+            }
+            assert_eq!(bits(&at)?, a.iter().map(|x| x.to_bits() as u64).collect::<Vec<_>>(), "a of {rows} x {columns}");
+            assert_eq!(bits(&bt)?, b.iter().map(|x| x.to_bits() as u64).collect::<Vec<_>>(), "b of {rows} x {columns}");
+            Ok(())
+        }
+    };
+}
+
+everything_in!(everything_f32, f32);
+everything_in!(everything_f64, f64);
+
+fn noise<T: Element>(law: fn(Key, u64, &mut [T; BLOCK]), key: Key, len: usize) -> Vec<T> {
+    let mut out = vec![T::ZERO; len.next_multiple_of(BLOCK)];
+    for (block, out) in out.as_chunks_mut().0.iter_mut().enumerate() {
+        law(key, block as u64, out);
+    }
+    out.truncate(len);
+    out
+}
+
+fn bits(x: &Tensor) -> Result<Vec<u64>> {
+    let x = x.flatten_all()?;
+    Ok(match x.dtype() {
+        DType::F32 => x.to_vec1::<f32>()?.into_iter().map(|x| x.to_bits() as u64).collect(),
+        _ => x.to_vec1::<f64>()?.into_iter().map(f64::to_bits).collect(),
+    })
+}
+
+fn cow(values: &[f32]) -> Result<CowTensor> {
+    Ok(CowTensor::new(Tensor::new(values, &Device::Cpu)?))
+}
+
+fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> R {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads").install(work)
+}
+
+#[test]
+fn equal_plain_loops_bit_for_bit() -> Result<()> {
+    let sizes = [
+        (1, 1), (1, 127), (127, 1), (1, 128), (128, 1), (1, 129), (2, 128), (3, 130), (10, 10), (5, 64), (7, 255), (3, 256),
+        (2, 300), (1000, 33), (40, 1000), (3, 40_001),
+    ];
+    for (rows, columns) in sizes {
+        everything_f32(rows, columns)?;
+        everything_f64(rows, columns)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn equal_for_any_number_of_threads() -> Result<()> {
+    for threads in [1, 2, 5] {
+        on_threads(threads, || {
+            everything_f32(37, 9_001)?;
+            everything_f64(1, 100_000)
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn words_mean_what_they_say() -> Result<()> {
+    let values = [-2.5, -1.0, -0.3, -0.0, 0.0, 0.2, 0.5, 0.75, 1.45, 3.0];
+    let mut x = cow(&values)?;
+    words(&mut x)?;
+    let expected = values.map(|x: f32| {
+        let sign = if x == 0.0 { x } else { x.signum() };
+        let a = if x > 0.25 { x.abs().sqrt() } else { x * x } + sign;
+        (a.min(1.5) * x.max(-0.5)).clamp(-2.0, 2.0) + (x * 10.0).round() - x.floor()
+    });
+    assert_eq!(x.to_vec1::<f32>()?, expected);
+    Ok(())
+}
+
+#[test]
+fn snapshots_keep_their_bits() -> Result<()> {
+    let mut x = cow(&[1.0, 2.0])?;
+    let snapshot = x.clone();
+    increment(&mut x, &snapshot)?; // the snapshot may even be read: the written tensor is a copy
+    assert_eq!((x.to_vec1::<f32>()?, snapshot.to_vec1::<f32>()?), (vec![2.0, 4.0], vec![1.0, 2.0]));
+
+    let (mut y, mut z) = (x.clone(), x.clone());
+    two(&mut y, &mut z, &x)?;
+    assert_eq!((y.to_vec1::<f32>()?, z.to_vec1::<f32>()?), (vec![3.0, 5.0], vec![4.0, 6.0]));
+
+    let mut other = y.clone(); // the only two holders are both written
+    swap(&mut y, &mut other)?;
+    increment(&mut y, &z)?;
+    assert_eq!((y.to_vec1::<f32>()?, other.to_vec1::<f32>()?), (vec![7.0, 11.0], vec![3.0, 5.0]));
+    Ok(())
+}
+
+#[test]
+fn in_place_when_nobody_else_looks() -> Result<()> {
+    let mut x = cow(&[1.0, 2.0])?;
+    let view: Tensor = (*x).clone();
+    increment(&mut x, &Tensor::ones(2, DType::F32, &Device::Cpu)?)?;
+    assert_eq!(view.to_vec1::<f32>()?, [2.0, 3.0]);
+    Ok(())
+}
+
+#[test]
+fn one_tensor_may_be_read_under_many_names() -> Result<()> {
+    let mut x = cow(&[0.0; 2])?;
+    let y = Tensor::new(&[1f32, 2.0, 5.0], &Device::Cpu)?;
+    reads_twice(&mut x, &y.narrow(0, 1, 2)?, &y.narrow(0, 0, 2)?)?;
+    assert_eq!(x.to_vec1::<f32>()?, [1.0, 3.0]);
+    Ok(())
+}
+
+#[test]
+fn strided_inputs_are_read_in_order() -> Result<()> {
+    let y = Tensor::arange(0f32, 6.0, &Device::Cpu)?.reshape((3, 2))?;
+    let mut x = CowTensor::new(Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?);
+    increment(&mut x, &y.t()?)?;
+    assert_eq!(x.to_vec2::<f32>()?, [[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]);
+    Ok(())
+}
+
+#[test]
+fn nothing_to_do_is_not_an_error() -> Result<()> {
+    let none = Tensor::zeros((0, 3), DType::F32, &Device::Cpu)?;
+    increment(&mut CowTensor::new(none.copy()?), &none)
+}
+
+#[test]
+fn refused_calls_change_nothing() -> Result<()> {
+    let fresh = || cow(&[1.0, 2.0, 3.0]);
+    let of = |values: &[f32]| Tensor::new(values, &Device::Cpu);
+
+    let mut x = fresh()?;
+    let error = increment(&mut x, &of(&[1.0, 2.0])?).expect_err("too short");
+    assert_eq!(error.to_string(), "increment.y: expected [1, 3], got [2]");
+    assert!(matches!(error, Error::Shape { .. }));
+
+    let error = increment(&mut x, &of(&[1.0; 3])?.to_dtype(DType::F64)?).expect_err("f64 into f32");
+    assert!(matches!(error, Error::Invalid { .. }), "{error}");
+
+    let view: Tensor = (*x).clone();
+    let error = increment(&mut x, &view).expect_err("read and written");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+
+    let mut alias = CowTensor::new(view.clone());
+    let error = swap(&mut x, &mut alias).expect_err("written twice");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+    assert_eq!(x.to_vec1::<f32>()?, [1.0, 2.0, 3.0]);
+
+    let mut whole = CowTensor::new(of(&[1.0; 3])?.to_dtype(DType::U32)?);
+    let error = increment(&mut whole, &view).expect_err("not a float");
+    assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+
+    let mut grid = CowTensor::new(Tensor::zeros((2, 3), DType::F32, &Device::Cpu)?);
+    let error = increment(&mut grid, &of(&[0.0; 3])?).expect_err("a row for a mat");
+    assert_eq!(error.to_string(), "increment.y: expected [2, 3], got [3] (which is a `row`)");
+
+    let (mut shared, mut other) = (grid.clone(), CowTensor::new(Tensor::zeros((3, 2), DType::F32, &Device::Cpu)?));
+    assert!(swap(&mut shared, &mut other).is_err());
+    assert!(shared.is_shared(), "a refused call copies nothing");
+    Ok(())
+}
+
+/// Kernels on shared tensors from inside rayon jobs: this hangs if a waiting thread can steal under a lock.
+#[test]
+fn rayon_jobs_may_call_kernels() -> Result<()> {
+    use rayon::prelude::*;
+    let shared = Tensor::ones(200_000, DType::F32, &Device::Cpu)?;
+    on_threads(4, || {
+        (0..32).into_par_iter().try_for_each(|_| {
+            let mut x = CowTensor::new(shared.zeros_like()?);
+            for _ in 0..4 {
+                increment(&mut x, &shared)?;
+                (0..4).into_par_iter().try_for_each(|_| dot(&shared, &shared).map(|_| ()))?;
+            }
+            assert_eq!(dot(&x, &shared)?, 800_000.0);
+            Ok::<_, Error>(())
+        })
+    })
+}
+
+/// Two calls that read what the other writes take their locks in one order.
+#[test]
+fn crossed_calls_do_not_wait_for_each_other() -> Result<()> {
+    let (a, b) = (cow(&[1.0; 1000])?, cow(&[1.0; 1000])?);
+    let (view_a, view_b): (Tensor, Tensor) = ((*a).clone(), (*b).clone());
+    let run = |mut x: CowTensor, y: Tensor| move || (0..2000).try_for_each(|_| increment(&mut x, &y));
+    let (one, other) = (std::thread::spawn(run(a, view_b)), std::thread::spawn(run(b, view_a)));
+    one.join().expect("no panic")?;
+    other.join().expect("no panic")
+}
+
+#[test]
+fn reductions_equal_plain_loops() -> Result<()> {
+    let (n, d) = (17, 3_001);
+    let mut values = vec![0f64; n * d];
+    Sampler::Normal.fill_slice(Key::new(1), 0, &mut values);
+    let rows = Tensor::from_slice(&values, (n, d), &Device::Cpu)?;
+    let weights: Vec<f64> = (0..n).map(|k| if k == 5 { 0.0 } else { k as f64 - 3.0 }).collect();
+    let centre: Vec<f64> = values[..d].to_vec();
+    let zeros = || Ok::<_, Error>(CowTensor::new(Tensor::zeros(d, DType::F64, &Device::Cpu)?));
+    let (mut sum, mut first, mut second) = (zeros()?, zeros()?, zeros()?);
+    weighted_sum(&rows, &weights, &mut sum)?;
+    weighted_moments(&rows, &Tensor::new(&centre[..], &Device::Cpu)?, &weights, &mut first, &mut second)?;
+
+    let (mut s, mut f, mut g) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
+    for (row, w) in values.chunks(d).zip(&weights).filter(|(_, w)| **w != 0.0) {
+        for j in 0..d {
+            let apart = row[j] - centre[j];
+            s[j] += w * row[j];
+            f[j] += w * apart;
+            g[j] += w * apart * apart;
+        }
+    }
+    assert_eq!((sum.to_vec1::<f64>()?, first.to_vec1::<f64>()?, second.to_vec1::<f64>()?), (s, f, g));
+
+    let exact: f64 = values.iter().map(|x| x * x).sum();
+    assert!((dot(&rows, &rows)? / exact - 1.0).abs() < 1e-12);
+    assert!((norm(&rows)? - exact.sqrt()).abs() < 1e-9);
+    Ok(())
+}
+
+#[test]
+fn reductions_are_equal_for_any_number_of_threads() -> Result<()> {
+    let mut values = vec![0f32; 64 * 5_000];
+    Sampler::Normal.fill_slice(Key::new(2), 0, &mut values);
+    let rows = Tensor::from_slice(&values, (64, 5_000), &Device::Cpu)?;
+    let reduce = || {
+        let mut out = CowTensor::new(Tensor::zeros(5_000, DType::F32, &Device::Cpu)?);
+        weighted_sum(&rows, &[0.1; 64], &mut out)?;
+        Ok::<_, Error>((bits(&out)?, norm(&rows)?.to_bits()))
+    };
+    assert_eq!(on_threads(1, reduce)?, on_threads(2, reduce)?);
+    Ok(())
+}
+
+#[test]
+fn rows_of_weight_zero_are_not_read() -> Result<()> {
+    let rows = Tensor::new(&[[1f32, 2.0], [f32::NAN, f32::INFINITY]], &Device::Cpu)?;
+    let (mut sum, mut first, mut second) = (cow(&[9.0; 2])?, cow(&[9.0; 2])?, cow(&[9.0; 2])?);
+    weighted_sum(&rows, &[2.0, 0.0], &mut sum)?;
+    weighted_moments(&rows, &Tensor::zeros(2, DType::F32, &Device::Cpu)?, &[2.0, 0.0], &mut first, &mut second)?;
+    assert_eq!(sum.to_vec1::<f32>()?, [2.0, 4.0]);
+    assert_eq!((first.to_vec1::<f32>()?, second.to_vec1::<f32>()?), (vec![2.0, 4.0], vec![2.0, 8.0]));
+    assert!(weighted_sum(&rows, &[1.0], &mut sum).is_err());
+    Ok(())
+}
+
+#[test]
+fn copies_the_rows_named() -> Result<()> {
+    let from = Tensor::arange(0f32, 80_000.0, &Device::Cpu)?.reshape((8, 10_000))?;
+    let mut onto = CowTensor::new(from.zeros_like()?);
+    copy_rows(&from, &[1, 6], &mut onto)?;
+    for row in 0..8 {
+        let expected = if [1, 6].contains(&row) { from.get(row)? } else { from.get(row)?.zeros_like()? };
+        assert_eq!(onto.get(row)?.to_vec1::<f32>()?, expected.to_vec1::<f32>()?);
+    }
+    assert!(matches!(copy_rows(&from, &[8], &mut onto), Err(Error::Invalid { .. })));
+    Ok(())
+}
+
+/// Largest error of `ours` in units in the last place of the exact value, rounded to `T`.
+macro_rules! worst {
+    ($float:ident, $ours:path, $exact:expr, $points:expr) => {
+        $points
+            .map(|x: $float| {
+                let (ours, exact) = ($ours(x), ($exact)(x as f64) as $float);
+                let apart = (ours.to_bits() as i64 - exact.to_bits() as i64).unsigned_abs();
+                if ours == exact { 0 } else { apart }
+            })
+            .max()
+    };
+}
+
+#[test]
+fn elementary_functions_are_accurate() {
+    use super::math::*;
+    let grid = |low: f64, high: f64| (0..=40_000).map(move |k| low + (high - low) * k as f64 / 40_000.0);
+    let grid32 = |low, high| grid(low, high).map(|x| x as f32);
+    assert!(worst!(f32, exp_f32, f64::exp, grid32(-87.0, 88.7)) <= Some(2));
+    assert!(worst!(f64, exp_f64, f64::exp, grid(-708.0, 709.7)) <= Some(2));
+    assert!(worst!(f32, ln_f32, f64::ln, grid32(1e-6, 40.0)) <= Some(2));
+    assert!(worst!(f64, ln_f64, f64::ln, grid(1e-9, 40.0)) <= Some(2));
+    assert!(worst!(f32, tanh_f32, f64::tanh, grid32(-12.0, 12.0)) <= Some(3));
+    assert!(worst!(f64, tanh_f64, f64::tanh, grid(-24.0, 24.0)) <= Some(3));
+}
+
+#[test]
+fn elementary_functions_at_the_edges() {
+    macro_rules! edges {
+        ($float:ident, $exp:ident, $ln:ident, $tanh:ident) => {
+            use super::math::{$exp, $ln, $tanh};
+            let tiny = $float::from_bits(3); // subnormal
+            assert_eq!([$exp(0.0), $exp($float::INFINITY), $exp($float::NEG_INFINITY)], [1.0, $float::INFINITY, 0.0]);
+            assert_eq!([$ln(1.0), $ln(0.0), $ln($float::INFINITY)], [0.0, $float::NEG_INFINITY, $float::INFINITY]);
+            assert_eq!([$tanh($float::INFINITY), $tanh($float::NEG_INFINITY), $tanh(0.0)], [1.0, -1.0, 0.0]);
+            assert!(($ln(tiny) / tiny.ln() - 1.0).abs() < 1e-6 && ($exp($ln(tiny)) / tiny - 1.0).abs() < 0.5);
+            assert!($exp($float::NAN).is_nan() && $ln($float::NAN).is_nan() && $tanh($float::NAN).is_nan() && $ln(-1.0).is_nan());
+        };
+    }
+    edges!(f32, exp_f32, ln_f32, tanh_f32);
+    edges!(f64, exp_f64, ln_f64, tanh_f64);
+}

@@ -1,0 +1,90 @@
+//! Everything that can be wrong with an optimizer.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// One way in which a [`Specimen`](super::specimen::Specimen) is not what it should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Flaw {
+    #[default]
+    None,
+    /// Draws from a counter that is no part of its state.
+    HiddenGenerator,
+    /// Forgets to list its step size.
+    UnlistedField,
+    /// Its key comes from how it was built, not from its state.
+    KeyBesideClock,
+    /// Draws from a counter that all instances share.
+    SharedGenerator,
+    /// Ignores the key it was given.
+    IgnoresKey,
+    /// Overwrites its point although a snapshot holds it.
+    OverwritesPoint,
+    /// Overwrites a batch that its caller may hold.
+    OverwritesBatch,
+    /// Its answer is a view of its state.
+    LendsAnswer,
+    /// Works on in the tensor that it was given to move to.
+    KeepsGivenPoint,
+    /// Its clock ticks before it evaluates.
+    TicksFirst,
+    /// Keeps what the first round told, whatever becomes of the second.
+    CommitsEarly,
+    /// Takes a failed step back, but not if it panicked.
+    ForgetsPanics,
+    /// Believes that there are as many losses as candidates.
+    TrustsLengths,
+    /// Goes on when the objective fails.
+    SwallowsErrors,
+    /// Draws other numbers on other numbers of threads.
+    CountsThreads,
+    /// Uses gradients where there are some, without a word.
+    PeeksAtGradients,
+    /// Needs gradients, and is silent when there are none.
+    NeedsNoGradients,
+    /// Takes NaN for the best loss of all.
+    PrefersNan,
+    /// Takes −∞ for the best loss of all.
+    BelievesInfinity,
+    /// Its step size is a sum of losses.
+    AddsLosses,
+    /// One of its candidates is not a number.
+    AsksNan,
+    /// Its point leaves the bounds.
+    Drifts,
+    /// Does not count its first round.
+    CountsOneRound,
+    /// Reports the mean loss.
+    ReportsMean,
+    /// Promises seeds and asks rows.
+    AsksRows,
+    /// Keeps its candidates and does not say so.
+    Hoards,
+    /// Its step size depends on how much better a loss is.
+    WeighsLosses,
+    /// Decays towards the origin.
+    PullsToOrigin,
+    /// Its noise has axes.
+    KnowsAxes,
+    /// Fails, rather than refuses, to be built over integers.
+    RefusesRudely,
+    /// Finds out in its first step that it cannot search integers.
+    RefusesLate,
+    /// Has a setting that it cannot bear.
+    PanicsWhenLarge,
+    /// Rejects a value of a setting as if the objective had failed.
+    RejectsRudely,
+    /// Stays where it is.
+    IgnoresMoves,
+    /// Says that it has moved, and has not.
+    PretendsToMove,
+    /// Moves out of the bounds when told so.
+    MovesOutside,
+    /// Moves to what is no point.
+    MovesAnywhere,
+    /// Takes the best candidate even if it is worse.
+    AcceptsWorse,
+    /// Hardly moves.
+    StandsStill,
+}

@@ -1,0 +1,245 @@
+//! Curves as SVG.
+
+use std::fmt::Display;
+
+use plotters::{
+    chart::SeriesLabelPosition,
+    coord::{Shift, ranged1d::ValueFormatter},
+    prelude::*,
+};
+
+use crate::{
+    Error, Result,
+    curve::Curve,
+    output,
+    problem::{Figure, Measure},
+};
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+/// Axes, grid and text: readable on white and on black.
+const GREY: RGBColor = RGBColor(128, 128, 128);
+/// Colours that are told apart on white and on black, by most colour-blind people too.
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(31, 119, 200),
+    RGBColor(224, 108, 20),
+    RGBColor(30, 150, 90),
+    RGBColor(200, 60, 70),
+    RGBColor(150, 100, 200),
+    RGBColor(170, 130, 20),
+    RGBColor(20, 160, 180),
+    RGBColor(215, 90, 160),
+];
+/// Where a loss is zero or below, a logarithmic axis ends.
+const SMALLEST_LOSS: f64 = 1e-15;
+
+/// The `i`-th colour; after the first few they go round the colour circle by the golden angle.
+pub fn colour(i: usize) -> RGBColor {
+    match COLOURS.get(i) {
+        Some(colour) => *colour,
+        None => {
+            let hue = (i as f64 * 0.618_033_988_75).fract();
+            let (r, g, b) = HSLColor(hue, 0.6, 0.5).rgb();
+            RGBColor(r, g, b)
+        }
+    }
+}
+
+/// A colour as CSS writes it.
+pub fn css(RGBColor(r, g, b): RGBColor) -> String {
+    format!("#{r:02x}{g:02x}{b:02x}")
+}
+
+/// One line, perhaps with a band around it.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// What the legend says; nothing to leave it out.
+    pub label: String,
+    /// Its colour.
+    pub colour: RGBColor,
+    /// From left to right.
+    pub points: Vec<Point>,
+}
+
+/// Evaluations, and a figure with its quartiles.
+#[derive(Clone, Copy, Debug)]
+pub struct Point {
+    /// Evaluations.
+    pub x: f64,
+    /// The lower quartile, the median and the upper quartile: all the same for a single run.
+    pub y: [f64; 3],
+}
+
+/// One diagram.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    /// What the lines show.
+    pub measure: Measure,
+    /// The lines.
+    pub lines: Vec<Line>,
+}
+
+/// Where a picture is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// A file of its own, with a title on white.
+    Own,
+    /// Inside a page with a background of its own.
+    Inside,
+}
+
+/// Diagrams below each other.
+///
+/// # Errors
+/// [`Error::Unsupported`] when the drawing library refuses.
+pub fn svg(title: &str, panels: &[Panel], page: Page) -> Result<String> {
+    let mut text = String::new();
+    let height = 360 * panels.len().max(1) as u32 + if page == Page::Own { 30 } else { 0 };
+    {
+        let root = SVGBackend::with_string(&mut text, (720, height)).into_drawing_area();
+        let mut area = root.clone();
+        if page == Page::Own {
+            root.fill(&WHITE).map_err(failed)?;
+            area = root.titled(title, ("sans-serif", 20)).map_err(failed)?;
+        }
+        for (part, panel) in area.split_evenly((panels.len().max(1), 1)).iter().zip(panels) {
+            draw(part, panel)?;
+        }
+        root.present().map_err(failed)?;
+    }
+    Ok(text)
+}
+
+fn failed(why: impl Display) -> Error {
+    Error::unsupported("the plot", format!("cannot be drawn: {why}"))
+}
+
+fn draw(area: &Area<'_>, panel: &Panel) -> Result<()> {
+    let values = || panel.lines.iter().flat_map(|l| &l.points).flat_map(|p| p.y).filter(|y| y.is_finite());
+    let (low, high) = values().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), y| (lo.min(y), hi.max(y)));
+    if low > high {
+        return Ok(()); // no candidate ever had a loss
+    }
+    if panel.measure.kind == Figure::Share {
+        return draw_on(area, panel, low.min(0.9)..1.0, &|y| *y);
+    }
+    // Functions may have a lowest value below zero: their loss has no logarithm, their gap has.
+    if low < -SMALLEST_LOSS * 1e3 {
+        let room = 0.05 * (high - low).max(f64::MIN_POSITIVE);
+        return draw_on(area, panel, low - room..high + room, &|y| *y);
+    }
+    let (low, high) = (low.max(SMALLEST_LOSS), high.max(SMALLEST_LOSS));
+    draw_on(area, panel, (low * 0.8..high * 1.25).log_scale(), &|y| y.max(SMALLEST_LOSS))
+}
+
+fn draw_on<Y>(area: &Area<'_>, panel: &Panel, y_range: Y, place: &dyn Fn(&f64) -> f64) -> Result<()>
+where
+    Y: AsRangedCoord<Value = f64>,
+    Y::CoordDescType: ValueFormatter<f64>,
+{
+    let right = panel.lines.iter().flat_map(|l| l.points.last()).fold(1.0, |right: f64, p| right.max(p.x));
+    let measure = panel.measure;
+    let mut chart = ChartBuilder::on(area)
+        .margin(12)
+        .x_label_area_size(42)
+        .y_label_area_size(72)
+        .build_cartesian_2d(0.0..right, y_range)
+        .map_err(failed)?;
+    chart
+        .configure_mesh()
+        .axis_style(GREY)
+        .bold_line_style(GREY.mix(0.3))
+        .light_line_style(TRANSPARENT)
+        .label_style(("sans-serif", 15, &GREY))
+        .axis_desc_style(("sans-serif", 16, &GREY))
+        .x_desc("evaluations")
+        .y_desc(measure.label())
+        .x_labels(6)
+        .x_label_formatter(&|x| output::grouped(*x as u64))
+        .y_label_formatter(&|y| tick(measure, *y))
+        .draw()
+        .map_err(failed)?;
+    for line in &panel.lines {
+        let points: Vec<_> = line.points.iter().filter(|p| p.y.iter().all(|y| y.is_finite())).collect();
+        let upper = points.iter().map(|p| (p.x, place(&p.y[2])));
+        let lower = points.iter().rev().map(|p| (p.x, place(&p.y[0])));
+        if points.iter().any(|p| p.y[0] < p.y[2]) {
+            let band = Polygon::new(upper.chain(lower).collect::<Vec<_>>(), line.colour.mix(0.15));
+            chart.draw_series(std::iter::once(band)).map_err(failed)?;
+        }
+        let middle = points.iter().map(|p| (p.x, place(&p.y[1])));
+        let drawn = chart.draw_series(LineSeries::new(middle, line.colour.stroke_width(2))).map_err(failed)?;
+        if !line.label.is_empty() {
+            let colour = line.colour;
+            drawn.label(&line.label).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        }
+    }
+    if panel.lines.iter().any(|line| !line.label.is_empty()) {
+        let corner = if measure.kind == Figure::Share { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight };
+        let labels = chart.configure_series_labels().position(corner).label_font(("sans-serif", 15, &GREY)).margin(8).draw();
+        labels.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// A figure at an axis: short.
+fn tick(measure: Measure, y: f64) -> String {
+    match measure.kind {
+        Figure::Share => format!("{:.0} %", 100.0 * y),
+        Figure::Loss if y != 0.0 && !(1e-3..1e5).contains(&y.abs()) => format!("{y:.0e}"),
+        Figure::Loss => format!("{y}"),
+    }
+}
+
+/// The panels of a single run: its losses, and its shares if it has any.
+pub fn panels(curve: &Curve) -> Vec<Panel> {
+    let line = |i: usize, label: String, figure: &dyn Fn(usize) -> f64| {
+        let rows = curve.rows().iter().enumerate();
+        Line { label, colour: colour(i), points: rows.map(|(k, row)| Point { x: row.evaluations as f64, y: [figure(k); 3] }).collect() }
+    };
+    let of = |kind: Figure| {
+        let chosen = curve.measures().iter().enumerate().filter(move |(_, m)| m.kind == kind);
+        chosen.map(|(i, m)| line(i, m.label(), &|k| curve.rows()[k].figures[i])).collect::<Vec<_>>()
+    };
+    let mut losses = of(Figure::Loss);
+    losses.push(line(7, "lowest loss of any candidate".into(), &|k| curve.rows()[k].lowest));
+    let mut panels = vec![Panel { measure: Measure::LOSS, lines: losses }];
+    let shares = of(Figure::Share);
+    if !shares.is_empty() {
+        panels.push(Panel { measure: Measure { name: "accuracy", kind: Figure::Share }, lines: shares });
+    }
+    panels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curve::Row;
+
+    fn curve(figures: &[f64]) -> Curve {
+        let share = Measure { name: "accuracy", kind: Figure::Share };
+        let mut curve = Curve::new(&[Measure::LOSS, share], 100);
+        for (i, figure) in figures.iter().enumerate() {
+            let row = Row { evaluations: 10 * i as u64, seconds: 0.0, lowest: *figure, figures: vec![*figure, 0.5] };
+            curve.push(row);
+        }
+        curve
+    }
+
+    #[test]
+    fn whatever_the_figures_are_a_picture_comes_out() -> Result<()> {
+        for figures in [vec![], vec![1.0], vec![f64::INFINITY], vec![3.0, 0.1, 0.0], vec![5.0, -40.0], vec![1e-300, 1e300]] {
+            let picture = svg("a <title> & more", &panels(&curve(&figures)), Page::Own)?;
+            assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"), "{figures:?}");
+            assert!(!picture.contains("NaN") && !picture.contains("inf\""), "{figures:?}");
+            assert!(picture.contains("a &lt;title&gt; &amp; more"), "{figures:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn colours_differ() {
+        let colours: std::collections::HashSet<_> = (0..60).map(|i| css(colour(i))).collect();
+        assert_eq!(colours.len(), 60);
+    }
+}

@@ -1,0 +1,274 @@
+//! Many runs of equal length: who is better?
+
+use std::{
+    cmp::Ordering as Order,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use moths::{Spec, Tally};
+
+use crate::{
+    Error, Result,
+    curve::{self, Curve, Row},
+    plan::Plan,
+    problem::{self, Measure},
+    session::{Audience, Session, Surroundings},
+};
+
+/// Optimizers that run on one problem, each with the same seeds and evaluations.
+#[derive(Clone, Debug)]
+pub struct Race {
+    /// The problem.
+    pub problem: String,
+    /// What it is built with.
+    pub options: problem::Options,
+    /// Who runs.
+    pub racers: Vec<Spec>,
+    /// The seeds are 1 to this.
+    pub seeds: u64,
+    /// The budget of each run.
+    pub evaluations: u64,
+}
+
+/// What the runs of one optimizer came to.
+#[derive(Debug)]
+pub struct Racer {
+    /// The optimizer.
+    pub spec: Spec,
+    /// Its name, with its settings where the name alone would not tell it from another.
+    pub label: String,
+    /// The curves of its runs, with their seeds.
+    pub runs: Vec<(u64, Curve)>,
+    /// Why runs of it failed.
+    pub failures: Vec<String>,
+}
+
+/// A race that is over: racers from best to worst.
+#[derive(Debug)]
+pub struct Standing {
+    /// What was raced.
+    pub race: Race,
+    /// What was measured; the last ranks.
+    pub measures: Vec<Measure>,
+    /// From best to worst.
+    pub racers: Vec<Racer>,
+    /// Was it interrupted, so that runs are missing?
+    pub interrupted: bool,
+}
+
+/// Sees a race pass by, from all threads.
+pub trait Spectator: Sync {
+    /// A run used so many more evaluations.
+    fn used(&self, _evaluations: u64) {}
+    /// A run is over.
+    fn finished(&self, _racer: &Spec, _seed: u64, _outcome: &Result<Curve>) {}
+}
+
+impl Race {
+    /// Runs all, so many at a time, each on one thread.
+    ///
+    /// # Errors
+    /// What is wrong with the problem, or with an optimizer before it has begun; a run that fails later fails alone.
+    pub fn run(self, threads: usize, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Result<Standing> {
+        let problem = problem::find(&self.problem)?.build(&self.options)?;
+        for racer in &self.racers {
+            Session::of(self.plan(racer, 1), &*problem, 1)?;
+        }
+        // Seed by seed, so that an early end has seen every racer equally often.
+        let heats: Vec<(usize, u64)> = (1..=self.seeds).flat_map(|seed| (0..self.racers.len()).map(move |r| (r, seed))).collect();
+        let (next, done) = (AtomicUsize::new(0), Mutex::new(vec![]));
+        let work = || {
+            while let Some((racer, seed)) = heats.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if interrupted.load(Ordering::Relaxed) {
+                    return;
+                }
+                let plan = self.plan(&self.racers[*racer], *seed);
+                let outcome = Session::of(plan, &*problem, 1).and_then(|session| follow(session, spectator, interrupted));
+                if interrupted.load(Ordering::Relaxed) {
+                    return;
+                }
+                spectator.finished(&self.racers[*racer], *seed, &outcome);
+                done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((*racer, *seed, outcome));
+            }
+        };
+        thread::scope(|scope| (0..threads.max(1)).for_each(|_| drop(scope.spawn(work))));
+        let measures = problem.measures().to_vec();
+        let done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        Ok(self.rank(measures, done, interrupted.load(Ordering::Relaxed)))
+    }
+
+    fn plan(&self, racer: &Spec, seed: u64) -> Plan {
+        Plan {
+            problem: self.problem.clone(),
+            options: self.options.clone(),
+            optimizer: racer.clone(),
+            seed,
+            evaluations: self.evaluations,
+            target: None,
+        }
+    }
+
+    fn rank(self, measures: Vec<Measure>, mut done: Vec<(usize, u64, Result<Curve>)>, interrupted: bool) -> Standing {
+        done.sort_by_key(|(racer, seed, _)| (*racer, *seed));
+        let mut racers: Vec<Racer> = self.racers.iter().map(|spec| self.racer(spec)).collect();
+        for (racer, seed, outcome) in done {
+            match outcome {
+                Ok(curve) => racers[racer].runs.push((seed, curve)),
+                Err(error) => racers[racer].failures.push(format!("seed {seed}: {error}")),
+            }
+        }
+        if let Some(headline) = measures.last().copied() {
+            racers.sort_by(|a, b| a.compare(b, headline, measures.len() - 1));
+        }
+        Standing { race: self, measures, racers, interrupted }
+    }
+
+    fn racer(&self, spec: &Spec) -> Racer {
+        let alone = self.racers.iter().filter(|other| other.name == spec.name).count() == 1;
+        let label = if alone { spec.name.clone() } else { spec.to_string() };
+        Racer { spec: spec.clone(), label, runs: vec![], failures: vec![] }
+    }
+}
+
+/// Tells a spectator of the evaluations of one run.
+struct Seat<'a> {
+    spectator: &'a dyn Spectator,
+    seen: u64,
+}
+
+impl Audience for Seat<'_> {
+    fn step(&mut self, tally: &Tally) {
+        self.spectator.used(tally.evaluations - self.seen);
+        self.seen = tally.evaluations;
+    }
+}
+
+fn follow(session: Session, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Result<Curve> {
+    let audience = &mut Seat { spectator, seen: 0 };
+    let summary = session.run(Surroundings { saving: None, seconds: None, audience, interrupted })?;
+    if summary.tally.steps == 0 {
+        let budget = summary.curve.every();
+        return Err(Error::unsupported("the budget", format!("is too small for a single step (a row is due every {budget})")));
+    }
+    Ok(summary.curve)
+}
+
+impl Racer {
+    /// The last row of every run.
+    pub fn last_rows(&self) -> impl Iterator<Item = &Row> {
+        self.runs.iter().filter_map(|(_, curve)| curve.rows().last())
+    }
+
+    /// Quartiles of a figure at the end of the runs.
+    pub fn quartiles(&self, measure: usize) -> Option<[f64; 3]> {
+        quartiles(self.last_rows().map(|row| row.figures[measure]).collect())
+    }
+
+    /// Quartiles of a figure after so many evaluations: of each run the last row up to there.
+    pub fn quartiles_at(&self, measure: usize, evaluations: u64) -> Option<[f64; 3]> {
+        let until = |curve: &Curve| {
+            let rows = curve.rows();
+            rows[..rows.partition_point(|row| row.evaluations <= evaluations)].last().map(|row| row.figures[measure])
+        };
+        quartiles(self.runs.iter().filter_map(|(_, curve)| until(curve)).collect())
+    }
+
+    fn compare(&self, other: &Self, measure: Measure, index: usize) -> Order {
+        match (self.quartiles(index), other.quartiles(index)) {
+            (Some(a), Some(b)) => measure.compare(a[1], b[1]),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        }
+    }
+}
+
+impl Standing {
+    /// All curves in tidy form: one row a figure.
+    ///
+    /// # Errors
+    /// When the CSV writer fails; in memory it does not.
+    pub fn csv(&self) -> Result<String> {
+        let head = ["problem", "optimizer", "seed", "evaluations", "seconds", "measure", "value"];
+        let runs = self.racers.iter().flat_map(|racer| racer.runs.iter().map(move |(seed, curve)| (racer, seed, curve)));
+        let body = runs.flat_map(|(racer, seed, curve)| {
+            curve.rows().iter().flat_map(move |row| {
+                let lowest = std::iter::once(("lowest", row.lowest));
+                let figures = lowest.chain(self.measures.iter().map(|m| m.name).zip(row.figures.iter().copied()));
+                figures.map(move |(name, value)| self.record(racer, *seed, row, name, value))
+            })
+        });
+        curve::table(head.map(str::to_owned).to_vec(), body)
+    }
+
+    fn record(&self, racer: &Racer, seed: u64, row: &Row, name: &str, value: f64) -> Vec<String> {
+        let (seed, evaluations) = (seed.to_string(), row.evaluations.to_string());
+        vec![
+            self.race.problem.clone(),
+            racer.spec.to_string(),
+            seed,
+            evaluations,
+            curve::cell(row.seconds),
+            name.to_owned(),
+            curve::cell(value),
+        ]
+    }
+}
+
+/// Quartiles by linear interpolation between the sorted values; `None` of nothing.
+fn quartiles(mut values: Vec<f64>) -> Option<[f64; 3]> {
+    if values.is_empty() {
+        return None;
+    }
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| {
+        let place = share * (values.len() - 1) as f64;
+        let (lo, hi) = (values[place.floor() as usize], values[place.ceil() as usize]);
+        if lo == hi { lo } else { lo + place.fract() * (hi - lo) }
+    };
+    Some([at(0.25), at(0.5), at(0.75)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Spectator for () {}
+
+    #[test]
+    fn quartiles_are_interpolated() {
+        assert_eq!(quartiles(vec![]), None);
+        assert_eq!(quartiles(vec![3.0]), Some([3.0; 3]));
+        assert_eq!(quartiles(vec![4.0, 1.0, 2.0, 3.0, 5.0]), Some([2.0, 3.0, 4.0]));
+        assert_eq!(quartiles(vec![1.0, 2.0]), Some([1.25, 1.5, 1.75]));
+        assert_eq!(quartiles(vec![f64::INFINITY; 3]), Some([f64::INFINITY; 3]));
+    }
+
+    fn race(racers: &[&str]) -> Race {
+        let racers = racers.iter().map(|text| text.parse().expect("a spec")).collect();
+        Race { problem: "sphere".into(), options: Default::default(), racers, seeds: 2, evaluations: 1000 }
+    }
+
+    #[test]
+    fn the_better_one_is_first_whatever_the_threads() -> Result<()> {
+        let never = AtomicBool::new(false);
+        let run = |threads| race(&["random-search", "sep-cma-es"]).run(threads, &(), &never);
+        let standing = run(2)?;
+        assert_eq!([standing.racers[0].label.as_str(), standing.racers[1].label.as_str()], ["sep-cma-es", "random-search"]);
+        let figures = |standing: &Standing| standing.racers.iter().map(|r| r.quartiles(1)).collect::<Vec<_>>();
+        assert_eq!(figures(&standing), figures(&run(1)?));
+        assert!(standing.csv()?.starts_with("problem,optimizer,seed,evaluations,seconds,measure,value\nsphere,sep-cma-es,1,0,"));
+        Ok(())
+    }
+
+    #[test]
+    fn who_cannot_run_is_last() -> Result<()> {
+        let never = AtomicBool::new(false);
+        let standing = race(&["backprop", "spsa"]).run(1, &(), &never)?;
+        assert_eq!((standing.racers[1].label.as_str(), standing.racers[1].failures.len()), ("backprop", 2));
+        assert!(race(&["spsaa"]).run(1, &(), &never).is_err());
+        Ok(())
+    }
+}

@@ -1,0 +1,348 @@
+//! One run: steps, the curve of it, checkpoints, and an orderly end.
+
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use moths::{Best, Checkpoint, CowTensor, Key, Objective, Optimizer, Parts, Pool, Reason, Stop, Tally, minimize_from, registry};
+
+use crate::{
+    Error, Result,
+    curve::{Curve, Row},
+    plan::Plan,
+    problem::{self, Answer, Examiner, Problem},
+};
+
+/// A run of a [`Plan`]: what has to be saved, and what it is run on.
+pub struct Session {
+    plan: Plan,
+    threads: usize,
+    answer: Answer,
+    optimizer: Box<dyn Optimizer>,
+    objective: Best<Box<dyn Objective + Send>>,
+    examiner: Box<dyn Examiner>,
+    tally: Tally,
+    curve: Curve,
+}
+
+/// Where checkpoints go.
+#[derive(Clone, Debug)]
+pub struct Saving {
+    /// The file, replaced each time.
+    pub path: PathBuf,
+    /// After how many evaluations each time.
+    pub every: u64,
+    /// What the caller wants to find in it again.
+    pub caller: serde_json::Value,
+}
+
+/// Sees a run pass by.
+pub trait Audience: Send {
+    /// After every step.
+    fn step(&mut self, _tally: &Tally) {}
+    /// The answer was judged.
+    fn row(&mut self, _row: &Row) {}
+    /// A checkpoint was written, or could not be. The run goes on either way.
+    fn saved(&mut self, _saving: &Saving, _tally: &Tally, _outcome: &Result<()>) {}
+}
+
+/// Nobody looks on.
+impl Audience for () {}
+
+/// What a run needs beside its plan.
+pub struct Surroundings<'a> {
+    /// Where checkpoints go, if anywhere.
+    pub saving: Option<Saving>,
+    /// End after so many seconds in all.
+    pub seconds: Option<f64>,
+    /// Who looks on.
+    pub audience: &'a mut dyn Audience,
+    /// Set to end the run after the step it is in.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Summary {
+    /// Why it ended; `None` when it was interrupted.
+    pub reason: Option<Reason>,
+    /// Steps, evaluations, seconds, lowest loss.
+    pub tally: Tally,
+    /// The curve, with a last row for the answer.
+    pub curve: Curve,
+    /// The answer as parameter values \[d\].
+    pub values: CowTensor,
+    /// Why the last checkpoint could not be written.
+    pub unsaved: Option<Error>,
+}
+
+impl Summary {
+    /// The last row: the figures of the answer.
+    pub fn last(&self) -> &Row {
+        self.curve.rows().last().expect("a summary has a last row")
+    }
+}
+
+impl Session {
+    /// The beginning of a run, with so many replicas of the objective side by side.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] and [`Error::Invalid`] for a problem or optimizer that cannot be had.
+    pub fn new(plan: Plan, threads: usize) -> Result<Self> {
+        let problem = problem::find(&plan.problem)?.build(&plan.options)?;
+        Self::of(plan, &*problem, threads)
+    }
+
+    /// [`Session::new`] for a problem that is there already. It must be the plan's.
+    ///
+    /// # Errors
+    /// As [`Session::new`].
+    pub fn of(plan: Plan, problem: &dyn Problem, threads: usize) -> Result<Self> {
+        let objective: Box<dyn Objective + Send> = match threads {
+            1 => problem.objective(plan.seed)?,
+            _ => Box::new(Pool::new((0..threads).map(|_| problem.objective(plan.seed)).collect::<Result<_>>()?)?),
+        };
+        // The initial point follows from the seed itself: noise takes another branch.
+        let optimizer = registry::build(&plan.optimizer, objective.space(), Key::new(plan.seed).fold(1))?;
+        Ok(Self {
+            threads,
+            answer: problem.answer(),
+            optimizer,
+            objective: Best::new(objective),
+            examiner: problem.examiner(plan.seed)?,
+            tally: Tally::default(),
+            curve: Curve::new(problem.measures(), plan.evaluations),
+            plan,
+        })
+    }
+
+    /// The plan it follows.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// How many replicas of the objective evaluate side by side.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// What it has used and seen so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The curve so far.
+    pub fn curve(&self) -> &Curve {
+        &self.curve
+    }
+
+    /// How many parameters are searched.
+    pub fn dim(&self) -> usize {
+        self.objective.space().dim()
+    }
+
+    /// Goes on where a checkpoint of the same plan was taken.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it does not fit; nothing has then changed.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let space = self.objective.space().clone();
+        checkpoint.restore(&space, &mut self.parts())?;
+        if self.objective.stochastic() {
+            // Data move on once a step.
+            (0..self.tally.steps).try_for_each(|_| self.objective.refresh())?;
+        }
+        Ok(())
+    }
+
+    fn parts(&mut self) -> [(&'static str, &mut dyn moths::Persist); 4] {
+        [
+            ("optimizer", &mut self.optimizer),
+            ("best", &mut self.objective),
+            ("tally", &mut self.tally),
+            ("curve", &mut self.curve),
+        ]
+    }
+
+    /// Runs to the end.
+    ///
+    /// The steps depend on nothing but the plan: not on when checkpoints are taken, rows are made or anybody looks on.
+    ///
+    /// # Errors
+    /// What a step fails with. A checkpoint that cannot be written ends no run; see [`Summary::unsaved`].
+    pub fn run(mut self, around: Surroundings<'_>) -> Result<Summary> {
+        if self.threads > 1 {
+            return self.run_here(around);
+        }
+        // One thread means one: neither candle nor a kernel takes another.
+        let confined = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let confined = confined.map_err(|e| Error::unsupported("the system", format!("gives no thread: {e}")))?;
+        confined.install(|| self.run_here(around))
+    }
+
+    fn run_here(&mut self, mut around: Surroundings<'_>) -> Result<Summary> {
+        let mut saved_at = self.tally.evaluations;
+        self.judge_if_due(&mut around)?;
+        let reason = loop {
+            let reason = self.advance(saved_at, &mut around)?;
+            self.judge_if_due(&mut around)?;
+            if reason != Reason::Observer {
+                break Some(reason);
+            }
+            if around.interrupted.load(Ordering::Relaxed) {
+                break None;
+            }
+            if is_due(&around.saving, saved_at, self.tally.evaluations) {
+                saved_at = self.tally.evaluations;
+                self.save(&mut around)?;
+            }
+        };
+        let unsaved = self.save(&mut around)?;
+        self.conclude(reason, unsaved)
+    }
+
+    /// Steps until something is due.
+    fn advance(&mut self, saved_at: u64, around: &mut Surroundings<'_>) -> Result<Reason> {
+        let mut stop = Stop::evaluations(self.plan.evaluations);
+        stop = self.plan.target.into_iter().fold(stop, Stop::or_target);
+        stop = around.seconds.into_iter().fold(stop, Stop::or_seconds);
+        let (curve, saving, audience) = (&self.curve, &around.saving, &mut around.audience);
+        let outcome = minimize_from(self.tally.clone(), &mut *self.optimizer, &mut self.objective, &stop, |progress| {
+            audience.step(progress.tally);
+            let used = progress.tally.evaluations;
+            let due = curve.is_due(used) || is_due(saving, saved_at, used) || around.interrupted.load(Ordering::Relaxed);
+            // Convergence is only told once: it must not be interrupted.
+            let goes_on = !due || progress.report.converged.is_some();
+            Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        self.tally = outcome.tally;
+        Ok(outcome.reason)
+    }
+
+    fn deployed(&self) -> Result<CowTensor> {
+        match (self.answer, self.objective.best()) {
+            (Answer::Best, Some((_, best))) => Ok(best.clone()),
+            _ => Ok(CowTensor::new(self.optimizer.answer()?)),
+        }
+    }
+
+    fn judge_if_due(&mut self, around: &mut Surroundings<'_>) -> Result<()> {
+        if self.curve.is_due(self.tally.evaluations) {
+            let row = Row::of(&self.tally, self.examiner.examine(&self.deployed()?)?);
+            around.audience.row(&row);
+            self.curve.push(row);
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint, if any are wanted; gives the reason when that fails.
+    fn save(&mut self, around: &mut Surroundings<'_>) -> Result<Option<Error>> {
+        let Some(saving) = &around.saving else { return Ok(None) };
+        let (spec, note) = (self.plan.optimizer.clone(), self.plan.note(&saving.caller));
+        let space = self.objective.space().clone();
+        let parts: &mut Parts<'_, '_> = &mut self.parts();
+        let outcome = Checkpoint::take(&spec, &space, parts)?.with_note(note).save(&saving.path);
+        around.audience.saved(saving, &self.tally, &outcome);
+        Ok(outcome.err())
+    }
+
+    fn conclude(&mut self, reason: Option<Reason>, unsaved: Option<Error>) -> Result<Summary> {
+        let answer = self.deployed()?;
+        let last = Row::of(&self.tally, self.examiner.examine(&answer)?);
+        let values = self.objective.space().decode(&answer)?;
+        Ok(Summary { reason, tally: self.tally.clone(), curve: self.curve.clone().ending_with(last), values, unsaved })
+    }
+}
+
+fn is_due(saving: &Option<Saving>, saved_at: u64, used: u64) -> bool {
+    saving.as_ref().is_some_and(|saving| used / saving.every > saved_at / saving.every)
+}
+
+#[cfg(test)]
+mod tests {
+    use moths::Spec;
+
+    use super::*;
+
+    static NEVER: AtomicBool = AtomicBool::new(false);
+
+    fn plan(problem: &str, optimizer: &str) -> Plan {
+        let optimizer = optimizer.parse().expect("a spec");
+        Plan { problem: problem.into(), options: Default::default(), optimizer, seed: 3, evaluations: 900, target: None }
+    }
+
+    fn run(plan: Plan, threads: usize, from: Option<&Checkpoint>, saving: Option<Saving>) -> Result<Summary> {
+        let mut session = Session::new(plan, threads)?;
+        from.map_or(Ok(()), |checkpoint| session.restore(checkpoint))?;
+        session.run(Surroundings { saving, seconds: None, audience: &mut (), interrupted: &NEVER })
+    }
+
+    /// The curve without its clock, as bits.
+    fn path(summary: &Summary) -> Vec<(u64, u64, Vec<u64>)> {
+        let bits = |row: &Row| (row.evaluations, row.lowest.to_bits(), row.figures.iter().map(|f| f.to_bits()).collect());
+        summary.curve.rows().iter().map(bits).collect()
+    }
+
+    #[test]
+    fn threads_and_checkpoints_change_nothing() -> Result<()> {
+        let place = tempfile::tempdir().expect("a folder");
+        for (problem, optimizer) in [("digits", "open-es"), ("rosenbrock", "pso")] {
+            let saving = Saving { path: place.path().join(problem), every: 7, caller: ().into() };
+            let alone = path(&run(plan(problem, optimizer), 1, None, None)?);
+            assert_eq!(alone, path(&run(plan(problem, optimizer), 3, None, None)?), "{problem}: three threads");
+            assert_eq!(alone, path(&run(plan(problem, optimizer), 1, None, Some(saving))?), "{problem}: many checkpoints");
+        }
+        Ok(())
+    }
+
+    struct Ends<'a> {
+        after: u64,
+        flag: &'a AtomicBool,
+    }
+
+    impl Audience for Ends<'_> {
+        fn step(&mut self, tally: &Tally) {
+            if tally.evaluations >= self.after {
+                self.flag.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_goes_on_as_if_nothing_had_happened() -> Result<()> {
+        let place = tempfile::tempdir().expect("a folder");
+        for optimizer in ["open-es", "sep-cma-es", "pso", "spsa"] {
+            let plan = plan("ackley", optimizer);
+            let saving = Saving { path: place.path().join(optimizer), every: 1_000_000, caller: ().into() };
+            let flag = AtomicBool::new(false);
+            let audience = &mut Ends { after: 333, flag: &flag };
+            let around = Surroundings { saving: Some(saving.clone()), seconds: None, audience, interrupted: &flag };
+            let first = Session::new(plan.clone(), 1)?.run(around)?;
+            assert!(first.reason.is_none() && first.tally.evaluations < 500);
+            let resumed = run(plan.clone(), 1, Some(&Checkpoint::open(&saving.path)?), None)?;
+            assert_eq!(path(&resumed), path(&run(plan, 1, None, None)?), "{optimizer}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn failing_candidates_end_nothing() -> Result<()> {
+        for optimizer in ["open-es", "sep-cma-es", "pso", "spsa", "random-search"] {
+            let summary = run(plan("nan", optimizer), 1, None, None)?;
+            assert_eq!(summary.reason, Some(Reason::Evaluations), "{optimizer}");
+            assert!(summary.tally.lowest.is_finite() && summary.last().figures[0] == summary.tally.lowest, "{optimizer}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_target_ends_a_run() -> Result<()> {
+        let mut plan = plan("sphere", "sep-cma-es");
+        plan.target = Some(10.0);
+        assert_eq!(run(plan, 1, None, None)?.reason, Some(Reason::Target));
+        assert!(Session::new(Plan { optimizer: Spec::new("psoo"), ..self::plan("sphere", "pso") }, 1).is_err());
+        Ok(())
+    }
+}
