@@ -23,7 +23,10 @@ use crate::{Batch, CowTensor, Error, Fields, Objective, Optimizer, Persist, Repl
 pub struct AskTell {
     optimizer: Box<dyn Optimizer>,
     told: Replay,
-    waiting: Option<Batch>,
+    /// Was a batch asked that has not been told yet?
+    waiting: bool,
+    /// That batch. It follows from the state, so it is not saved: a restored search makes it again.
+    batch: Option<Batch>,
 }
 
 /// The answer to [`AskTell::ask`].
@@ -38,7 +41,12 @@ pub enum Ask {
 impl AskTell {
     /// Over this space, which must be the one the optimizer was built for.
     pub fn new(optimizer: Box<dyn Optimizer>, space: &Space) -> Self {
-        Self { optimizer, told: Replay::new(space.clone(), vec![]), waiting: None }
+        Self { optimizer, told: Replay::new(space.clone(), vec![]), waiting: false, batch: None }
+    }
+
+    /// The losses that are told are those of a stochastic objective: the same point may have another loss in the next step.
+    pub fn stochastic(self) -> Self {
+        Self { told: self.told.stochastic(true), ..self }
     }
 
     /// What to do next. Asking twice without telling gives the same batch.
@@ -46,7 +54,7 @@ impl AskTell {
     /// # Errors
     /// What the step fails with, for instance a method that needs gradients.
     pub fn ask(&mut self) -> Result<Ask> {
-        if let Some(batch) = &self.waiting {
+        if let (true, Some(batch)) = (self.waiting, &self.batch) {
             return Ok(Ask::Evaluate(batch.clone()));
         }
         self.told.rewind();
@@ -57,7 +65,7 @@ impl AskTell {
             }
             Err(Error::Suspended) => {
                 let batch = self.told.asked().cloned().ok_or(Error::Suspended)?;
-                self.waiting = Some(batch.clone());
+                (self.waiting, self.batch) = (true, Some(batch.clone()));
                 Ok(Ask::Evaluate(batch))
             }
             Err(error) => Err(error),
@@ -69,14 +77,16 @@ impl AskTell {
     /// # Errors
     /// [`Error::Shape`] for another number of losses; [`Error::Unsupported`] when nothing was asked. Nothing changes then.
     pub fn tell(&mut self, losses: Vec<f64>) -> Result<()> {
-        let Some(batch) = &self.waiting else {
-            return Err(Error::unsupported("tell", "answers an ask, and nothing was asked"));
-        };
+        let nothing_asked = || Error::unsupported("tell", "answers an ask, and nothing was asked");
+        if !self.waiting {
+            return Err(nothing_asked());
+        }
+        let Ask::Evaluate(batch) = self.ask()? else { return Err(nothing_asked()) };
         if losses.len() != batch.len() {
             return Err(Error::shape("losses", batch.len(), losses.len()));
         }
         self.told.push(losses);
-        self.waiting = None;
+        (self.waiting, self.batch) = (false, None);
         Ok(())
     }
 
@@ -100,6 +110,8 @@ impl AskTell {
 impl Persist for AskTell {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         fields.field("optimizer", &mut self.optimizer)?;
+        fields.field("waiting", &mut self.waiting)?;
+        self.batch = None;
         let records = self.told.records_mut();
         let mut lengths: Vec<usize> = records.iter().map(Vec::len).collect();
         let mut losses: Vec<f64> = records.concat();
@@ -117,7 +129,6 @@ impl Persist for AskTell {
                 head.to_vec()
             })
             .collect();
-        self.waiting = None;
         Ok(())
     }
 }

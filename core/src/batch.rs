@@ -169,3 +169,18 @@ enum Row<'a> {
     Stored { points: &'a CowTensor, row: usize },
     Noise { centre: &'a CowTensor, sampler: Sampler, probe: Probe },
 }
+
+impl Row<'_> {
+    /// Is the candidate a point of `d` numbers?
+    fn check(&self, d: usize) -> Result<()> {
+        match self {
+            Self::Stored { points, .. } if !matches!(points.dims(), [_, columns] if *columns == d) => {
+                Err(Error::shape("candidates", format!("[n, {d}]"), format!("{:?}", points.dims())))
+            }
+            Self::Noise { centre, .. } if centre.dims() != [d] => {
+                Err(Error::shape("centre of candidates", format!("[{d}]"), format!("{:?}", centre.dims())))
+            }
+            _ => Ok(()),
+        }
+    }
+}

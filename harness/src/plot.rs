@@ -4,7 +4,10 @@ use std::fmt::Display;
 
 use plotters::{
     chart::SeriesLabelPosition,
-    coord::{Shift, ranged1d::ValueFormatter},
+    coord::{
+        Shift,
+        ranged1d::{AsRangedCoord, ValueFormatter},
+    },
     prelude::*,
 };
 

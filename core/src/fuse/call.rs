@@ -169,8 +169,8 @@ impl<'t> Call<'t> {
     fn check(&self) -> Result<Checked> {
         let first = self.written[0].as_ref().expect("`check::parameters` asks for a written tensor");
         let dtype = first.tensor.dtype();
-        let grid = Grid::of(first.tensor)
-            .ok_or_else(|| Error::shape(self.label(first.name), "[n, d] or [d]", shape(first.tensor)))?;
+        let grid =
+            Grid::of(first.tensor).ok_or_else(|| Error::shape(self.label(first.name), "[n, d] or [d]", shape(first.tensor)))?;
         if !matches!(dtype, DType::F32 | DType::F64) {
             return Err(Error::unsupported(self.label(first.name), format!("is {dtype:?}; kernels run on F32 and F64")));
         }
@@ -236,7 +236,11 @@ impl<'t> Call<'t> {
             return Err(Error::unsupported(self.label(name), "is not on the CPU; kernels for other devices are not built"));
         }
         if tensor.dtype() != dtype {
-            return Err(Error::invalid(self.label(name), format!("{:?}", tensor.dtype()), format!("{dtype:?}, as the first written tensor")));
+            return Err(Error::invalid(
+                self.label(name),
+                format!("{:?}", tensor.dtype()),
+                format!("{dtype:?}, as the first written tensor"),
+            ));
         }
         Ok(())
     }

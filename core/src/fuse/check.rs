@@ -12,8 +12,8 @@ const WORDS: [&str; 13] =
     ["sqrt", "abs", "exp", "ln", "tanh", "square", "min", "max", "clamp", "select", "signum", "round", "floor"];
 
 const KEYWORDS: [&str; 24] = [
-    "if", "else", "match", "for", "while", "loop", "return", "break", "continue", "as", "fn", "move", "ref", "struct",
-    "enum", "impl", "unsafe", "use", "where", "const", "static", "in", "self", "dyn",
+    "if", "else", "match", "for", "while", "loop", "return", "break", "continue", "as", "fn", "move", "ref", "struct", "enum",
+    "impl", "unsafe", "use", "where", "const", "static", "in", "self", "dyn",
 ];
 
 /// Refuses, at compile time, a parameter list with too many tensors or none to write.
@@ -50,16 +50,16 @@ const fn word(text: &[u8], at: usize) -> usize {
         end += 1;
     }
     if contains(&KEYWORDS, text, at, end) {
-        panic!("kernel!: only `let`, assignments, arithmetic and the words of the formula language; for `if` use `select(condition, a, b)`");
+        panic!(
+            "kernel!: only `let`, assignments, arithmetic and the words of the formula language; for `if` use `select(condition, a, b)`"
+        );
     }
     let mut next = end;
     while next < text.len() && text[next].is_ascii_whitespace() {
         next += 1;
     }
     if next < text.len() && text[next] == b'(' && !contains(&WORDS, text, at, end) {
-        panic!(
-            "kernel!: unknown function; the words are sqrt abs exp ln tanh square min max clamp select signum round floor"
-        );
+        panic!("kernel!: unknown function; the words are sqrt abs exp ln tanh square min max clamp select signum round floor");
     }
     end
 }
@@ -95,7 +95,9 @@ const fn mark(text: &[u8], at: usize) -> usize {
         (b'!', b'=') => at + 2,
         (b'+' | b'-' | b'*' | b'/' | b'=' | b'<' | b'>' | b'(' | b')' | b',' | b';', _) => at + 1,
         (byte, _) if byte.is_ascii_whitespace() => at + 1,
-        _ => panic!("kernel!: a formula has only `+ - * / = < > ( ) , ;`, comparisons and words; no blocks, references, indices, `%` or logic"),
+        _ => panic!(
+            "kernel!: a formula has only `+ - * / = < > ( ) , ;`, comparisons and words; no blocks, references, indices, `%` or logic"
+        ),
     }
 }
 
@@ -137,16 +139,36 @@ mod tests {
     #[test]
     fn accepts_formulas() {
         body("let nv = w * v + c1 * r1 * (best - x); v = nv; x = x + nv;");
-        body("let mut a = 1e-3 * sqrt (x) + .5e2; a += select(a != 0.25, min(a, 1.), -a); x = a;".replace(" .5", " 0.5").as_str());
+        body(
+            "let mut a = 1e-3 * sqrt (x) + .5e2; a += select(a != 0.25, min(a, 1.), -a); x = a;".replace(" .5", " 0.5").as_str(),
+        );
     }
 
     #[test]
     fn refuses_what_is_not_both_rust_and_c() {
         let refused = [
-            "x = x.sqrt();", "x = f32::sqrt(x);", "if x > 0.0 { x = 0.0; }", "x = w as f32;", "x = &w;", "x = w[0];",
-            "x = 1.0f32;", "x = 1_000.0;", "x = 0x10;", "let y: f32 = x;", "x = { x };", "x = foo(x);", "x = sin(x);",
-            "x = dbg!(x);", "x = x % 2.0;", "x = |a| a;", "for i in 0..3 { }", "return;", "x = select(a && b, x, x);",
-            "let (a, b) = x;", "x = 'a';", "x = \"\";",
+            "x = x.sqrt();",
+            "x = f32::sqrt(x);",
+            "if x > 0.0 { x = 0.0; }",
+            "x = w as f32;",
+            "x = &w;",
+            "x = w[0];",
+            "x = 1.0f32;",
+            "x = 1_000.0;",
+            "x = 0x10;",
+            "let y: f32 = x;",
+            "x = { x };",
+            "x = foo(x);",
+            "x = sin(x);",
+            "x = dbg!(x);",
+            "x = x % 2.0;",
+            "x = |a| a;",
+            "for i in 0..3 { }",
+            "return;",
+            "x = select(a && b, x, x);",
+            "let (a, b) = x;",
+            "x = 'a';",
+            "x = \"\";",
         ];
         for text in refused {
             assert!(std::panic::catch_unwind(|| body(text)).is_err(), "{text}");

@@ -216,7 +216,7 @@ macro_rules! noise {
             // would be compiled anew into every kernel.
             #[inline(always)]
             pub fn block(&mut self, k: usize) -> &[T; BLOCK] {
-                T::$law(self.key, (self.first + k / BLOCK) as u64, &mut self.drawn);
+                T::$law(self.key, (self.first + k / BLOCK) as u64, std::slice::from_mut(&mut self.drawn));
                 &self.drawn
             }
         }

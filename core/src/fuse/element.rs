@@ -53,11 +53,11 @@ pub trait Element:
     fn floor(self) -> Self;
 
     #[doc(hidden)]
-    fn uniform(key: Key, block: u64, out: &mut [Self; BLOCK]);
+    fn uniform(key: Key, first: u64, out: &mut [[Self; BLOCK]]);
     #[doc(hidden)]
-    fn normal(key: Key, block: u64, out: &mut [Self; BLOCK]);
+    fn normal(key: Key, first: u64, out: &mut [[Self; BLOCK]]);
     #[doc(hidden)]
-    fn sign(key: Key, block: u64, out: &mut [Self; BLOCK]);
+    fn sign(key: Key, first: u64, out: &mut [[Self; BLOCK]]);
     #[doc(hidden)]
     fn add_scaled(scale: Self, x: &[Self], onto: &mut [Self]);
     #[doc(hidden)]
@@ -119,9 +119,9 @@ element! {
     own: sqrt abs round floor,
     math: exp = exp_f32 ln = ln_f32 tanh = tanh_f32,
     forward:
-    law::uniform_f32 = uniform(key: Key, block: u64, out: &mut [f32; BLOCK]);
-    law::normal_f32 = normal(key: Key, block: u64, out: &mut [f32; BLOCK]);
-    law::sign_f32 = sign(key: Key, block: u64, out: &mut [f32; BLOCK]);
+    law::uniform_f32 = uniform(key: Key, first: u64, out: &mut [[f32; BLOCK]]);
+    law::normal_f32 = normal(key: Key, first: u64, out: &mut [[f32; BLOCK]]);
+    law::sign_f32 = sign(key: Key, first: u64, out: &mut [[f32; BLOCK]]);
     loops::add_scaled_f32 = add_scaled(scale: f32, x: &[f32], onto: &mut [f32]);
     loops::set_scaled_f32 = set_scaled(base: &[f32], scale: f32, x: &[f32], out: &mut [f32]);
     loops::spread_f32 = spread(width: f32, x: &mut [f32]);
@@ -134,9 +134,9 @@ element! {
     own: sqrt abs round floor,
     math: exp = exp_f64 ln = ln_f64 tanh = tanh_f64,
     forward:
-    law::uniform_f64 = uniform(key: Key, block: u64, out: &mut [f64; BLOCK]);
-    law::normal_f64 = normal(key: Key, block: u64, out: &mut [f64; BLOCK]);
-    law::sign_f64 = sign(key: Key, block: u64, out: &mut [f64; BLOCK]);
+    law::uniform_f64 = uniform(key: Key, first: u64, out: &mut [[f64; BLOCK]]);
+    law::normal_f64 = normal(key: Key, first: u64, out: &mut [[f64; BLOCK]]);
+    law::sign_f64 = sign(key: Key, first: u64, out: &mut [[f64; BLOCK]]);
     loops::add_scaled_f64 = add_scaled(scale: f64, x: &[f64], onto: &mut [f64]);
     loops::set_scaled_f64 = set_scaled(base: &[f64], scale: f64, x: &[f64], out: &mut [f64]);
     loops::spread_f64 = spread(width: f64, x: &mut [f64]);

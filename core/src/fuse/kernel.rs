@@ -69,7 +69,11 @@
 macro_rules! kernel {
     ($(#[$attribute:meta])* $vis:vis fn $name:ident($($p:ident: $kind:ident),* $(,)?) { $($formula:tt)* }) => {
         $(#[$attribute])*
-        #[allow(clippy::too_many_arguments)]
+        // A formula is written as the paper writes it, and has as many symbols as it has.
+        #[allow(
+            clippy::too_many_arguments, clippy::assign_op_pattern, clippy::manual_swap, clippy::needless_late_init,
+            clippy::needless_lifetimes
+        )]
         $vis fn $name($($p: $crate::__kernel!(argument $kind)),*) -> $crate::Result<()> {
             const _: () = $crate::fuse::__private::check::parameters(&[$(stringify!($kind)),*]);
             const _: () = $crate::fuse::__private::check::body(stringify!($($formula)*));
@@ -149,11 +153,12 @@ macro_rules! __kernel {
     };
 
     // entered into the call
-    (collect num $p:ident $call:ident) => {};
-    (collect uniform $p:ident $call:ident) => {};
-    (collect normal $p:ident $call:ident) => {};
-    (collect sign $p:ident $call:ident) => {};
-    (collect $kind:ident $p:ident $call:ident) => { $call.$kind(stringify!($p), $p); };
+    (collect inout $p:ident $call:ident) => { $call.inout(stringify!($p), $p); };
+    (collect out $p:ident $call:ident) => { $call.out(stringify!($p), $p); };
+    (collect mat $p:ident $call:ident) => { $call.mat(stringify!($p), $p); };
+    (collect row $p:ident $call:ident) => { $call.row(stringify!($p), $p); };
+    (collect col $p:ident $call:ident) => { $call.col(stringify!($p), $p); };
+    (collect $kind:ident $p:ident $call:ident) => {};
 
     // what the loop starts from
     (source inout $p:ident $written:ident $read:ident) => { let $p = $written.next().unwrap_or_default(); };

@@ -33,13 +33,7 @@ macro_rules! loops {
 
         /// `first += weight (x - centre)`, `second += weight (x - centre)^2`.
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
-        pub(super) fn $add_moments(
-            weight: $float,
-            x: &[$float],
-            centre: &[$float],
-            first: &mut [$float],
-            second: &mut [$float],
-        ) {
+        pub(super) fn $add_moments(weight: $float, x: &[$float], centre: &[$float], first: &mut [$float], second: &mut [$float]) {
             for (((x, centre), first), second) in x.iter().zip(centre).zip(first).zip(second) {
                 let apart = *x - *centre;
                 let weighted = weight * apart;

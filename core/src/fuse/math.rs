@@ -4,6 +4,8 @@
 //! bits depend on nothing. Polynomials and argument reductions are Cephes' (Moshier 1989, netlib.org/cephes) and, for
 //! `ln`, `sin` and `cos` in f64, fdlibm's (Sun Microsystems 1993, netlib.org/fdlibm). Errors are a few units in the last place.
 
+#![allow(clippy::excessive_precision, reason = "coefficients stand as they were published")]
+
 /// `x < 2^53` as a float, exactly, in operations that vectorise without AVX-512 (there is no 64-bit conversion before it).
 #[inline(always)]
 pub(crate) fn exact_f64(x: u64) -> f64 {
@@ -55,12 +57,28 @@ pub(crate) fn ln_scaled_f64(x: f64, scale: i32) -> f64 {
     e * 6.931_471_803_691_238e-1 - ((half - (s * (half + p * z) + e * 1.908_214_929_270_587_7e-10)) - f)
 }
 
+/// `-2 ln(x / 2^scale)` of a positive, normal `x <= 2^scale`: never negative, accurate also where it is near zero.
+///
+/// What [`ln_scaled_f32`] computes, with the factor in the coefficients and the polynomial as two independent chains:
+/// normals spend most of their time here.
+#[inline(always)]
+pub(crate) fn minus_two_ln_scaled_f32(x: f32, scale: i32) -> f32 {
+    let above = x.to_bits().wrapping_sub(0x3F35_04F3);
+    let e = ((above as i32 >> 23) - scale) as f32;
+    let m = f32::from_bits((above & 0x007F_FFFF) + 0x3F35_04F3) - 1.0;
+    let z = m * m;
+    let even =
+        ((((-1.407_536_7e-1 * z - 2.335_399_7e-1) * z - 2.849_864_7e-1) * z - 4.000_143e-1) * z - 6.666_666_3e-1) * z - 2.0;
+    let odd = (((2.302_922e-1 * z + 2.484_028_2e-1) * z + 3.333_611_5e-1) * z + 4.999_999e-1) * z + 1.0;
+    (even + m * odd) * m + e * -1.386_294_4
+}
+
 /// `(cos x, sin x)` for |x| <= pi/4.
 #[inline(always)]
 pub(crate) fn cos_sin_f32(x: f32) -> (f32, f32) {
     let z = x * x;
     let sine = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 1.666_665_5e-1) * z * x + x;
-    let cosine = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * (z * z) - 0.5 * z + 1.0;
+    let cosine = (((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z - 0.5) * z + 1.0;
     (cosine, sine)
 }
 

@@ -85,7 +85,9 @@ fn moments<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
 
 /// Row `r` of `from` onto row `r` of `onto`, for each `r` of `rows`; both are `[n, d]`, and the other rows stay.
 pub fn copy_rows(from: &Tensor, rows: &[usize], onto: &mut CowTensor) -> Result<()> {
-    let (n, columns) = from.dims2()?;
+    let [n, columns] = *from.dims() else {
+        return Err(Error::shape("copy_rows.from", "[n, d]", format!("{:?}", from.dims())));
+    };
     if let Some(row) = rows.iter().find(|row| **row >= n) {
         return Err(Error::invalid("copy_rows.rows", row, format!("rows are 0 to {}", n.saturating_sub(1))));
     }

@@ -72,10 +72,7 @@ impl Pieces {
         for (k, part) in parts.into_iter().enumerate() {
             (first[k], rest[k]) = part.split_at_mut(cut.min(part.len()));
         }
-        rayon::join(
-            || Self(left).split(first, at, unit, work),
-            || Self(self.0 - left).split(rest, at + cut, unit, work),
-        );
+        rayon::join(|| Self(left).split(first, at, unit, work), || Self(self.0 - left).split(rest, at + cut, unit, work));
     }
 }
 

@@ -48,7 +48,13 @@ impl std::fmt::Display for Breach {
 /// Nothing that a law does is meant to fail unless the law expects it.
 impl From<Error> for Breach {
     fn from(error: Error) -> Self {
-        Self(format!("failed with {error:?} ({error})"))
+        Self(format!("failed: {error}"))
+    }
+}
+
+impl From<candle_core::Error> for Breach {
+    fn from(error: candle_core::Error) -> Self {
+        Error::from(error).into()
     }
 }
 
@@ -60,5 +66,5 @@ impl From<std::io::Error> for Breach {
 
 /// Is this how an optimizer says that it cannot, or will not, do what is asked of it?
 pub(super) fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Unsupported { .. } | Error::Invalid { .. })
+    matches!(error, Error::Unsupported { .. } | Error::Invalid { .. } | Error::Unknown { .. })
 }

@@ -5,11 +5,11 @@ use candle_core::{DType, Tensor};
 use super::{
     Law, Subject,
     broken::Verdict,
-    path::{self, Digest, KEY},
+    path::{self, KEY},
     problem::Problem,
     tap::{Round, Tap},
 };
-use crate::{Batch, CowTensor, Optimizer, Result, Space, State, host};
+use crate::{Batch, CowTensor, Optimizer, Result, State, host};
 
 pub(super) const LAW: Law = Law {
     name: "snapshot",
@@ -20,68 +20,67 @@ pub(super) const LAW: Law = Law {
 const STEPS: usize = 5;
 
 fn holds(subject: &Subject) -> Verdict {
-    for mut problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?] {
-        let space = problem.space().clone();
-        let mut optimizer = subject.build(&space, KEY)?;
-        let mut held = Held::default();
-        held.point("the start of the space", &*space.start())?;
-        for k in 0..STEPS {
-            held.everything(&mut *optimizer)?;
-            let batches = asked(&mut *optimizer, &mut problem)?;
-            held.unchanged(&space).map_err(|b| b.under(format_args!("after {k} more steps")))?;
-            batches.into_iter().for_each(|b| held.batches.push(b));
-        }
-        let at = problem.space().start();
-        optimizer.move_to(&at)?;
-        held.points.push(("the point given to move_to".into(), at.clone(), host::to_f64s(&*at)?));
-        asked(&mut *optimizer, &mut problem)?;
-        asked(&mut *optimizer, &mut problem)?;
-        held.unchanged(&space).map_err(|b| b.under("after a move and two more steps"))?;
+    for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?] {
+        holders(subject, problem.clone())?;
+        views(subject, problem)?;
     }
     Ok(())
 }
 
-type Numbers = Vec<f64>;
+/// States and batches, which are counted as holders of the tensors in them.
+fn holders(subject: &Subject, mut problem: Problem) -> Verdict {
+    let space = problem.space().clone();
+    let mut optimizer = subject.build(&space, KEY)?;
+    let (mut states, mut batches) = (vec![], vec![]);
+    for _ in 0..STEPS {
+        let state = State::of(&mut optimizer)?;
+        let digest = state.digest()?;
+        states.push((state, digest));
+        batches.extend(asked(&mut *optimizer, &mut problem)?);
+    }
+    for (k, (state, digest)) in states.iter().enumerate() {
+        path::same_state(digest, &state.digest()?).map_err(|b| b.under(format_args!("the state taken after {k} steps")))?;
+    }
+    for (k, (batch, hashes)) in batches.iter().enumerate() {
+        ensure!(path::candidates(batch, &space)? == *hashes, "the candidates of batch {k} of the run have changed");
+    }
+    Ok(())
+}
 
-/// What was taken, and the bits it held when it was.
-#[derive(Default)]
+/// Tensors that came out of the optimizer, or went into it, and that nobody counts: their memory must not be its own.
+fn views(subject: &Subject, mut problem: Problem) -> Verdict {
+    let start = problem.space().start();
+    let mut held = vec![Held::new("the start of the space", (*start).clone())?];
+    drop(start);
+    let mut optimizer = subject.build(problem.space(), KEY)?;
+    for k in 0..STEPS {
+        held.push(Held::new(format!("the answer after {k} steps"), optimizer.answer()?)?);
+        optimizer.step(&mut problem)?;
+    }
+    let at = CowTensor::new(problem.space().start().copy()?);
+    optimizer.move_to(&at)?;
+    for _ in 0..STEPS {
+        held.push(Held::new("the answer after a move", optimizer.answer()?)?);
+        optimizer.step(&mut problem)?;
+    }
+    held.push(Held { numbers: host::to_f64s(&*problem.space().start())?, ..Held::new("the point given to move_to", (*at).clone())? });
+    held.iter().try_for_each(Held::unchanged)
+}
+
+/// A tensor, and the numbers it held when it was taken.
 struct Held {
-    states: Vec<(State, Digest)>,
-    answers: Vec<(Tensor, Numbers)>,
-    batches: Vec<(Batch, Vec<u64>)>,
-    points: Vec<(String, CowTensor, Numbers)>,
+    what: String,
+    tensor: Tensor,
+    numbers: Vec<f64>,
 }
 
 impl Held {
-    fn everything(&mut self, optimizer: &mut dyn Optimizer) -> Result<()> {
-        let (state, answer) = (State::of(optimizer)?, optimizer.answer()?);
-        let (digest, numbers) = (state.digest()?, host::to_f64s(&answer)?);
-        self.states.push((state, digest));
-        self.answers.push((answer, numbers));
-        Ok(())
+    fn new(what: impl Into<String>, tensor: Tensor) -> Result<Self> {
+        Ok(Self { what: what.into(), numbers: host::to_f64s(&tensor)?, tensor })
     }
 
-    fn point(&mut self, what: &str, point: &Tensor) -> Result<()> {
-        // A view, not a counted holder: whoever overwrites the start of the space in place is seen.
-        self.points.push((what.into(), CowTensor::new(point.clone()), host::to_f64s(point)?));
-        Ok(())
-    }
-
-    fn unchanged(&self, space: &Space) -> Verdict {
-        for (k, (state, digest)) in self.states.iter().enumerate() {
-            path::same_state(digest, &state.digest()?).map_err(|b| b.under(format_args!("the state taken after {k} steps")))?;
-        }
-        for (k, (answer, numbers)) in self.answers.iter().enumerate() {
-            let what = format!("the answer taken after {k} steps");
-            path::same_point(&what, numbers, &host::to_f64s(answer)?)?;
-        }
-        for (k, (batch, hashes)) in self.batches.iter().enumerate() {
-            ensure!(path::candidates(batch, space)? == *hashes, "the candidates of batch {k} of the run have changed");
-        }
-        for (what, point, numbers) in &self.points {
-            path::same_point(what, numbers, &host::to_f64s(point)?)?;
-        }
-        Ok(())
+    fn unchanged(&self) -> Verdict {
+        path::same_point(&self.what, &self.numbers, &host::to_f64s(&self.tensor)?)
     }
 }
 

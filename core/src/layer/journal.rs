@@ -14,7 +14,7 @@ const MAGIC: &[u8; 8] = b"moths-j1";
 /// Writes every loss an objective gives to a file, as it comes.
 ///
 /// A run is its spec, its key and its losses: [`Replay`] of this file takes an optimizer built from the same spec and key through
-/// the same steps, bit for bit. One record a batch: the number of candidates (u32), then their losses (f64), little endian.
+/// the same steps, bit for bit. After a mark and a byte that says whether the objective is stochastic, one record a batch: the number of candidates (u32), then their losses (f64), little endian.
 pub struct Journal<O> {
     inner: O,
     file: BufWriter<File>,
@@ -29,8 +29,9 @@ impl<O: Objective> Journal<O> {
     pub fn create(inner: O, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let file = File::create_new(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let stochastic = u8::from(inner.stochastic());
         let mut journal = Self { inner, file: BufWriter::new(file), path };
-        journal.write(MAGIC)?;
+        journal.write(&[MAGIC.as_slice(), &[stochastic]].concat())?;
         Ok(journal)
     }
 
@@ -58,6 +59,7 @@ impl<O: Objective> Objective for Journal<O> {
 pub struct Replay {
     space: Space,
     records: Vec<Vec<f64>>,
+    stochastic: bool,
     next: usize,
     asked: Option<Batch>,
 }
@@ -65,7 +67,12 @@ pub struct Replay {
 impl Replay {
     /// Answers from these losses, one list a batch.
     pub fn new(space: Space, records: Vec<Vec<f64>>) -> Self {
-        Self { space, records, next: 0, asked: None }
+        Self { space, records, stochastic: false, next: 0, asked: None }
+    }
+
+    /// Whether the losses are those of a stochastic objective.
+    pub fn stochastic(self, stochastic: bool) -> Self {
+        Self { stochastic, ..self }
     }
 
     /// Reads a [`Journal`]. A last record that was cut off is left out.
@@ -81,10 +88,10 @@ impl Replay {
                 Ok(bytes)
             })
             .map_err(|source| Error::Io { path: path.clone(), source })?;
-        let Some(rest) = bytes.strip_prefix(MAGIC) else {
-            return Err(Error::File { path, why: "is no journal of moths".into() });
-        };
-        Ok(Self::new(space, records(rest)))
+        match bytes.strip_prefix(MAGIC) {
+            Some([stochastic, rest @ ..]) => Ok(Self::new(space, records(rest)).stochastic(*stochastic != 0)),
+            _ => Err(Error::File { path, why: "is no journal of moths".into() }),
+        }
     }
 
     /// Forgets nothing, starts over.
@@ -130,6 +137,10 @@ fn records(mut bytes: &[u8]) -> Vec<Vec<f64>> {
 impl Objective for Replay {
     fn space(&self) -> &Space {
         &self.space
+    }
+
+    fn stochastic(&self) -> bool {
+        self.stochastic
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {

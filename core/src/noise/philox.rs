@@ -21,6 +21,7 @@ pub(super) const fn philox(counter: [u32; 4], key: u64) -> [u32; 4] {
 ///
 /// Call `n` of a domain has the counter `[n mod 2^32, n div 2^32, domain, 0]`.
 #[inline(always)]
+#[expect(clippy::needless_range_loop, reason = "one plain loop over lanes is what vectorises")]
 pub(super) fn philox_lanes(first: u64, domain: u32, key: u64) -> [[u32; LANES]; 4] {
     let mut words = [[0; LANES]; 4];
     for lane in 0..LANES {
@@ -73,10 +74,9 @@ mod tests {
     fn lanes_are_single_calls() {
         let (first, domain, key) = (0xFFFF_FFF0, 3, 0x0123_4567_89ab_cdef);
         let lanes = philox_lanes(first, domain, key);
-        for lane in 0..LANES {
-            let call = first + lane as u64;
+        for (lane, call) in (first..first + LANES as u64).enumerate() {
             let one = philox([call as u32, (call >> 32) as u32, domain, 0], key);
-            assert_eq!(std::array::from_fn(|w| lanes[w][lane]), one);
+            assert_eq!(lanes.map(|words| words[lane]), one);
         }
     }
 }

@@ -61,10 +61,7 @@ impl Sampler {
         let mut call = Call::new("Sampler::perturb");
         call.mat("centre", centre);
         call.out("out", out);
-        call.run(&ByType::new(
-            |piece| self.perturb_piece(piece, scale, key),
-            |piece| self.perturb_piece(piece, scale, key),
-        ))
+        call.run(&ByType::new(|piece| self.perturb_piece(piece, scale, key), |piece| self.perturb_piece(piece, scale, key)))
     }
 
     /// `onto += scale noise(key)`.
@@ -110,17 +107,19 @@ impl Sampler {
         let whole = rest.len() / BLOCK * BLOCK;
         let (blocks, behind) = rest.split_at_mut(whole);
         let start = offset + ahead.len();
-        self.chunks(key, offset, ahead.len(), |at, drawn| ahead[at].copy_from_slice(drawn));
+        let mut buffer = [T::ZERO; CHUNK];
+        self.chunks(key, offset, ahead.len(), &mut buffer, |at, drawn| ahead[at].copy_from_slice(drawn));
         self.draw(key, start, blocks);
-        self.chunks(key, start + whole, behind.len(), |at, drawn| behind[at].copy_from_slice(drawn));
+        self.chunks(key, start + whole, behind.len(), &mut buffer, |at, drawn| behind[at].copy_from_slice(drawn));
     }
 
     /// Adds elements `offset ..` of `sum_k weight_k noise(key_k)` to `onto`, on this thread.
     pub fn add_slice<T: Element>(self, terms: &[(Key, f64)], offset: usize, onto: &mut [T]) {
+        let mut buffer = [T::ZERO; CHUNK];
         // Terms inside: a chunk stays in the first-level cache until it is finished.
         for (k, onto) in onto.chunks_mut(CHUNK).enumerate() {
             for (key, weight) in terms {
-                self.chunks(*key, offset + k * CHUNK, onto.len(), |at, drawn| {
+                self.chunks(*key, offset + k * CHUNK, onto.len(), &mut buffer, |at, drawn| {
                     T::add_scaled(T::of(*weight), drawn, &mut onto[at]);
                 });
             }
@@ -145,14 +144,20 @@ impl Sampler {
 
     /// `out = centre + scale noise(key)` for the elements `offset ..`.
     pub(crate) fn perturb_slice<T: Element>(self, centre: &[T], scale: f64, key: Key, offset: usize, out: &mut [T]) {
-        self.chunks(key, offset, out.len(), |at, drawn| {
+        self.chunks(key, offset, out.len(), &mut [T::ZERO; CHUNK], |at, drawn| {
             T::set_scaled(&centre[at.clone()], T::of(scale), drawn, &mut out[at]);
         });
     }
 
     /// Draws elements `offset .. offset + len` chunk by chunk; `then` is told which (counted from `offset`) and gets them.
-    fn chunks<T: Element>(self, key: Key, offset: usize, len: usize, mut then: impl FnMut(Range<usize>, &[T])) {
-        let mut drawn = [T::ZERO; CHUNK];
+    fn chunks<T: Element>(
+        self,
+        key: Key,
+        offset: usize,
+        len: usize,
+        drawn: &mut [T; CHUNK],
+        mut then: impl FnMut(Range<usize>, &[T]),
+    ) {
         let mut at = 0;
         while at < len {
             let skipped = (offset + at) % BLOCK;
@@ -167,12 +172,11 @@ impl Sampler {
     /// The noise from `offset` on, both of whole blocks.
     fn draw<T: Element>(self, key: Key, offset: usize, out: &mut [T]) {
         let first = (offset / BLOCK) as u64;
-        for (block, out) in (first..).zip(out.as_chunks_mut().0) {
-            match self {
-                Self::Normal => T::normal(key, block, out),
-                Self::Uniform => T::uniform(key, block, out),
-                Self::Rademacher => T::sign(key, block, out),
-            }
+        let blocks = out.as_chunks_mut().0;
+        match self {
+            Self::Normal => T::normal(key, first, blocks),
+            Self::Uniform => T::uniform(key, first, blocks),
+            Self::Rademacher => T::sign(key, first, blocks),
         }
         if self == Self::Uniform {
             T::spread(T::of(12f64.sqrt()), out);

@@ -4,11 +4,7 @@ use std::convert::Infallible;
 
 use rand::TryRng;
 
-use super::{
-    Key,
-    key::Domain,
-    philox::philox,
-};
+use super::{Key, key::Domain, philox::philox};
 
 /// The host-side draws of a [`Key`]: permutations, categories, indices. Implements [`rand::Rng`].
 ///

@@ -7,10 +7,10 @@ use moths_core::{
 };
 
 /// What every test returns.
-pub type Test = std::result::Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Test = std::result::Result<(), Box<dyn std::error::Error>>;
 
 /// Looks at `width` normal neighbours of the best point, then at the point beyond the best of them.
-pub struct Walk {
+pub(crate) struct Walk {
     clock: Clock,
     space: Space,
     at: CowTensor,
@@ -26,7 +26,7 @@ kernel! { fn remember(mean: inout, at: mat, rate: num) {
 
 impl Walk {
     /// `width` + 1 evaluations a step.
-    pub fn new(space: &Space, key: Key, width: usize) -> Result<Self> {
+    pub(crate) fn new(space: &Space, key: Key, width: usize) -> Result<Self> {
         let mean = space.zeros()?;
         Ok(Self { clock: Clock::new(key), space: space.clone(), at: space.start(), loss: f64::INFINITY, mean, width })
     }
@@ -63,16 +63,16 @@ impl Optimizer for Walk {
 persist!(Walk { clock, at, loss, mean });
 
 /// Σ (xᵢ − 1)².
-pub fn bowl(x: &[f64]) -> f64 {
+pub(crate) fn bowl(x: &[f64]) -> f64 {
     x.iter().map(|x| (x - 1.0).powi(2)).sum()
 }
 
 /// The norm of the difference of two points.
-pub fn distance(a: &Tensor, b: &Tensor) -> Result<f64> {
+pub(crate) fn distance(a: &Tensor, b: &Tensor) -> Result<f64> {
     fuse::norm(&(a - b)?)
 }
 
 /// The bits of a list of numbers: equal where the numbers are, NaN and −0 included.
-pub fn bits(values: &[f64]) -> Vec<u64> {
+pub(crate) fn bits(values: &[f64]) -> Vec<u64> {
     values.iter().map(|v| v.to_bits()).collect()
 }

@@ -187,7 +187,7 @@ impl ClassicProblem {
     /// The box, with a start drawn from it: many classics have their minimum in the middle.
     fn space(&self, seed: u64) -> Result<Space> {
         let space = Space::bounded(vec![self.classic.domain; self.dim])?;
-        let somewhere = space.scatter(Key::new(seed), 2)?.narrow(0, 1, 1)?.flatten_all()?.copy()?;
+        let somewhere = space.scatter(&space.start(), Key::new(seed), 1)?.flatten_all()?.copy()?;
         let values = space.decode(&somewhere)?;
         space.starting_at(&values)
     }

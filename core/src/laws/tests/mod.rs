@@ -22,7 +22,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("split", Kind::Rows, &[Flaw::CountsThreads]),
     ("ask_tell", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::PeeksAtGradients, Flaw::TicksFirst]),
     ("ask_tell", Kind::Gradients, &[Flaw::NeedsNoGradients]),
-    ("replay", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::PeeksAtGradients]),
+    ("replay", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::TicksFirst]),
     ("replay", Kind::Gradients, &[Flaw::NeedsNoGradients]),
     ("failures", Kind::Seeds, &[Flaw::PrefersNan, Flaw::BelievesInfinity, Flaw::AddsLosses]),
     ("bounds", Kind::Seeds, &[Flaw::AsksNan, Flaw::Drifts]),

@@ -116,7 +116,8 @@ impl Algorithm for Specimen {
         };
         Ok(match config.kind {
             Kind::Seeds => all,
-            Kind::Rows => Capabilities { seeds_only: config.flaw == Flaw::AsksRows, state_per_candidate: 1.0, ..all },
+            Kind::Rows if config.flaw == Flaw::AsksRows => all,
+            Kind::Rows => Capabilities { seeds_only: false, state_per_candidate: 1.0, ..all },
             Kind::Gradients => Capabilities { needs_gradient: true, rank_based: false, monotone: false, ..all },
         })
     }
@@ -176,8 +177,12 @@ impl Specimen {
 
     fn losses(&self, objective: &mut dyn Objective, batch: &Batch) -> Result<Vec<f64>> {
         match self.config.flaw {
-            Flaw::TrustsLengths | Flaw::BelievesInfinity => objective.evaluate(batch),
-            Flaw::PrefersNan => {
+            Flaw::TrustsLengths => objective.evaluate(batch),
+            Flaw::BelievesInfinity => {
+                let losses = objective.evaluate(batch)?;
+                Ok(losses.into_iter().map(|l| if l.is_nan() { f64::INFINITY } else { l }).collect())
+            }
+            Flaw::PrefersNan if batch.len() > 1 => {
                 let losses = objective.evaluate(batch)?;
                 Ok(losses.into_iter().map(|l| if l.is_nan() { -f64::MAX } else { l }).collect())
             }
@@ -215,14 +220,15 @@ impl Specimen {
         if self.has(Flaw::PanicsWhenLarge) && self.config.lambda > 30 {
             panic!("there are only thirty places");
         }
-        self.commit(old, &batch, &losses)?;
+        let evaluated = batch.len() as u64;
+        self.commit(old, batch, &losses)?;
         let seen = losses.iter().copied().fold(if extra > 0 { old } else { f64::INFINITY }, f64::min);
         let loss = if self.has(Flaw::ReportsMean) { losses.iter().sum::<f64>() / losses.len() as f64 } else { seen };
         let extra = if self.has(Flaw::CountsOneRound) { 0 } else { extra };
-        Ok(Report { loss, evaluations: batch.len() as u64 + extra, converged: None })
+        Ok(Report { loss, evaluations: evaluated + extra, converged: None })
     }
 
-    fn commit(&mut self, old: f64, batch: &Batch, losses: &[f64]) -> Result<()> {
+    fn commit(&mut self, old: f64, batch: Batch, losses: &[f64]) -> Result<()> {
         let best = losses.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
         let (best, loss) = best.ok_or_else(|| Error::Objective("no losses".into()))?;
         let accepts = loss < old || (self.has(Flaw::AcceptsWorse) && loss.is_finite());
@@ -239,6 +245,7 @@ impl Specimen {
             if !self.has(Flaw::Drifts) {
                 self.space.confine(&mut row)?;
             }
+            drop(batch);
             self.place(row)?;
         }
         if self.has(Flaw::PullsToOrigin) {

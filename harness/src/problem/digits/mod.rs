@@ -163,6 +163,28 @@ mod tests {
         Ok(())
     }
 
+    /// `cargo test -p moths-harness -- --ignored --nocapture what_an_evaluation_costs`
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_an_evaluation_costs() -> Result<()> {
+        let digits = Digits::new(&Options::default())?;
+        let measure = |path| -> Result<f64> {
+            let mut model = digits.model(model_options(1), path)?;
+            let batch = points(model.space())?;
+            let mut best = f64::INFINITY;
+            for _ in 0..50 {
+                let began = std::time::Instant::now();
+                model.evaluate(&batch)?;
+                best = best.min(began.elapsed().as_secs_f64() / batch.len() as f64);
+            }
+            Ok(1e6 * best)
+        };
+        let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+        let (fused, plain) = one_thread.install(|| (measure(Path::Fused), measure(Path::Plain)));
+        println!("fused {:.1} us, plain {:.1} us an evaluation on one thread", fused?, plain?);
+        Ok(())
+    }
+
     #[test]
     fn parameters_that_are_nan_give_a_loss_that_is_nan() -> Result<()> {
         let mut model = Digits::new(&Options::default())?.model(model_options(1), Path::Fused)?;

@@ -1,0 +1,198 @@
+//! Update rules against the formulas in plain loops, and against candle's own AdamW.
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::ParamsAdamW;
+use moths_core::{
+    CowTensor, Descend, Descent, Error, Estimate, Estimator, Key, Leaf, Objective, Optimizer, Result, Sampler, Space, Spec, State,
+    descent::{self, CandleDescent},
+    host::to_f64s,
+    persist,
+};
+use toy::Test;
+
+mod toy;
+
+const D: usize = 300;
+const STEPS: usize = 50;
+
+fn space(dtype: DType) -> Result<Space> {
+    Space::with_dtype(vec![Leaf::real("x", [D]).dtype(dtype)], dtype)
+}
+
+/// A point or a gradient of normal numbers.
+fn noise(space: &Space, key: u64) -> Result<CowTensor> {
+    let mut z = space.zeros()?;
+    Sampler::Normal.fill(Key::new(key), &mut z)?;
+    Ok(z)
+}
+
+/// The points a descent goes through from `noise(0)`, by the gradients `noise(1)`, `noise(2)`, ...
+fn path(space: &Space, descent: &mut dyn Descent) -> Result<Vec<Vec<f64>>> {
+    let mut at = noise(space, 0)?;
+    (1..=STEPS)
+        .map(|t| {
+            descent.descend(&mut at, &noise(space, t as u64)?)?;
+            to_f64s(&at)
+        })
+        .collect()
+}
+
+/// Holds a registered descent against one coordinate's formula: `rule(state, x, g, t)` with four numbers of state.
+fn agrees(spec: &str, rule: impl Fn(&mut [f64; 4], &mut f64, f64, usize)) -> Test {
+    for (dtype, tolerance) in [(DType::F32, 2e-5), (DType::F64, 1e-13)] {
+        let space = space(dtype)?;
+        let found = path(&space, &mut *descent::build(&spec.parse::<Spec>()?, &space)?)?;
+        let mut x = to_f64s(&*noise(&space, 0)?)?;
+        let mut states = vec![[0.0; 4]; D];
+        for (t, found) in found.iter().enumerate() {
+            let g = to_f64s(&*noise(&space, t as u64 + 1)?)?;
+            for i in 0..D {
+                rule(&mut states[i], &mut x[i], g[i], t);
+                assert!((found[i] - x[i]).abs() <= tolerance * (1.0 + x[i].abs()), "{spec} step {t}: {} and {}", found[i], x[i]);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn sgd_is_its_formula() -> Test {
+    agrees(r#"{"name": "sgd", "rate": 0.1}"#, |_, x, g, _| *x -= 0.1 * g)?;
+    agrees(r#"{"name": "sgd", "rate": 0.1, "momentum": 0.9}"#, |[v, ..], x, g, _| {
+        *v = 0.9 * *v + g;
+        *x -= 0.1 * *v;
+    })?;
+    agrees(r#"{"name": "sgd", "rate": 0.1, "momentum": 0.9, "nesterov": true}"#, |[v, ..], x, g, _| {
+        *v = 0.9 * *v + g;
+        *x -= 0.1 * (g + 0.9 * *v);
+    })
+}
+
+#[test]
+fn rmsprop_is_its_formula() -> Test {
+    agrees(r#"{"name": "rmsprop", "rate": 0.01, "memory": 0.9, "eps": 1e-6}"#, |[s, ..], x, g, _| {
+        *s = 0.9 * *s + 0.1 * g * g;
+        *x -= 0.01 * g / (s.sqrt() + 1e-6);
+    })
+}
+
+#[test]
+fn sign_is_its_formula() -> Test {
+    agrees(r#"{"name": "sign", "rate": 0.01}"#, |_, x, g, _| *x -= 0.01 * g.signum())?;
+    let space = Space::real(3)?;
+    let mut at = space.zeros()?;
+    let g = CowTensor::new(Tensor::new(&[0.0, -0.0, -3.0], &Device::Cpu)?);
+    descent::build(&"sign".into(), &space)?.descend(&mut at, &g)?;
+    assert_eq!(to_f64s(&at)?, [0.0, 0.0, 0.01]);
+    Ok(())
+}
+
+#[test]
+fn adamw_is_its_formula() -> Test {
+    agrees(r#"{"name": "adamw", "rate": 0.05, "weight_decay": 0.1}"#, |[m, v, ..], x, g, t| {
+        let t = t as i32 + 1;
+        *m = 0.9 * *m + 0.1 * g;
+        *v = 0.999 * *v + 0.001 * g * g;
+        let (m, v) = (*m / (1.0 - 0.9f64.powi(t)), *v / (1.0 - 0.999f64.powi(t)));
+        *x = *x * (1.0 - 0.05 * 0.1) - 0.05 * m / (v.sqrt() + 1e-8);
+    })
+}
+
+#[test]
+fn rates_follow_their_schedules() -> Test {
+    agrees(r#"{"name": "sgd", "rate": {"linear": {"from": 1.0, "to": 0.0, "steps": 10}}}"#, |_, x, g, t| {
+        *x -= (1.0 - t.min(10) as f64 / 10.0) * g;
+    })
+}
+
+#[test]
+fn adamw_takes_the_steps_of_candles_adamw() -> Test {
+    let params = ParamsAdamW { lr: 0.05, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 };
+    let spec: Spec = r#"{"name": "adamw", "rate": 0.05, "weight_decay": 0.01}"#.parse()?;
+    for (dtype, tolerance) in [(DType::F32, 1e-5), (DType::F64, 1e-13)] {
+        let space = space(dtype)?;
+        let own = path(&space, &mut *descent::build(&spec, &space)?)?;
+        let candle = path(&space, &mut CandleDescent::<candle_nn::AdamW>::new(&space.start(), params.clone())?)?;
+        for (t, (own, candle)) in own.iter().zip(&candle).enumerate() {
+            for (own, candle) in own.iter().zip(candle) {
+                assert!((own - candle).abs() <= tolerance * (1.0 + candle.abs()), "{dtype:?}, step {t}: {own} and {candle}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_candle_descent_leaves_what_others_hold_alone_and_cannot_be_saved() -> Test {
+    let space = space(DType::F32)?;
+    let mut descent = CandleDescent::<candle_nn::SGD>::new(&space.start(), 0.5)?;
+    let mut at = noise(&space, 0)?;
+    let held = at.clone();
+    let before = to_f64s(&held)?;
+    descent.descend(&mut at, &noise(&space, 1)?)?;
+    assert_eq!(to_f64s(&held)?, before);
+    assert_ne!(to_f64s(&at)?, before);
+    assert!(matches!(State::of(&mut descent), Err(Error::Unsupported { .. })));
+    Ok(())
+}
+
+#[test]
+fn a_descent_that_is_saved_and_loaded_goes_on_bit_for_bit() -> Test {
+    for id in descent::entries().iter().map(|e| e.id) {
+        let spec = if id == "sgd" { Spec::new(id).with("momentum", 0.9)? } else { Spec::new(id) };
+        let space = space(DType::F32)?;
+        let mut one = descent::build(&spec, &space)?;
+        let mut at = noise(&space, 0)?;
+        one.descend(&mut at, &noise(&space, 1)?)?;
+        let mut other = descent::build(&spec, &space)?;
+        State::of(&mut one)?.restore(&mut other, moths_core::Keep::Nothing)?;
+        let mut there = at.clone();
+        one.descend(&mut at, &noise(&space, 2)?)?;
+        other.descend(&mut there, &noise(&space, 2)?)?;
+        assert_eq!(to_f64s(&at)?, to_f64s(&there)?, "{id}");
+    }
+    Ok(())
+}
+
+/// Gives the gradients it was given, one after another.
+struct Given(Vec<Option<f64>>, u64);
+
+persist!(Given {});
+
+impl Estimator for Given {
+    fn estimate(&mut self, at: &CowTensor, _: &mut dyn Objective) -> Result<Estimate> {
+        let value = self.0[self.1 as usize];
+        self.1 += 1;
+        let gradient = value.map(|g| Ok::<_, Error>(CowTensor::new((at.ones_like()? * g)?))).transpose()?;
+        Ok(Estimate { loss: f64::INFINITY, gradient, evaluations: 2 })
+    }
+}
+
+#[test]
+fn descend_skips_gradients_that_say_nothing() -> Test {
+    let space = Space::real(3)?;
+    for id in descent::entries().iter().map(|e| e.id) {
+        let given = Given(vec![None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)], 0);
+        let mut optimizer = Descend::new(given, descent::build(&id.into(), &space)?, &space);
+        let mut objective = moths_core::Function::new(space.clone(), toy::bowl);
+        let before = State::of(&mut optimizer)?.digest()?;
+        for _ in 0..4 {
+            assert_eq!(optimizer.step(&mut objective)?.evaluations, 2);
+            assert_eq!(State::of(&mut optimizer)?.digest()?, before, "{id}");
+        }
+        optimizer.step(&mut objective)?;
+        assert!(to_f64s(&optimizer.answer()?)?.iter().all(|x| x.is_finite() && *x < 0.0), "{id}");
+    }
+    Ok(())
+}
+
+#[test]
+fn descend_stays_inside_the_bounds() -> Test {
+    let space = Space::bounded([(-1.0, 1.0); 2])?;
+    let sgd = Spec::new("sgd").with("rate", 1e6)?;
+    let mut optimizer = Descend::new(Given(vec![Some(1.0)], 0), descent::build(&sgd, &space)?, &space);
+    optimizer.step(&mut moths_core::Function::new(space.clone(), toy::bowl))?;
+    assert_eq!(to_f64s(&*space.decode(&optimizer.answer()?)?)?, [-1.0, -1.0]);
+    assert!(space.intervals().zip(to_f64s(&optimizer.answer()?)?).all(|((lo, _), x)| x == lo));
+    Ok(())
+}

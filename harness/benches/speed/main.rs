@@ -1,0 +1,34 @@
+//! How fast the pieces are, each beside a reference measured in the same run. `cargo bench`.
+
+mod candidates;
+mod kernels;
+mod memory;
+mod model;
+mod summary;
+
+use std::{path::PathBuf, time::Duration};
+
+use criterion::Criterion;
+
+fn main() {
+    if memory::is_the_measured_process() {
+        return memory::measure();
+    }
+    // One thread: the figures are per core.
+    let serial = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    serial.install(|| {
+        let output = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/criterion");
+        let mut criterion = Criterion::default()
+            .sample_size(15)
+            .warm_up_time(Duration::from_millis(300))
+            .measurement_time(Duration::from_millis(1500))
+            .output_directory(&output)
+            .configure_from_args();
+        kernels::bench(&mut criterion);
+        candidates::bench(&mut criterion);
+        model::bench(&mut criterion);
+        criterion.final_summary();
+        println!("{}", summary::table(&output));
+    });
+    memory::report();
+}

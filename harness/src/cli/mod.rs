@@ -1,0 +1,120 @@
+//! The commands of `moths`.
+
+mod list;
+mod minimize;
+mod race;
+mod single;
+mod run_flags;
+mod show;
+mod table;
+mod train;
+mod watch;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand, error::ErrorKind};
+
+use crate::{Error, Result, interrupt, output::Console};
+
+/// What the shell is told when something is wrong with the command, a name, a setting or a file.
+const REFUSED: u8 = 2;
+
+/// Derivative-free optimizers for candle: they find good parameters from losses alone.
+#[derive(Parser)]
+#[command(name = "moths", version, about, arg_required_else_help = true)]
+struct Cli {
+    /// Write JSON to standard output, one object a line, and nothing else there
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List optimizers, update rules or problems
+    List(list::Args),
+    /// Show what an optimizer, update rule or problem is, and all its settings
+    Show(show::Args),
+    /// Train a model by any optimizer
+    Train(train::Args),
+    /// Minimise a classic function by any optimizer
+    Minimize(minimize::Args),
+    /// Compare optimizers on one problem at equal evaluations
+    Race(race::Args),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Done,
+    Interrupted,
+}
+
+/// Runs the command that these arguments are, and says what to tell the shell: 0, 2 for a refusal, 130 after Ctrl-C.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
+    let console = Console::new(cli.json);
+    let outcome = match cli.command {
+        Command::List(args) => list::run(&args, console),
+        Command::Show(args) => show::run(&args, console),
+        Command::Train(args) => train::run(args, console),
+        Command::Minimize(args) => minimize::run(args, console),
+        Command::Race(args) => race::run(args, console),
+    };
+    match outcome {
+        Ok(Ending::Done) => ExitCode::SUCCESS,
+        Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
+        Err(error) => {
+            eprintln!("moths: {}", one_line(&error));
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// Errors of candle may carry a backtrace behind their first line.
+fn one_line(error: &Error) -> String {
+    error.to_string().lines().next().unwrap_or("failed").to_owned()
+}
+
+/// Help is help; everything else that clap says becomes one line.
+fn misread(error: &clap::Error) -> ExitCode {
+    let wanted = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
+    if wanted.contains(&error.kind()) {
+        let _ = error.print(); // nobody is left to tell when this fails
+        let asked = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+        return if asked { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
+    }
+    let text = error.render().to_string();
+    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let said: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
+    eprintln!("moths: {}", said.join("; ").trim_start_matches("error: ").replace(":; ", ": "));
+    ExitCode::from(REFUSED)
+}
+
+/// A name must be one of a kind of problem.
+fn problem_of(kind: crate::problem::Kind, name: &str) -> Result<crate::problem::Entry> {
+    let entry = crate::problem::find(name)?;
+    let command = match entry.kind {
+        crate::problem::Kind::Model => "train",
+        crate::problem::Kind::Function => "minimize",
+    };
+    if entry.kind == kind {
+        return Ok(entry);
+    }
+    Err(Error::invalid("problem", name, format!("it belongs to another command: `moths {command} {name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,183 @@
+//! `moths race`.
+
+use std::{path::PathBuf, sync::atomic::Ordering};
+
+use indicatif::ProgressBar;
+use moths::{Spec, registry};
+use serde_json::{Value, json};
+
+use super::{Ending, table::table, watch};
+use crate::{
+    Error, Result,
+    curve::Curve,
+    interrupt,
+    output::{self, Console, grouped},
+    problem::{self, Options},
+    race::{Race, Spectator, Standing},
+    report,
+};
+
+#[derive(clap::Args)]
+pub(super) struct Args {
+    /// A model or a function; `moths list problems` names them
+    problem: String,
+    #[command(flatten)]
+    options: Options,
+    /// Names with commas between them, or a JSON list of names and objects [default: all that need no gradient]
+    #[arg(long, value_name = "NAMES|JSON")]
+    optimizers: Option<String>,
+    /// Runs of each optimizer, with seeds 1, 2, ...
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Loss evaluations of each run [default: what the problem says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    evaluations: Option<u64>,
+    /// Runs side by side; changes no result [default: all cores]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// The folder for the report [default: moths-out/race-PROBLEM]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
+    let entry = problem::find(&args.problem)?;
+    let problem = entry.build(&args.options)?;
+    let evaluations = args.evaluations.unwrap_or_else(|| problem.default_evaluations());
+    let racers = args.optimizers.as_deref().map_or_else(|| Ok(everyone()), racers)?;
+    let race = Race { problem: args.problem, options: args.options, racers, seeds: args.seeds, evaluations };
+    let out = args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(format!("race-{}", race.problem)));
+    output::prepare_folder(&out)?;
+    interrupt::listen()?;
+
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = args.threads.map_or_else(cores, usize::from);
+    announce(&race, threads, console)?;
+    let hall = Hall::new(&race, console);
+    let standing = race.run(threads, &hall, interrupt::asked())?;
+    drop(hall);
+    let files = [out.join("race.html"), out.join("race.csv")];
+    output::write_file(&files[0], &report::html(&standing)?)?;
+    output::write_file(&files[1], &standing.csv()?)?;
+    conclude(&standing, &files, console)?;
+    Ok(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done })
+}
+
+fn everyone() -> Vec<Spec> {
+    let entries = registry::entries().into_iter().filter(|e| !e.meta.capabilities.needs_gradient);
+    entries.map(|e| Spec::new(e.meta.id)).collect()
+}
+
+/// `a,b,c`, or a JSON list.
+fn racers(text: &str) -> Result<Vec<Spec>> {
+    let specs: Vec<Spec> = if text.trim_start().starts_with('[') {
+        serde_json::from_str(text).map_err(|e| Error::invalid("--optimizers", text, e.to_string()))?
+    } else if text.trim_start().starts_with('{') {
+        vec![text.parse()?]
+    } else {
+        text.split(',').map(|name| name.parse()).collect::<Result<_>>()?
+    };
+    if let Some(twice) = specs.iter().enumerate().find(|(i, spec)| specs[..*i].contains(spec)) {
+        return Err(Error::invalid("--optimizers", twice.1, "every optimizer once"));
+    }
+    if specs.is_empty() { Err(Error::invalid("--optimizers", text, "at least one")) } else { Ok(specs) }
+}
+
+fn announce(race: &Race, threads: usize, console: Console) -> Result<()> {
+    console.object(&json!({
+        "event": "start", "problem": race.problem, "options": race.options, "optimizers": race.racers, "seeds": race.seeds,
+        "evaluations": race.evaluations, "threads": threads,
+    }))?;
+    let (optimizers, evaluations) = (race.racers.len(), grouped(race.evaluations));
+    console.line(format!("{}: {optimizers} optimizers, {} seeds, {evaluations} evaluations a run", race.problem, race.seeds))
+}
+
+/// Where a race is watched from.
+struct Hall {
+    console: Console,
+    bar: ProgressBar,
+}
+
+impl Hall {
+    fn new(race: &Race, console: Console) -> Self {
+        let all = race.evaluations * race.seeds * race.racers.len() as u64;
+        Self { console, bar: if console.is_terminal() { watch::bar(all) } else { ProgressBar::hidden() } }
+    }
+}
+
+impl Drop for Hall {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Spectator for Hall {
+    fn used(&self, evaluations: u64) {
+        self.bar.inc(evaluations);
+    }
+
+    fn finished(&self, racer: &Spec, seed: u64, outcome: &Result<Curve>) {
+        let mut event = json!({ "event": "run", "optimizer": racer, "seed": seed });
+        let said = match outcome {
+            Ok(curve) => told(curve, &mut event),
+            Err(error) => {
+                event["error"] = json!(error.to_string());
+                error.to_string()
+            }
+        };
+        let _ = self.console.object(&event);
+        if !self.console.is_terminal() {
+            let _ = self.console.line(format!("{racer}, seed {seed}: {said}"));
+        }
+    }
+}
+
+/// The last figures of a run, for people and for scripts.
+fn told(curve: &Curve, event: &mut Value) -> String {
+    let Some(last) = curve.rows().last() else { return String::new() };
+    event["evaluations"] = json!(last.evaluations);
+    event["seconds"] = json!(last.seconds);
+    event["lowest"] = json!(last.lowest);
+    let figures = curve.measures().iter().zip(&last.figures);
+    let words = figures.map(|(measure, figure)| {
+        event[measure.name] = json!(figure);
+        format!("{} {}", measure.label(), measure.text(*figure))
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn conclude(standing: &Standing, [html, csv]: &[PathBuf; 2], console: Console) -> Result<()> {
+    leaderboard(standing, console)?;
+    console.object(&json!({ "event": "end", "leaderboard": places(standing), "report": html, "csv": csv }))?;
+    console.line(format!("report         {}\nfigures        {}", html.display(), csv.display()))
+}
+
+fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
+    let Some((m, measure)) = standing.measures.iter().enumerate().next_back() else { return Ok(()) };
+    let mut rows = table(["", "optimizer", &measure.label(), "quartiles", "loss", "seconds"]);
+    for (place, racer) in standing.racers.iter().enumerate() {
+        let place = (place + 1).to_string();
+        match (racer.quartiles(m), racer.quartiles(0)) {
+            (Some([lower, median, upper]), Some([_, loss, _])) => {
+                let quartiles = format!("{} to {}", measure.text(lower), measure.text(upper));
+                let seconds = report::seconds(racer).map_or_else(|| "-".to_owned(), |s| format!("{s:.1}"));
+                rows.add_row([place, racer.label.clone(), measure.text(median), quartiles, output::number(loss), seconds]);
+            }
+            _ => {
+                rows.add_row([place, racer.label.clone(), "-".into(), racer.failures.join("; ")]);
+            }
+        }
+    }
+    console.line(rows)
+}
+
+fn places(standing: &Standing) -> Vec<Value> {
+    let place = |racer: &crate::race::Racer| {
+        let quartiles = standing.measures.iter().enumerate().map(|(m, measure)| (measure.name.to_owned(), json!(racer.quartiles(m))));
+        json!({
+            "optimizer": racer.spec, "quartiles": quartiles.collect::<serde_json::Map<_, _>>(), "failures": racer.failures,
+            "seconds": report::seconds(racer),
+        })
+    };
+    standing.racers.iter().map(place).collect()
+}

@@ -1,0 +1,129 @@
+//! The flags of a single run, and how they become a plan.
+
+use std::{fmt::Display, path::PathBuf};
+
+use moths::{Checkpoint, Spec};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    plan::Plan,
+    problem::{Entry, Options},
+    session::Saving,
+};
+
+/// A checkpoint is written after this share of the evaluations where nobody says.
+const CHECKPOINTS: u64 = 20;
+
+#[derive(clap::Args)]
+pub(super) struct RunFlags {
+    /// A name, or JSON with settings: '{"name":"pso","particles":80}' [default: the best known for the problem]
+    #[arg(long, value_name = "NAME|JSON")]
+    pub(super) optimizer: Option<Spec>,
+    /// A setting of the optimizer, by its dotted path: --set descent.rate=0.1
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(super) settings: Vec<String>,
+    /// The budget of loss evaluations [default: what the problem says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) evaluations: Option<u64>,
+    /// Where the initial point and all noise come from [default: 1]
+    #[arg(long, value_name = "S")]
+    pub(super) seed: Option<u64>,
+    /// End after so many seconds in steps
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    pub(super) seconds: Option<f64>,
+    /// End at a loss this low
+    #[arg(long, value_name = "LOSS", value_parser = finite, allow_negative_numbers = true)]
+    pub(super) target: Option<f64>,
+    /// How many candidates are evaluated side by side; changes no result [default: all cores for models, 1 for functions]
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// Write checkpoints to this file
+    #[arg(long, value_name = "PATH")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Evaluations between checkpoints [default: a twentieth of the budget]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) every: Option<u64>,
+    /// Go on from this checkpoint, as if the run had never ended
+    #[arg(long, value_name = "PATH")]
+    pub(super) resume: Option<PathBuf>,
+    /// The folder for the curve [default: moths-out/PROBLEM-OPTIMIZER-SEED]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+pub(super) fn finite(text: &str) -> std::result::Result<f64, String> {
+    text.parse().ok().filter(|x: &f64| x.is_finite()).ok_or_else(|| "write a finite number".into())
+}
+
+pub(super) fn positive(text: &str) -> std::result::Result<f64, String> {
+    finite(text).ok().filter(|x| *x > 0.0).ok_or_else(|| "write a number > 0".into())
+}
+
+/// What this program notes in a checkpoint beside the plan.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Places {
+    /// Where the curve goes.
+    pub(super) out: PathBuf,
+    /// How often a checkpoint is written.
+    pub(super) every: u64,
+}
+
+impl RunFlags {
+    /// The plan of a new run.
+    pub(super) fn plan(&self, entry: &Entry, options: Options) -> Result<Plan> {
+        let problem = entry.build(&options)?;
+        let evaluations = self.evaluations.unwrap_or_else(|| problem.default_evaluations());
+        let named = self.optimizer.clone().unwrap_or_else(|| problem.default_optimizer(evaluations));
+        Ok(Plan {
+            problem: entry.name.into(),
+            options,
+            optimizer: self.set(named)?,
+            seed: self.seed.unwrap_or(1),
+            evaluations,
+            target: self.target,
+        })
+    }
+
+    /// The plan of a run that goes on. Flags may repeat it, but not change it.
+    pub(super) fn plan_of(&self, checkpoint: &Checkpoint, problem: Option<&str>, options: Options) -> Result<Plan> {
+        let plan = Plan::of(checkpoint)?;
+        let named = self.optimizer.clone().unwrap_or_else(|| plan.optimizer.clone());
+        let given = options != Options::default();
+        agree("problem", problem, plan.problem.as_str())?;
+        agree("--dim", options.dim.filter(|_| given), plan.options.dim.unwrap_or(10))?;
+        agree("--validate", given.then_some(options.validate), plan.options.validate)?;
+        agree("--optimizer and --set", Some(self.set(named)?), plan.optimizer.clone())?;
+        agree("--seed", self.seed, plan.seed)?;
+        agree("--evaluations", self.evaluations, plan.evaluations)?;
+        Ok(Plan { target: self.target.or(plan.target), ..plan })
+    }
+
+    /// Where files go: what the flags say, else what the checkpoint says, else the default.
+    pub(super) fn places(&self, plan: &Plan, checkpoint: Option<&Checkpoint>) -> Places {
+        let noted = checkpoint.and_then(|c| serde_json::from_value::<Places>(c.note()["caller"].clone()).ok());
+        let usual = || PathBuf::from("moths-out").join(format!("{}-{}-{}", plan.problem, plan.optimizer.name, plan.seed));
+        let usually = || plan.evaluations.div_ceil(CHECKPOINTS);
+        Places {
+            out: self.out.clone().or(noted.as_ref().map(|n| n.out.clone())).unwrap_or_else(usual),
+            every: self.every.or(noted.map(|n| n.every)).unwrap_or_else(usually),
+        }
+    }
+
+    /// Checkpoints go on to the file that a run was resumed from, unless another is named.
+    pub(super) fn saving(&self, places: &Places) -> Option<Saving> {
+        let path = self.checkpoint.clone().or_else(|| self.resume.clone())?;
+        Some(Saving { path, every: places.every, caller: serde_json::json!(places) })
+    }
+
+    fn set(&self, spec: Spec) -> Result<Spec> {
+        self.settings.iter().try_fold(spec, |spec, assignment| spec.with_text(assignment))
+    }
+}
+
+fn agree<T: PartialEq + Display>(flag: &str, given: Option<T>, saved: T) -> Result<()> {
+    match given.filter(|given| *given != saved) {
+        Some(given) => Err(Error::invalid(flag, given, format!("the checkpoint was taken with {saved}; leave it out to go on"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,136 @@
+//! What `train` and `minimize` have in common: a single run, from flags to files.
+
+use std::path::PathBuf;
+
+use moths::{Checkpoint, Reason, host};
+use serde_json::{Map, Value, json};
+
+use super::{Ending, problem_of, run_flags::RunFlags, watch};
+use crate::{
+    Error, Result, interrupt,
+    output::{self, Console, grouped, number},
+    plan::Plan,
+    plot::{self, Page},
+    problem::{self, Kind, Measure, Options},
+    session::{Session, Summary, Surroundings},
+};
+
+/// Points with more parameters than this are not printed.
+const PRINTED: usize = 100;
+
+pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFlags, console: Console) -> Result<Ending> {
+    let resumed = flags.resume.as_ref().map(Checkpoint::open).transpose()?;
+    let plan = match (&resumed, name) {
+        (Some(checkpoint), _) => flags.plan_of(checkpoint, name, options)?,
+        (None, Some(name)) => flags.plan(&problem_of(kind, name)?, options)?,
+        (None, None) => return Err(Error::invalid("problem", "(none)", format!("one of {}", names(kind)))),
+    };
+    let entry = problem_of(kind, &plan.problem)?;
+    let places = flags.places(&plan, resumed.as_ref());
+    let saving = flags.saving(&places);
+
+    let threads = flags.threads.map(usize::from).map_or_else(|| Ok(entry.build(&plan.options)?.default_threads()), Ok::<_, Error>)?;
+    let mut session = Session::new(plan.clone(), threads)?;
+    resumed.as_ref().map_or(Ok(()), |checkpoint| session.restore(checkpoint))?;
+    output::prepare_folder(&places.out)?;
+    saving.as_ref().map_or(Ok(()), |saving| output::check_file(&saving.path))?;
+    interrupt::listen()?;
+
+    announce(&session, console)?;
+    let mut audience = watch::audience(&session, console);
+    let around = Surroundings { saving, seconds: flags.seconds, audience: &mut *audience, interrupted: interrupt::asked() };
+    let checkpoint = around.saving.as_ref().map(|saving| saving.path.clone());
+    let summary = session.run(around)?;
+    drop(audience);
+    let files = Files { csv: places.out.join("curve.csv"), svg: places.out.join("curve.svg"), checkpoint };
+    files.write(&plan, &summary)?;
+    conclude(kind, &plan, &summary, &files, console)?;
+    match (summary.unsaved, summary.reason) {
+        (Some(error), _) => Err(error),
+        (None, None) => Ok(Ending::Interrupted),
+        (None, Some(_)) => Ok(Ending::Done),
+    }
+}
+
+fn names(kind: Kind) -> String {
+    let names: Vec<&str> = problem::entries().iter().filter(|e| e.kind == kind && !e.hidden).map(|e| e.name).collect();
+    names.join(", ")
+}
+
+fn announce(session: &Session, console: Console) -> Result<()> {
+    let (plan, tally) = (session.plan(), session.tally());
+    console.object(&json!({
+        "event": "start", "problem": plan.problem, "options": plan.options, "optimizer": plan.optimizer, "seed": plan.seed,
+        "evaluations": plan.evaluations, "parameters": session.dim(), "threads": session.threads(), "resumed_at": tally.evaluations,
+    }))?;
+    let resumed = if tally.evaluations > 0 { format!(", from evaluation {}", grouped(tally.evaluations)) } else { String::new() };
+    console.line(format!(
+        "{} on {}: {} parameters, {} evaluations, seed {}{resumed}",
+        plan.optimizer,
+        plan.problem,
+        grouped(session.dim() as u64),
+        grouped(plan.evaluations),
+        plan.seed,
+    ))
+}
+
+/// What a run leaves behind.
+struct Files {
+    csv: PathBuf,
+    svg: PathBuf,
+    checkpoint: Option<PathBuf>,
+}
+
+impl Files {
+    fn write(&self, plan: &Plan, summary: &Summary) -> Result<()> {
+        output::write_file(&self.csv, &summary.curve.csv()?)?;
+        let title = format!("{} on {}, seed {}", plan.optimizer.name, plan.problem, plan.seed);
+        output::write_file(&self.svg, &plot::svg(&title, &plot::panels(&summary.curve), Page::Own)?)
+    }
+}
+
+/// Figures by their names, with the bits of the losses: two runs are the same exactly if these are.
+pub(super) fn figures(measures: &[Measure], lowest: f64, figures: &[f64]) -> Map<String, Value> {
+    let bits = |loss: f64| json!(format!("{:016x}", loss.to_bits()));
+    let mut named: Map<String, Value> = measures.iter().zip(figures).map(|(m, f)| (m.name.to_owned(), json!(f))).collect();
+    named.insert("lowest".into(), json!(lowest));
+    named.insert("lowest_bits".into(), bits(lowest));
+    named.insert("loss_bits".into(), bits(figures[0]));
+    named
+}
+
+fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: &Files, console: Console) -> Result<()> {
+    let point = host::to_f64s(&summary.values)?;
+    let reason = summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string);
+    let mut end = json!({
+        "event": "end", "reason": reason, "evaluations": summary.tally.evaluations, "steps": summary.tally.steps,
+        "seconds": summary.tally.seconds, "curve_csv": files.csv, "curve_svg": files.svg, "checkpoint": files.checkpoint,
+    });
+    if let Some(end) = end.as_object_mut() {
+        end.append(&mut figures(summary.curve.measures(), summary.tally.lowest, &summary.last().figures));
+        end.extend((kind == Kind::Function).then(|| ("point".to_owned(), json!(point))));
+    }
+    console.object(&end)?;
+    for line in people(plan, summary, &reason) {
+        console.line(line)?;
+    }
+    if kind == Kind::Function && point.len() <= PRINTED {
+        console.line(format!("at             {}", point.iter().map(|x| number(*x)).collect::<Vec<_>>().join(" ")))?;
+    }
+    console.line(format!("curve          {} and {}", files.csv.display(), files.svg.display()))?;
+    files.checkpoint.as_ref().map_or(Ok(()), |path| console.line(format!("checkpoint     {}", path.display())))
+}
+
+fn people(plan: &Plan, summary: &Summary, reason: &str) -> Vec<String> {
+    let (tally, last) = (&summary.tally, summary.last());
+    let mut lines = vec![String::new()];
+    let figures = summary.curve.measures().iter().zip(&last.figures).rev();
+    lines.extend(figures.map(|(measure, figure)| format!("{:<14} {}", measure.label(), measure.text(*figure))));
+    lines.push(format!("{:<14} {}", "lowest loss", number(tally.lowest)));
+    lines.push(format!("{:<14} {} in {} steps ({reason})", "evaluations", grouped(tally.evaluations), grouped(tally.steps)));
+    lines.push(format!("{:<14} {:.1}", "seconds", tally.seconds));
+    if tally.steps == 0 {
+        lines.push(format!("No step was taken: the first needs more than {} evaluations.", grouped(plan.evaluations)));
+    }
+    lines
+}

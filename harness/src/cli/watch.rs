@@ -1,0 +1,118 @@
+//! What is shown while a run goes on: a bar on a terminal, plain lines in a pipe, events for scripts.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use moths::Tally;
+use serde_json::json;
+
+use super::single::figures;
+use crate::{
+    Result,
+    curve::Row,
+    output::{Console, grouped, number},
+    problem::Measure,
+    session::{Audience, Saving, Session},
+};
+
+/// Lines and events come at most this often.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Who looks on, by where the output goes.
+pub(super) fn audience(session: &Session, console: Console) -> Box<dyn Audience> {
+    let measures = session.curve().measures().to_vec();
+    if console.is_terminal() {
+        return Box::new(Bar { bar: bar(session.plan().evaluations), measures });
+    }
+    Box::new(Lines { console, measures, last: session.curve().rows().last().cloned(), printed: Instant::now() })
+}
+
+/// A bar with the time left.
+pub(super) fn bar(evaluations: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} {per_sec} {eta} left  {msg}");
+    ProgressBar::new(evaluations).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+struct Bar {
+    bar: ProgressBar,
+    measures: Vec<Measure>,
+}
+
+impl Audience for Bar {
+    fn step(&mut self, tally: &Tally) {
+        self.bar.set_position(tally.evaluations);
+    }
+
+    fn row(&mut self, row: &Row) {
+        self.bar.set_message(words(&self.measures, row));
+    }
+
+    fn saved(&mut self, saving: &Saving, _: &Tally, outcome: &Result<()>) {
+        if let Err(error) = outcome {
+            self.bar.suspend(|| eprintln!("moths: no checkpoint at {}: {error}", saving.path.display()));
+        }
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The figures of the answer.
+fn words(measures: &[Measure], row: &Row) -> String {
+    let figures = measures.iter().zip(&row.figures).map(|(measure, figure)| format!("{} {}", measure.label(), measure.text(*figure)));
+    figures.collect::<Vec<_>>().join("  ")
+}
+
+/// Lines of text, or events.
+struct Lines {
+    console: Console,
+    measures: Vec<Measure>,
+    last: Option<Row>,
+    printed: Instant,
+}
+
+impl Lines {
+    /// A reader that cannot be written to must not end a run: the summary will say it.
+    fn print(&mut self, tally: &Tally) {
+        let Some(row) = &self.last else { return };
+        let _ = if self.console.is_json() {
+            let mut event = json!({
+                "event": "progress", "evaluations": tally.evaluations, "steps": tally.steps, "seconds": tally.seconds,
+                "judged_at": row.evaluations,
+            });
+            if let Some(event) = event.as_object_mut() {
+                event.append(&mut figures(&self.measures, tally.lowest, &row.figures));
+            }
+            self.console.object(&event)
+        } else {
+            let (used, lowest) = (grouped(tally.evaluations), number(tally.lowest));
+            self.console.line(format!("{used:>9} evaluations  lowest loss {lowest}  {}", words(&self.measures, row)))
+        };
+        self.printed = Instant::now();
+    }
+}
+
+impl Audience for Lines {
+    fn step(&mut self, tally: &Tally) {
+        if self.printed.elapsed() >= PAUSE {
+            self.print(tally);
+        }
+    }
+
+    fn row(&mut self, row: &Row) {
+        self.last = Some(row.clone());
+    }
+
+    fn saved(&mut self, saving: &Saving, tally: &Tally, outcome: &Result<()>) {
+        match outcome {
+            Ok(()) => {
+                let path = &saving.path;
+                let _ = self.console.object(&json!({ "event": "checkpoint", "path": path, "evaluations": tally.evaluations }));
+            }
+            Err(error) => eprintln!("moths: no checkpoint at {}: {error}", saving.path.display()),
+        }
+    }
+}
