@@ -232,9 +232,7 @@ impl Optimizer for SepCmaEs {
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        let mut at = at.clone();
-        self.space.confine(&mut at)?;
-        self.m = at;
+        self.m = self.space.point(at)?;
         Ok(())
     }
 }

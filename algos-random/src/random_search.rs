@@ -89,8 +89,7 @@ impl Optimizer for RandomSearch {
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        let mut at = at.clone();
-        self.space.confine(&mut at)?;
+        let at = self.space.point(at)?;
         (self.centre, self.best, self.best_loss) = (at.clone(), at, f64::INFINITY);
         Ok(())
     }

@@ -141,8 +141,7 @@ impl Optimizer for Pso {
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        let mut at = at.clone();
-        self.space.confine(&mut at)?;
+        let at = self.space.point(at)?;
         let leader = self.p.get(self.leader())?.copy()?;
         let (mut x, mut p, mut v) = (self.x.clone(), self.p.clone(), self.v.clone());
         for swarm in [&mut x, &mut p] {

@@ -55,9 +55,7 @@ impl<E: Estimator, D: Descent> Optimizer for Descend<E, D> {
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        let mut at = at.clone();
-        self.space.confine(&mut at)?;
-        self.at = at;
+        self.at = self.space.point(at)?;
         Ok(())
     }
 }

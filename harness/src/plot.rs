@@ -178,7 +178,8 @@ where
         }
     }
     if panel.lines.iter().any(|line| !line.label.is_empty()) {
-        let corner = if measure.kind == Figure::Share { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight };
+        let corner =
+            if measure.kind == Figure::Share { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight };
         let labels = chart.configure_series_labels().position(corner).label_font(("sans-serif", 15, &GREY)).margin(8).draw();
         labels.map_err(failed)?;
     }
@@ -198,7 +199,11 @@ fn tick(measure: Measure, y: f64) -> String {
 pub fn panels(curve: &Curve) -> Vec<Panel> {
     let line = |i: usize, label: String, figure: &dyn Fn(usize) -> f64| {
         let rows = curve.rows().iter().enumerate();
-        Line { label, colour: colour(i), points: rows.map(|(k, row)| Point { x: row.evaluations as f64, y: [figure(k); 3] }).collect() }
+        Line {
+            label,
+            colour: colour(i),
+            points: rows.map(|(k, row)| Point { x: row.evaluations as f64, y: [figure(k); 3] }).collect(),
+        }
     };
     let of = |kind: Figure| {
         let chosen = curve.measures().iter().enumerate().filter(move |(_, m)| m.kind == kind);

@@ -203,13 +203,26 @@ impl Space {
 
     /// Moves search coordinates \[.., d\] that lie outside the bounds to the nearest point inside, in place.
     pub fn confine(&self, points: &mut CowTensor) -> Result<()> {
+        self.check_points(points)?;
         if !self.is_bounded() {
             return Ok(());
         }
-        self.check_points(points)?;
         with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
             values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine(v)));
         }))
+    }
+
+    /// A point \[d\] somebody gives, confined to the bounds: what every `move_to` begins with.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another shape or dtype.
+    pub fn point(&self, at: &CowTensor) -> Result<CowTensor> {
+        if at.rank() != 1 {
+            return Err(Error::shape("point", format!("[{}]", self.dim()), format!("{:?}", at.dims())));
+        }
+        let mut at = at.clone();
+        self.confine(&mut at)?;
+        Ok(at)
     }
 
     /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype.

@@ -37,6 +37,7 @@ pub(crate) fn measure() {
 /// Bytes of a line of /proc/self/status.
 fn resident(line: &str) -> usize {
     let status = fs::read_to_string("/proc/self/status").expect("Linux");
-    let kilobytes = status.lines().find_map(|l| l.strip_prefix(line)?.trim_start_matches(':').split_whitespace().next()?.parse().ok());
+    let kilobytes =
+        status.lines().find_map(|l| l.strip_prefix(line)?.trim_start_matches(':').split_whitespace().next()?.parse().ok());
     kilobytes.map_or(0, |kb: usize| kb * 1024)
 }

@@ -1,7 +1,7 @@
 //! `moths list`.
 
 use clap::ValueEnum;
-use moths::{Capabilities, descent, registry};
+use moths::{Capabilities, Spec, descent, registry};
 use serde_json::json;
 
 use super::{Ending, table::table};
@@ -34,14 +34,19 @@ fn optimizers(console: Console) -> Result<()> {
     let mut rows = table(["optimizer", "family", "what it is", "needs", "source"]);
     for entry in registry::entries() {
         let meta = &entry.meta;
-        let family = json!(meta.family);
+        let (family, capabilities) = (json!(meta.family), capabilities(entry));
         console.object(&json!({
-            "id": meta.id, "family": family, "summary": meta.summary, "citation": meta.citation, "capabilities": meta.capabilities,
+            "id": meta.id, "family": family, "summary": meta.summary, "citation": meta.citation, "capabilities": capabilities,
         }))?;
         let family = family.as_str().unwrap_or_default().to_owned();
-        rows.add_row([meta.id, &family, meta.summary, needs(&meta.capabilities), meta.citation]);
+        rows.add_row([meta.id, &family, meta.summary, needs(&capabilities), meta.citation]);
     }
     console.line(rows)
+}
+
+/// What an optimizer can do with its default settings: the parts it is built of count too.
+pub(super) fn capabilities(entry: &registry::Entry) -> Capabilities {
+    registry::capabilities(&Spec::new(entry.meta.id)).unwrap_or(entry.meta.capabilities)
 }
 
 fn needs(capabilities: &Capabilities) -> &'static str {

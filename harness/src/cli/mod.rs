@@ -3,9 +3,9 @@
 mod list;
 mod minimize;
 mod race;
-mod single;
 mod run_flags;
 mod show;
+mod single;
 mod table;
 mod train;
 mod watch;

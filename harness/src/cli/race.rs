@@ -173,7 +173,8 @@ fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
 
 fn places(standing: &Standing) -> Vec<Value> {
     let place = |racer: &crate::race::Racer| {
-        let quartiles = standing.measures.iter().enumerate().map(|(m, measure)| (measure.name.to_owned(), json!(racer.quartiles(m))));
+        let quartiles =
+            standing.measures.iter().enumerate().map(|(m, measure)| (measure.name.to_owned(), json!(racer.quartiles(m))));
         json!({
             "optimizer": racer.spec, "quartiles": quartiles.collect::<serde_json::Map<_, _>>(), "failures": racer.failures,
             "seconds": report::seconds(racer),

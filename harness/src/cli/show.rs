@@ -3,7 +3,7 @@
 use moths::{Capabilities, descent, registry, settings};
 use serde_json::{Value, json};
 
-use super::{Ending, table::table};
+use super::{Ending, list::capabilities, table::table};
 use crate::{Error, Result, output::Console, problem};
 
 #[derive(clap::Args)]
@@ -33,14 +33,14 @@ pub(super) fn run(args: &Args, console: Console) -> Result<Ending> {
 
 fn optimizer(entry: &registry::Entry, console: Console) -> Result<()> {
     let (meta, schema) = (&entry.meta, entry.schema());
-    let family = json!(meta.family);
+    let (family, capabilities) = (json!(meta.family), capabilities(entry));
     console.object(&json!({
         "id": meta.id, "kind": "optimizer", "family": family, "summary": meta.summary, "citation": meta.citation,
-        "capabilities": meta.capabilities, "settings": schema,
+        "capabilities": capabilities, "settings": schema,
     }))?;
     console.line(format!("{} ({}): {}", meta.id, family.as_str().unwrap_or_default(), meta.summary))?;
     console.line(format!("{}\n", meta.citation))?;
-    for fact in facts(&meta.capabilities) {
+    for fact in facts(&capabilities) {
         console.line(format!("  - {fact}"))?;
     }
     console.line("")?;

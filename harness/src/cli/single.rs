@@ -29,7 +29,8 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     let places = flags.places(&plan, resumed.as_ref());
     let saving = flags.saving(&places);
 
-    let threads = flags.threads.map(usize::from).map_or_else(|| Ok(entry.build(&plan.options)?.default_threads()), Ok::<_, Error>)?;
+    let threads =
+        flags.threads.map(usize::from).map_or_else(|| Ok(entry.build(&plan.options)?.default_threads()), Ok::<_, Error>)?;
     let mut session = Session::new(plan.clone(), threads)?;
     resumed.as_ref().map_or(Ok(()), |checkpoint| session.restore(checkpoint))?;
     output::prepare_folder(&places.out)?;

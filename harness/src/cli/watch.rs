@@ -62,7 +62,8 @@ impl Drop for Bar {
 
 /// The figures of the answer.
 fn words(measures: &[Measure], row: &Row) -> String {
-    let figures = measures.iter().zip(&row.figures).map(|(measure, figure)| format!("{} {}", measure.label(), measure.text(*figure)));
+    let figures =
+        measures.iter().zip(&row.figures).map(|(measure, figure)| format!("{} {}", measure.label(), measure.text(*figure)));
     figures.collect::<Vec<_>>().join("  ")
 }
 

@@ -8,26 +8,26 @@ use super::{Answer, Entry, Examiner, Figure, Kind, Measure, Options, Problem};
 use crate::{Error, Result};
 
 /// A function of any number of variables on a box, whose minimum is known.
-pub struct Classic {
+struct Classic {
     /// Its name.
-    pub name: &'static str,
+    name: &'static str,
     /// What it is, in one sentence.
-    pub summary: &'static str,
+    summary: &'static str,
     /// Where it comes from.
-    pub citation: &'static str,
+    citation: &'static str,
     /// Its value at a point.
-    pub value: fn(&[f64]) -> f64,
+    value: fn(&[f64]) -> f64,
     /// The interval of every variable.
-    pub domain: (f64, f64),
+    domain: (f64, f64),
     /// A point of lowest value in so many dimensions.
-    pub minimiser: fn(usize) -> Vec<f64>,
+    minimiser: fn(usize) -> Vec<f64>,
     hidden: bool,
 }
 
 macro_rules! classics {
     ($($name:literal, $value:ident, $domain:expr, $minimiser:expr, $summary:literal, $citation:literal;)*) => {
         /// All of them. The last is for tests: it fails on half of its domain.
-        pub static CLASSICS: &[Classic] = &[$(Classic {
+        static CLASSICS: &[Classic] = &[$(Classic {
             name: $name,
             summary: $summary,
             citation: $citation,
@@ -164,7 +164,7 @@ fn nan_on_one_side(x: &[f64]) -> f64 {
 }
 
 /// A [`Classic`] of a number of dimensions.
-pub struct ClassicProblem {
+struct ClassicProblem {
     classic: &'static Classic,
     dim: usize,
     minimum: f64,
@@ -175,7 +175,7 @@ impl ClassicProblem {
     ///
     /// # Errors
     /// [`Error::Invalid`] for less than two dimensions, and for options it does not have.
-    pub fn new(classic: &'static Classic, options: &Options) -> Result<Self> {
+    fn new(classic: &'static Classic, options: &Options) -> Result<Self> {
         options.refuse_validate(classic.name)?;
         let dim = options.dim.unwrap_or(10);
         if !(2..=1_000_000).contains(&dim) {
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn starts_differ_with_the_seed_and_lie_inside() -> Result<()> {
         let problem = ClassicProblem::new(classic("ackley"), &Options::default())?;
-        let start = |seed| moths::host::to_f64s(&problem.objective(seed)?.space().decode(&problem.space(seed)?.start())?);
+        let start = |seed| moths::host::to_f64s(&*problem.objective(seed)?.space().decode(&problem.space(seed)?.start())?);
         assert_eq!(start(1)?, start(1)?);
         assert_ne!(start(1)?, start(2)?);
         assert!(start(3)?.iter().all(|x| x.abs() <= 32.768));

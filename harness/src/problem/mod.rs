@@ -7,8 +7,7 @@ use moths::{CowTensor, Objective, Spec};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, output};
-pub use digits::Digits;
-pub use functions::{Classic, ClassicProblem};
+pub use digits::{Digits, Network, Path};
 
 /// Something to minimise, and to judge answers by.
 pub trait Problem: Send + Sync {

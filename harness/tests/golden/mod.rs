@@ -10,7 +10,7 @@ use moths_core::{
 };
 
 /// Compares the first losses with the file; writes the file instead where `MOTHS_BLESS=1` is set.
-pub fn check(id: &str) -> Result<(), Failed> {
+pub(crate) fn check(id: &str) -> Result<(), Failed> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{id}.txt"));
     let now = text(id)?;
     if std::env::var_os("MOTHS_BLESS").is_some_and(|bless| bless == "1") {

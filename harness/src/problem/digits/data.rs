@@ -52,12 +52,16 @@ pub(super) fn load() -> Result<(Images, Images)> {
     let mut text = String::new();
     GzDecoder::new(IMAGES).read_to_string(&mut text).map_err(|e| damaged(e.to_string()))?;
     let numbers = |line: &str| line.split(',').map(|n| n.trim().parse()).collect::<std::result::Result<Vec<u8>, ParseIntError>>();
-    let rows: Vec<Vec<u8>> = text.lines().map(numbers).collect::<std::result::Result<_, _>>().map_err(|e| damaged(e.to_string()))?;
+    let rows: Vec<Vec<u8>> =
+        text.lines().map(numbers).collect::<std::result::Result<_, _>>().map_err(|e| damaged(e.to_string()))?;
     if let Some(short) = rows.iter().position(|row| row.len() != PIXELS + 1) {
         return Err(damaged(format!("row {short} has {} numbers", rows[short].len())));
     }
-    let is_test: Vec<usize> =
-        TEST_ROWS.lines().map(str::parse).collect::<std::result::Result<_, ParseIntError>>().map_err(|e| damaged(e.to_string()))?;
+    let is_test: Vec<usize> = TEST_ROWS
+        .lines()
+        .map(str::parse)
+        .collect::<std::result::Result<_, ParseIntError>>()
+        .map_err(|e| damaged(e.to_string()))?;
     let (test, train): (Vec<_>, Vec<_>) = rows.iter().enumerate().partition(|(i, _)| is_test.contains(i));
     let images = |rows: Vec<(usize, &Vec<u8>)>| Images::new(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
     Ok((images(train)?, images(test)?))

@@ -76,9 +76,7 @@ impl Fused {
 /// Reads the two tensors of a layer.
 fn with_layer<const INPUTS: usize, R>(layer: &candle_nn::Linear, f: impl FnOnce(Layer<'_, INPUTS>) -> R) -> Result<R> {
     let bias = layer.bias().ok_or_else(|| Error::unsupported("a layer without bias", "has no fused loss"))?;
-    host::read(layer.weight(), |weight: &[f32]| {
-        host::read(bias, |bias: &[f32]| f(Layer { weight: weight.as_chunks().0, bias }))
-    })?
+    host::read(layer.weight(), |weight: &[f32]| host::read(bias, |bias: &[f32]| f(Layer { weight: weight.as_chunks().0, bias })))?
 }
 
 impl Block {

@@ -10,7 +10,7 @@ use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
 use super::{Answer, Entry, Examiner, Figure, Kind, Measure, Options, Problem};
 use crate::Result;
 use data::Images;
-use network::{Network, Path};
+pub use network::{Network, Path};
 
 /// How many training images are held out for validation.
 const HELD_OUT: usize = 287;

@@ -3,7 +3,10 @@
 use candle_core::{Device, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
 
-use super::{data::{Images, PIXELS}, fused::Fused};
+use super::{
+    data::{Images, PIXELS},
+    fused::Fused,
+};
 use crate::Result;
 
 /// Neurons of the hidden layer.
