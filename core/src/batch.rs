@@ -103,7 +103,7 @@ impl Batch {
     /// Writes candidate `i`, in search coordinates, over the \[d\] tensor `out`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no such candidate.
+    /// [`Error::Shape`] when there is no such candidate, or it has another number of coordinates than `out`.
     pub fn write(&self, i: usize, out: &mut CowTensor) -> Result<()> {
         with_scalar!(out.dtype(), T => host::edit::<T, _>(out, |point| self.write_slice(i, point))?)
     }
@@ -131,6 +131,7 @@ impl Batch {
     pub(crate) fn write_slice<T: Element>(&self, i: usize, point: &mut [T]) -> Result<()> {
         let d = point.len();
         let row = self.find(i).ok_or_else(|| Error::shape("candidate", format!("an index below {}", self.len()), i))?;
+        row.check(d)?;
         match row {
             Row::Stored { points, row } => host::read::<T, _>(points, |all| point.copy_from_slice(&all[row * d..(row + 1) * d])),
             Row::Noise { centre, sampler, probe } => host::read::<T, _>(centre, |centre| {

@@ -8,7 +8,7 @@ use super::{
     path::{self, KEY, Moment, OTHER_KEY},
     problem::Problem,
 };
-use crate::{Ask, AskTell, Batch, Keep, Objective, Report, Result, State};
+use crate::{Ask, AskTell, Keep, Key, Objective, Result, State};
 
 pub(super) const LAW: Law = Law {
     name: "ask_tell",
@@ -20,93 +20,94 @@ pub(super) const LAW: Law = Law {
 const STEPS: usize = 4;
 
 fn holds(subject: &Subject) -> Verdict {
-    for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?] {
+    for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F64)?.noisy()] {
         if subject.capabilities()?.needs_gradient {
             refuses(subject, &problem)?;
             continue;
         }
         let moments = path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), STEPS)?;
-        for habit in [Habit::Plain, Habit::Saves, Habit::Restarts] {
-            follows(subject, &problem, &moments, habit).map_err(|b| b.under(habit.in_words()))?;
+        for (between, in_words) in BETWEEN {
+            follows(subject, problem.clone(), &moments, between).map_err(|b| b.under(in_words))?;
         }
     }
     Ok(())
 }
 
 /// What is done between an ask and its tell.
-#[derive(Clone, Copy, PartialEq)]
-enum Habit {
-    Plain,
-    Saves,
-    Restarts,
+type Between = fn(&Subject, &mut AskTell, &Problem) -> Result<()>;
+
+const BETWEEN: [(Between, &str); 4] = [
+    (|_, _, _| Ok(()), "asked and told"),
+    (|_, search, _| State::of(search).map(drop), "its state was taken between ask and tell"),
+    (restart, "saved after each ask, and loaded into another search"),
+    (rewind, "saved after each ask, gone on, and given back what was saved"),
+];
+
+fn restart(subject: &Subject, search: &mut AskTell, problem: &Problem) -> Result<()> {
+    let saved = State::of(search)?;
+    *search = begin(subject, problem, OTHER_KEY)?;
+    saved.restore(search, Keep::Nothing)
 }
 
-impl Habit {
-    fn in_words(self) -> &'static str {
-        match self {
-            Self::Plain => "asked and told",
-            Self::Saves => "its state was taken between ask and tell",
-            Self::Restarts => "saved after each ask, and loaded into another search",
+fn rewind(_: &Subject, search: &mut AskTell, problem: &Problem) -> Result<()> {
+    let saved = State::of(search)?;
+    for _ in 0..3 {
+        if let Ask::Evaluate(batch) = search.ask()? {
+            search.tell(vec![1.0; batch.len()])?;
         }
     }
+    saved.restore(search, Keep::Nothing)
 }
 
-fn follows(subject: &Subject, problem: &Problem, moments: &[Moment], habit: Habit) -> Verdict {
-    let mut search = AskTell::new(subject.build(problem.space(), KEY)?, problem.space());
+fn begin(subject: &Subject, problem: &Problem, key: Key) -> Result<AskTell> {
+    let search = AskTell::new(subject.build(problem.space(), key)?, problem.space());
+    Ok(if problem.stochastic() { search.stochastic() } else { search })
+}
+
+fn follows(subject: &Subject, mut problem: Problem, moments: &[Moment], between: Between) -> Verdict {
+    let mut search = begin(subject, &problem, KEY)?;
     for (k, expected) in moments.iter().enumerate() {
-        let moment = one_step(subject, &mut search, &mut problem.clone(), habit)
-            .and_then(|(report, asked)| Ok(Moment::after(search.optimizer(), report, asked)?));
-        moment.and_then(|moment| path::same(expected, &moment)).map_err(|b| b.under(format_args!("in step {k}")))?;
+        one_step(&mut search, &mut problem, |search, problem| between(subject, search, problem))
+            .and_then(|moment| path::same(expected, &moment))
+            .map_err(|b| b.under(format_args!("in step {k}")))?;
+        problem.refresh()?;
     }
     Ok(())
 }
 
 fn one_step(
-    subject: &Subject,
     search: &mut AskTell,
     problem: &mut Problem,
-    habit: Habit,
-) -> std::result::Result<(Report, Vec<u64>), Breach> {
+    between: impl Fn(&mut AskTell, &Problem) -> Result<()>,
+) -> std::result::Result<Moment, Breach> {
     let mut asked = vec![];
     loop {
         let batch = match search.ask()? {
-            Ask::Done(report) => return Ok((report, asked)),
+            Ask::Done(report) => return Ok(Moment::after(search.optimizer(), report, asked)?),
             Ask::Evaluate(batch) => batch,
         };
         let candidates = path::candidates(&batch, problem.space())?;
-        if habit != Habit::Plain {
-            let saved = State::of(search)?;
-            if habit == Habit::Restarts {
-                *search = AskTell::new(subject.build(problem.space(), OTHER_KEY)?, problem.space());
-                saved.restore(search, Keep::Nothing)?;
-                asks_again(search, problem, &candidates)?;
-            }
-        }
+        between(search, problem)?;
+        asks_again(search, problem, &candidates)?;
         asked.extend(candidates);
-        tell(search, problem, &batch)?;
+        search.tell(problem.evaluate(&batch)?)?;
     }
-}
-
-fn tell(search: &mut AskTell, problem: &mut Problem, batch: &Batch) -> Result<()> {
-    let losses = problem.evaluate(batch)?;
-    search.tell(losses)
 }
 
 fn asks_again(search: &mut AskTell, problem: &Problem, candidates: &[u64]) -> Verdict {
     let Ask::Evaluate(batch) = search.ask()? else {
-        return Err(Breach::new("a search that was loaded did not ask again what it had asked".into()));
+        return Err(Breach::new("asked again, it did not ask what it had asked".into()));
     };
-    let again = path::candidates(&batch, problem.space())?;
-    ensure!(again == candidates, "a search that was loaded asked for other candidates than it had asked");
+    ensure!(path::candidates(&batch, problem.space())? == candidates, "asked again, it asked for other candidates");
     Ok(())
 }
 
 fn refuses(subject: &Subject, problem: &Problem) -> Verdict {
-    let mut search = AskTell::new(subject.build(problem.space(), KEY)?, problem.space());
+    let mut search = begin(subject, problem, KEY)?;
     let before = path::digest(search.optimizer())?;
     let error = loop {
         match search.ask() {
-            Ok(Ask::Evaluate(batch)) => tell(&mut search, &mut problem.clone(), &batch)?,
+            Ok(Ask::Evaluate(batch)) => search.tell(problem.clone().evaluate(&batch)?)?,
             Ok(Ask::Done(report)) => {
                 return Err(Breach::new(format!("needs gradients, yet took a step without them: {report:?}")));
             }
