@@ -6,9 +6,10 @@
 //! c_k = c / (k + 1)^γ,  a_k = a ((A + 1) / (A + k + 1))^α,  γ = 0.101, α = 0.602
 //! ```
 //!
-//! Calibration (Spall 1998, section III.B: choose a so that the first steps have a wanted size): ĝ is divided by the mean of
-//! |f(x + c Δ) − f(x − c Δ)| / (2 c) over the pairs of the first step, at least `calibration` of them, so that its elements begin near
-//! ±1 and a is the length of the first step in every search coordinate, whatever the unit of the loss.
+//! Calibration (Spall 1998, section III.B: choose a so that the first steps have a wanted size): ĝ is divided by the median
+//! of |f(x + c Δ) − f(x − c Δ)| / (2 c) over the pairs of the first step, at least `calibration` of them, so that its elements begin near
+//! ±1 and a is the length of the first step in every search coordinate, whatever the unit of the loss. Should slopes ever be 1e-12 of that,
+//! the first step was no measure (a simulator that blew up), and the unit is taken anew.
 //!
 //! x, Δ, ĝ: \[d\]. Source: Spall 1992, doi:10.1109/9.119632; gain sequences of Spall 1998, doi:10.1109/7.705889.
 //! Differs from the paper: several pairs may be averaged, any descent takes the place of plain gradient descent, and a pair with a
@@ -96,7 +97,7 @@ impl Estimator for SpsaEstimator {
             draws: self.config.draws,
         };
         let losses = objective.losses(&pairs.batch(at))?;
-        let unit = if calibrated { self.unit } else { mean_slope(&losses, pairs.scale) };
+        let unit = self.unit_after(&losses, pairs.scale);
         // Nothing can be said of a flat start, or of one where every pair failed: the next step calibrates.
         let gradient = if unit > 0.0 {
             let values: Vec<f64> = losses.iter().map(|loss| loss / unit).collect();
@@ -110,10 +111,22 @@ impl Estimator for SpsaEstimator {
     }
 }
 
-/// The mean of |f₊ − f₋| / (2 c) over the pairs that did not fail; 0 when all did.
-fn mean_slope(losses: &[f64], c: f64) -> f64 {
-    let slopes: Vec<f64> = losses.chunks(2).map(|f| (f[0] - f[1]).abs() / (2.0 * c)).filter(|s| s.is_finite()).collect();
-    if slopes.is_empty() { 0.0 } else { slopes.iter().sum::<f64>() / slopes.len() as f64 }
+impl SpsaEstimator {
+    fn unit_after(&self, losses: &[f64], c: f64) -> f64 {
+        if self.config.calibration == 0 {
+            return 1.0;
+        }
+        let slope = median_slope(losses, c);
+        let no_measure = slope > 0.0 && slope < 1e-12 * self.unit;
+        if self.unit == 0.0 || no_measure { slope } else { self.unit }
+    }
+}
+
+/// The median of |f₊ − f₋| / (2 c) over the pairs that did not fail; 0 when all did.
+fn median_slope(losses: &[f64], c: f64) -> f64 {
+    let mut slopes: Vec<f64> = losses.chunks(2).map(|f| (f[0] - f[1]).abs() / (2.0 * c)).filter(|s| s.is_finite()).collect();
+    slopes.sort_unstable_by(f64::total_cmp);
+    slopes.get(slopes.len() / 2).copied().unwrap_or(0.0)
 }
 
 persist!(SpsaEstimator { clock, unit });

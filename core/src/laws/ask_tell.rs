@@ -49,7 +49,7 @@ fn restart(subject: &Subject, search: &mut AskTell, problem: &Problem) -> Result
     saved.restore(search, Keep::Nothing)
 }
 
-fn rewind(_: &Subject, search: &mut AskTell, problem: &Problem) -> Result<()> {
+fn rewind(_: &Subject, search: &mut AskTell, _: &Problem) -> Result<()> {
     let saved = State::of(search)?;
     for _ in 0..3 {
         if let Ask::Evaluate(batch) = search.ask()? {

@@ -16,11 +16,8 @@ use super::{
 };
 use crate::{Error, Keep, Objective, Optimizer, Report, Result, State};
 
-pub(super) const LAW: Law = Law {
-    name: "atomic",
-    statement: "a step that fails, in whichever of its rounds, says so and changes nothing",
-    holds,
-};
+pub(super) const LAW: Law =
+    Law { name: "atomic", statement: "a step that fails, in whichever of its rounds, says so and changes nothing", holds };
 
 /// No step has more rounds than this.
 const MOST_ROUNDS: usize = 1000;

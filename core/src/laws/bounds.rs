@@ -9,11 +9,8 @@ use super::{
 };
 use crate::{CowTensor, Domain, Error, Leaf, Optimizer, Result, Space, host};
 
-pub(super) const LAW: Law = Law {
-    name: "bounds",
-    statement: "no candidate, and no answer, is outside bounds and domains",
-    holds,
-};
+pub(super) const LAW: Law =
+    Law { name: "bounds", statement: "no candidate, and no answer, is outside bounds and domains", holds };
 
 const STEPS: usize = 12;
 
@@ -55,7 +52,8 @@ fn answers(optimizer: &dyn Optimizer, space: &Space) -> Result<()> {
 /// Are the parameter values of this point what their leaves allow?
 fn valid(what: &str, point: &CowTensor, space: &Space) -> Result<()> {
     let values = host::to_f64s(&*space.decode(point)?)?;
-    let elements = space.leaves().iter().filter(|leaf| !leaf.is_frozen()).flat_map(|leaf| (0..leaf.len()).map(move |i| (leaf, i)));
+    let elements =
+        space.leaves().iter().filter(|leaf| !leaf.is_frozen()).flat_map(|leaf| (0..leaf.len()).map(move |i| (leaf, i)));
     for ((leaf, i), value) in elements.zip(values) {
         if !allowed(leaf, i, value) {
             return Err(Error::invalid(what, value, format!("element {i} of `{}` is {:?}", leaf.name(), leaf.domain())));

@@ -11,11 +11,8 @@ use super::{
 };
 use crate::{Budget, Error, Objective, Optimizer};
 
-pub(super) const LAW: Law = Law {
-    name: "counts",
-    statement: "a step reports the evaluations it used and the lowest loss it saw",
-    holds,
-};
+pub(super) const LAW: Law =
+    Law { name: "counts", statement: "a step reports the evaluations it used and the lowest loss it saw", holds };
 
 const STEPS: usize = 6;
 

@@ -110,6 +110,7 @@ fn number(schema: &Value) -> BoxedStrategy<Value> {
 }
 
 fn parts(schema: &Value) -> BoxedStrategy<Value> {
-    let all: Vec<_> = schema["properties"].as_object().into_iter().flatten().map(|(name, s)| (Just(name.clone()), value(s))).collect();
+    let all: Vec<_> =
+        schema["properties"].as_object().into_iter().flatten().map(|(name, s)| (Just(name.clone()), value(s))).collect();
     all.prop_map(|parts| Value::Object(parts.into_iter().collect())).boxed()
 }

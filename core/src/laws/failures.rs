@@ -52,7 +52,11 @@ const FAILURES: &[Failure] = &[
     Failure { name: "every loss was +inf", loss: |_, _| f64::INFINITY, panics: false },
     Failure { name: "every loss was -inf", loss: |_, _| f64::NEG_INFINITY, panics: false },
     Failure { name: "every second loss was NaN", loss: |i, loss| if i % 2 == 0 { f64::NAN } else { loss }, panics: false },
-    Failure { name: "every third loss was -inf", loss: |i, loss| if i % 3 == 1 { f64::NEG_INFINITY } else { loss }, panics: false },
+    Failure {
+        name: "every third loss was -inf",
+        loss: |i, loss| if i % 3 == 1 { f64::NEG_INFINITY } else { loss },
+        panics: false,
+    },
     Failure { name: "every loss was 1e300 times itself", loss: |_, loss| loss * 1e300, panics: false },
     Failure { name: "every third loss was 1e300", loss: |i, loss| if i % 3 == 0 { 1e300 } else { loss }, panics: false },
     Failure { name: "the objective panicked", loss: |_, loss| loss, panics: true },

@@ -27,8 +27,10 @@
 /// Returns from a law with how it was broken, unless the condition holds.
 macro_rules! ensure {
     ($holds:expr, $($how:tt)+) => {
-        if !$holds {
-            return Err($crate::laws::broken::Breach::new(format!($($how)+)));
+        match $holds {
+            true => {}
+            // Not by negation: a comparison with NaN does not hold, and means it.
+            false => return Err($crate::laws::broken::Breach::new(format!($($how)+))),
         }
     };
 }

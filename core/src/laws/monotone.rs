@@ -43,7 +43,8 @@ fn in_stripes(values: &[f64]) -> bool {
 fn falls(subject: &Subject, mut problem: Problem, fails: fn(&[f64]) -> bool) -> Verdict {
     let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
     let place = problem.clone();
-    let loss_at = |point: &Tensor| Ok::<_, Error>(if fails(&place.values(point)?) { f64::INFINITY } else { place.loss_at(point)? });
+    let loss_at =
+        |point: &Tensor| Ok::<_, Error>(if fails(&place.values(point)?) { f64::INFINITY } else { place.loss_at(point)? });
     let mut lowest = loss_at(&optimizer.answer()?)?;
     for k in 0..STEPS {
         let listen = |round: Round<'_>| {

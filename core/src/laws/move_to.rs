@@ -59,7 +59,8 @@ fn refuses_others(optimizer: &mut dyn Optimizer, space: &Space) -> Verdict {
         let moved = optimizer.move_to(&CowTensor::new(stranger.map_err(Error::from)?));
         let refused = matches!(moved, Err(Error::Shape { .. } | Error::Invalid { .. }));
         ensure!(refused, "a point that is {what} gave {moved:?} instead of a refusal");
-        path::same_state(&before, &path::digest(optimizer)?).map_err(|b| b.under(format_args!("a point that is {what} was refused")))?;
+        path::same_state(&before, &path::digest(optimizer)?)
+            .map_err(|b| b.under(format_args!("a point that is {what} was refused")))?;
     }
     Ok(())
 }

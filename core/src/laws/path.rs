@@ -117,9 +117,15 @@ pub(super) fn same_state(one: &Digest, other: &Digest) -> Verdict {
     let names = |digest: &Digest| digest.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     ensure!(names(one) == names(other), "the state has the fields {:?} instead of {:?}", names(other), names(one));
     for ((name, one), (_, other)) in one.iter().zip(other) {
-        ensure!(one.len() == other.len(), "the field `{name}` of the state has {} elements instead of {}", other.len(), one.len());
+        ensure!(
+            one.len() == other.len(),
+            "the field `{name}` of the state has {} elements instead of {}",
+            other.len(),
+            one.len()
+        );
         if let Some(i) = first_difference(one, other) {
-            let how = format!("the field `{name}` of the state differs first in element {i}: {:#x} instead of {:#x}", other[i], one[i]);
+            let how =
+                format!("the field `{name}` of the state differs first in element {i}: {:#x} instead of {:#x}", other[i], one[i]);
             return Err(Breach::new(how));
         }
     }

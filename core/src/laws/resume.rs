@@ -10,11 +10,8 @@ use super::{
 };
 use crate::{Checkpoint, Keep, Optimizer, Result, State};
 
-pub(super) const LAW: Law = Law {
-    name: "resume",
-    statement: "after any step, saving the state and loading it elsewhere goes on bit for bit",
-    holds,
-};
+pub(super) const LAW: Law =
+    Law { name: "resume", statement: "after any step, saving the state and loading it elsewhere goes on bit for bit", holds };
 
 const STEPS: usize = 6;
 
@@ -53,7 +50,8 @@ fn through_state(subject: &Subject, run: &mut Run) -> Verdict {
         let mut fresh = subject.build(problem.space(), OTHER_KEY)?;
         state.restore(&mut fresh, Keep::Nothing)?;
         let resumed = path::run(&mut *fresh, &mut problem.clone(), rest.len())?;
-        path::same_path(rest, &resumed).map_err(|b| b.under(format_args!("a new optimizer was given the state after {k} steps")))?;
+        path::same_path(rest, &resumed)
+            .map_err(|b| b.under(format_args!("a new optimizer was given the state after {k} steps")))?;
 
         state.restore(&mut run.end, Keep::Nothing)?;
         let rewound = path::run(&mut *run.end, &mut problem.clone(), rest.len())?;

@@ -2,7 +2,11 @@
 
 use candle_core::DType;
 
-use super::{Law, Subject, broken::Verdict, problem::{FLOOR, Problem}};
+use super::{
+    Law, Subject,
+    broken::Verdict,
+    problem::{FLOOR, Problem},
+};
 use crate::{Key, Result, Stop, minimize};
 
 pub(super) const LAW: Law = Law {

@@ -63,7 +63,10 @@ fn views(subject: &Subject, mut problem: Problem) -> Verdict {
         held.push(Held::new("the answer after a move", optimizer.answer()?)?);
         optimizer.step(&mut problem)?;
     }
-    held.push(Held { numbers: host::to_f64s(&*problem.space().start())?, ..Held::new("the point given to move_to", (*at).clone())? });
+    held.push(Held {
+        numbers: host::to_f64s(&*problem.space().start())?,
+        ..Held::new("the point given to move_to", (*at).clone())?
+    });
     held.iter().try_for_each(Held::unchanged)
 }
 

@@ -25,7 +25,11 @@ impl<'a, F: FnMut(Round<'_>) -> Result<()>> Tap<'a, F> {
         Self { inner, listen, rounds: 0 }
     }
 
-    fn round<T>(&mut self, batch: &Batch, ask: impl FnOnce(&mut dyn Objective) -> Result<(T, Vec<f64>)>) -> Result<(T, Vec<f64>)> {
+    fn round<T>(
+        &mut self,
+        batch: &Batch,
+        ask: impl FnOnce(&mut dyn Objective) -> Result<(T, Vec<f64>)>,
+    ) -> Result<(T, Vec<f64>)> {
         let number = self.rounds;
         self.rounds += 1;
         (self.listen)(Round { number, batch, losses: None })?;

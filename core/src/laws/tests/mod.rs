@@ -17,7 +17,11 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("resume", Kind::Seeds, &[Flaw::HiddenGenerator, Flaw::UnlistedField, Flaw::KeyBesideClock, Flaw::SharedGenerator]),
     ("snapshot", Kind::Seeds, &[Flaw::OverwritesPoint, Flaw::LendsAnswer, Flaw::KeepsGivenPoint]),
     ("snapshot", Kind::Rows, &[Flaw::OverwritesBatch]),
-    ("atomic", Kind::Seeds, &[Flaw::TicksFirst, Flaw::CommitsEarly, Flaw::ForgetsPanics, Flaw::TrustsLengths, Flaw::SwallowsErrors]),
+    (
+        "atomic",
+        Kind::Seeds,
+        &[Flaw::TicksFirst, Flaw::CommitsEarly, Flaw::ForgetsPanics, Flaw::TrustsLengths, Flaw::SwallowsErrors],
+    ),
     ("split", Kind::Seeds, &[Flaw::CountsThreads]),
     ("split", Kind::Rows, &[Flaw::CountsThreads]),
     ("ask_tell", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::PeeksAtGradients, Flaw::TicksFirst]),
