@@ -135,7 +135,7 @@ fn a_pool_that_fails_says_why_and_can_be_used_again() -> Test {
     assert_eq!(message.as_deref(), Some("a replica gave up"));
     assert_eq!(pool.evaluate(&near_start(9)?)?, replica()?.evaluate(&near_start(9)?)?);
 
-    let mut failing = Pool::new(vec![TensorFunction::new(space()?, |_| candle_core::bail!("out of memory")); 1])?;
+    let mut failing = Pool::new(vec![TensorFunction::new(space()?, |_| candle_core::bail!("out of memory"))])?;
     assert!(matches!(failing.evaluate(&near_start(3)?), Err(Error::Tensor(_))));
     Ok(())
 }

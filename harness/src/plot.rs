@@ -1,12 +1,12 @@
 //! Curves as SVG.
 
-use std::fmt::Display;
+use std::{fmt::Display, ops::Range};
 
 use plotters::{
     chart::SeriesLabelPosition,
     coord::{
         Shift,
-        ranged1d::{AsRangedCoord, ValueFormatter},
+        ranged1d::{AsRangedCoord, DefaultFormatting, KeyPointHint, Ranged, ValueFormatter},
     },
     prelude::*,
 };
@@ -132,7 +132,7 @@ fn draw(area: &Area<'_>, panel: &Panel) -> Result<()> {
         return draw_on(area, panel, low - room..high + room, &|y| *y);
     }
     let (low, high) = (low.max(SMALLEST_LOSS), high.max(SMALLEST_LOSS));
-    draw_on(area, panel, (low * 0.8..high * 1.25).log_scale(), &|y| y.max(SMALLEST_LOSS))
+    draw_on(area, panel, Decades { low: low * 0.8, high: high * 1.25 }, &|y| y.max(SMALLEST_LOSS))
 }
 
 fn draw_on<Y>(area: &Area<'_>, panel: &Panel, y_range: Y, place: &dyn Fn(&f64) -> f64) -> Result<()>
@@ -184,6 +184,41 @@ where
         labels.map_err(failed)?;
     }
     Ok(())
+}
+
+/// A logarithmic axis whose ticks are round numbers.
+struct Decades {
+    low: f64,
+    high: f64,
+}
+
+impl Decades {
+    /// Powers of ten, thinned out; where there are few of them, also their doubles and fives.
+    fn ticks(&self, most: usize) -> Vec<f64> {
+        let (from, to) = (self.low.log10().floor() as i32, self.high.log10().ceil() as i32);
+        let every = (to - from).unsigned_abs() as usize / most.max(1) + 1;
+        let few: &[f64] = if to - from <= 3 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let ticks = (from..=to).step_by(every).flat_map(|power| few.iter().map(move |digit| digit * 10f64.powi(power)));
+        ticks.filter(|tick| (self.low..=self.high).contains(tick)).collect()
+    }
+}
+
+impl Ranged for Decades {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
+        let share = (value / self.low).ln() / (self.high / self.low).ln();
+        from + (share * f64::from(to - from)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        self.ticks(hint.max_num_points())
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.low..self.high
+    }
 }
 
 /// A figure at an axis: short.
@@ -243,6 +278,14 @@ mod tests {
             assert!(picture.contains("a &lt;title&gt; &amp; more"), "{figures:?}");
         }
         Ok(())
+    }
+
+    #[test]
+    fn ticks_are_few_and_round() {
+        let ticks = |low, high| Decades { low, high }.ticks(8);
+        assert_eq!(ticks(0.3, 25.0), [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
+        assert_eq!(ticks(1e-9, 1e4).len(), 7);
+        assert!(ticks(1e-15, 1e300).len() <= 9);
     }
 
     #[test]

@@ -43,7 +43,7 @@ fn answers(optimizer: &dyn Optimizer, space: &Space) -> Result<()> {
     let answer = CowTensor::new(optimizer.answer()?);
     let mut confined = answer.clone();
     space.confine(&mut confined)?;
-    if host::to_f64s(&*confined)? != host::to_f64s(&*answer)? {
+    if host::to_f64s(&confined)? != host::to_f64s(&answer)? {
         return Err(Error::invalid("the answer", &*answer, "inside the bounds, in search coordinates"));
     }
     valid("the answer", &answer, space)

@@ -41,7 +41,7 @@ fn moves(optimizer: &mut dyn Optimizer, space: &Space) -> Verdict {
         optimizer.move_to(&to)?;
         let mut expected = to.clone();
         space.confine(&mut expected)?;
-        path::same_point("the answer", &host::to_f64s(&*expected)?, &path::answer(optimizer)?)
+        path::same_point("the answer", &host::to_f64s(&expected)?, &path::answer(optimizer)?)
             .map_err(|b| b.under(format_args!("moved {by} from the start")))?;
     }
     Ok(())
@@ -74,8 +74,8 @@ fn goes_on_around(optimizer: &mut dyn Optimizer, problem: &mut Problem) -> Verdi
     optimizer.move_to(&old)?;
     path::run(optimizer, problem, 1)?;
     optimizer.move_to(&new)?;
-    let old = host::to_f64s(&*old)?;
-    let new = host::to_f64s(&*new)?;
+    let old = host::to_f64s(&old)?;
+    let new = host::to_f64s(&new)?;
     let (space, mut near, mut asked) = (problem.space().clone(), 0, 0);
     let listen = |round: Round<'_>| {
         if round.losses.is_none() {

@@ -19,8 +19,10 @@ pub(super) const LAW: Law = Law {
 
 const STEPS: usize = 15;
 
+type Transform = fn(f64) -> f64;
+
 /// Strictly increasing on the losses of [`Problem`], which are ≥ 1, also as rounded: no two losses become one.
-const TRANSFORMS: [(&str, fn(f64) -> f64); 2] = [("8f", |f| 8.0 * f), ("about f², exactly one to one", square)];
+const TRANSFORMS: [(&str, Transform); 2] = [("8f", |f| 8.0 * f), ("about f², exactly one to one", square)];
 
 /// Twice the bits, less those of 1: doubles the exponent, and is linear between powers of two.
 fn square(f: f64) -> f64 {
@@ -45,7 +47,7 @@ fn holds(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-fn run(subject: &Subject, problem: &mut Problem, transform: fn(f64) -> f64) -> Result<Vec<Moment>> {
+fn run(subject: &Subject, problem: &mut Problem, transform: Transform) -> Result<Vec<Moment>> {
     let mut optimizer = subject.build(problem.space(), KEY)?;
     let listen = |round: Round<'_>| {
         round.losses.into_iter().flatten().for_each(|loss| *loss = transform(*loss));

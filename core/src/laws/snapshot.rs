@@ -64,7 +64,7 @@ fn views(subject: &Subject, mut problem: Problem) -> Verdict {
         optimizer.step(&mut problem)?;
     }
     held.push(Held {
-        numbers: host::to_f64s(&*problem.space().start())?,
+        numbers: host::to_f64s(&problem.space().start())?,
         ..Held::new("the point given to move_to", (*at).clone())?
     });
     held.iter().try_for_each(Held::unchanged)

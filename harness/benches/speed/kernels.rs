@@ -92,7 +92,7 @@ impl HandSwarm {
 
     fn fly(&mut self) {
         let Self { d, v, x, p, p_g, r: [r1, r2] } = self;
-        let chunk = (4096 / *d).max(1) * *d;
+        let chunk = if 4096 % *d == 0 { 4096 } else { v.len() };
         for from in (0..v.len()).step_by(chunk) {
             let at = from..(from + chunk).min(v.len());
             uniforms(Key::new(1), from, &mut r1[at.clone()]);
@@ -118,12 +118,13 @@ fn hand_fly(v: &mut [f32], x: &mut [f32], p: &[f32], p_g: &[f32], r1: &[f32], r2
     }
 }
 
+/// The library's own uniforms: the comparison is of the update. `at` is a multiple of 128.
 fn uniforms(key: Key, at: usize, out: &mut [f32]) {
-    let mut block = [0f32; 128];
-    for (k, out) in out.chunks_mut(128).enumerate() {
-        f32::uniform(key, (at / 128 + k) as u64, &mut block);
-        out.copy_from_slice(&block[..out.len()]);
-    }
+    let (blocks, rest) = out.as_chunks_mut::<128>();
+    f32::uniform(key, (at / 128) as u64, blocks);
+    let mut last = [[0f32; 128]];
+    f32::uniform(key, (at / 128 + blocks.len()) as u64, &mut last);
+    rest.copy_from_slice(&last[0][..rest.len()]);
 }
 
 /// Philox4x32-10 and Box-Muller over lanes of 16, written out by hand: what a normal number costs without any library.

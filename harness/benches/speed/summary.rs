@@ -2,13 +2,13 @@
 
 use std::{fs, path::Path};
 
-use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
+use comfy_table::Table;
 use serde_json::Value;
 
 pub(crate) fn table(output: &Path) -> String {
     let median = |group: &str, name: &str| median(output, group, name);
     let mut table = Table::new();
-    table.load_preset(UTF8_BORDERS_ONLY).set_header(["what", "measured", "goal"]);
+    table.set_header(["what", "measured", "goal"]);
     let mut row = |what: &str, measured: Option<String>, goal: &str| {
         table.add_row([what, measured.as_deref().unwrap_or("not run"), goal]);
     };

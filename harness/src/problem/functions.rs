@@ -64,8 +64,8 @@ classics! {
         "Flat, with steep narrow valleys.", "Michalewicz 1992, doi:10.1007/978-3-662-02830-8";
     "dixon-price", dixon_price, (-10.0, 10.0), dixon_price_minimiser,
         "A curved valley whose variables depend on their neighbours.", "Dixon & Price 1989, doi:10.1007/BF00940353";
-    "nan", nan_on_one_side, (-5.0, 5.0), |d| vec![0.0; d],
-        "The sphere where the first variable is not negative, and NaN elsewhere.", "for tests";
+    "nan", nan_on_stripes, (-5.0, 5.0), |d| vec![0.0; d],
+        "The sphere on stripes across the first variable, and NaN on the stripes between them.", "for tests";
 }
 
 /// The numbers 1, 2, 3, ... beside the variables.
@@ -159,8 +159,8 @@ fn dixon_price_minimiser(d: usize) -> Vec<f64> {
     (1..=d).map(|i| 2f64.powf(-(1.0 - 2f64.powi(1 - i as i32)))).collect()
 }
 
-fn nan_on_one_side(x: &[f64]) -> f64 {
-    if x[0] < 0.0 { f64::NAN } else { sphere(x) }
+fn nan_on_stripes(x: &[f64]) -> f64 {
+    if (8.0 * x[0]).sin() < 0.0 { f64::NAN } else { sphere(x) }
 }
 
 /// A [`Classic`] of a number of dimensions.

@@ -39,10 +39,15 @@ impl Images {
         self.labels.elem_count()
     }
 
-    /// `len` images from `start` on.
-    pub(super) fn part(&self, start: usize, len: usize) -> Result<Self> {
-        let part = |tensor: &Tensor| tensor.narrow(0, start, len)?.copy();
-        Ok(Self { pixels: part(&self.pixels)?, labels: part(&self.labels)? })
+    /// Every `nth` image, and the others.
+    pub(super) fn split(&self, nth: usize) -> Result<(Self, Self)> {
+        let (every, others): (Vec<u32>, Vec<u32>) = (0..self.len() as u32).partition(|i| i % nth as u32 == 0);
+        Ok((self.pick(every)?, self.pick(others)?))
+    }
+
+    fn pick(&self, rows: Vec<u32>) -> Result<Self> {
+        let rows = Tensor::new(rows, &Device::Cpu)?;
+        Ok(Self { pixels: self.pixels.index_select(&rows, 0)?, labels: self.labels.index_select(&rows, 0)? })
     }
 }
 

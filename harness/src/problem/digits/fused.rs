@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// Images that are computed side by side.
 ///
 /// Loops over fewer are unrolled before they are vectorised, and then are not; with more the hidden layer leaves the first cache.
-const LANES: usize = 32;
+const LANES: usize = 24;
 
 type Lanes = [f32; LANES];
 
@@ -93,26 +93,28 @@ impl Block {
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
 fn forward(pixels: &[Lanes; PIXELS], parameters: Parameters<'_>, logits: &mut [Lanes; CLASSES], normaliser: &mut Lanes) {
     let mut hidden = [[0.0; LANES]; HIDDEN];
-    layer(pixels, parameters.hidden, &mut hidden);
-    hidden.as_flattened_mut().iter_mut().for_each(|h| *h = max(*h, 0.0));
-    layer(&hidden, parameters.output, logits);
+    layer::<PIXELS, true>(pixels, parameters.hidden, &mut hidden);
+    layer::<HIDDEN, false>(&hidden, parameters.output, logits);
     log_sum_exp(logits, normaliser);
 }
 
 /// Outputs of a layer, two at a time and four inputs at a time, so that every load serves several sums.
 #[inline(always)]
-fn layer<const INPUTS: usize>(inputs: &[Lanes; INPUTS], layer: Layer<'_, INPUTS>, outputs: &mut [Lanes]) {
+fn layer<const INPUTS: usize, const RELU: bool>(inputs: &[Lanes; INPUTS], layer: Layer<'_, INPUTS>, outputs: &mut [Lanes]) {
     let (outputs, inputs) = (outputs.as_chunks_mut::<2>().0, inputs.as_chunks::<4>().0);
     let parameters = layer.weight.as_chunks::<2>().0.iter().zip(layer.bias.as_chunks::<2>().0);
-    for ([first, second], ([u, v], [a, b])) in outputs.iter_mut().zip(parameters) {
-        first.fill(*a);
-        second.fill(*b);
+    for (output, ([u, v], [a, b])) in outputs.iter_mut().zip(parameters) {
+        let (mut first, mut second) = ([*a; LANES], [*b; LANES]);
         for ((x, u), v) in inputs.iter().zip(u.as_chunks::<4>().0).zip(v.as_chunks::<4>().0) {
             for lane in 0..LANES {
                 let x = [x[0][lane], x[1][lane], x[2][lane], x[3][lane]];
                 first[lane] = first[lane] + u[0] * x[0] + u[1] * x[1] + u[2] * x[2] + u[3] * x[3];
                 second[lane] = second[lane] + v[0] * x[0] + v[1] * x[1] + v[2] * x[2] + v[3] * x[3];
             }
+        }
+        for lane in 0..LANES {
+            output[0][lane] = if RELU { max(first[lane], 0.0) } else { first[lane] };
+            output[1][lane] = if RELU { max(second[lane], 0.0) } else { second[lane] };
         }
     }
 }
