@@ -108,11 +108,17 @@ impl Checkpoint {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::File`] for a file that is truncated, is no checkpoint of moths, or was written by a newer version.
+    /// [`Error::Io`]; [`Error::File`] for what is no regular file, is truncated, is no checkpoint of moths, or was written by a newer
+    /// version.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let io = |source| Error::Io { path: path.into(), source };
         let refuse = |why: String| Error::File { path: path.into(), why };
+        // A pipe would be waited for.
+        if !fs::metadata(path).map_err(io)?.is_file() {
+            return Err(refuse("is no regular file".into()));
+        }
+        let bytes = fs::read(path).map_err(io)?;
         let damaged = |e: safetensors::SafeTensorError| refuse(format!("is no checkpoint, or is truncated ({e})"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
@@ -125,7 +131,10 @@ impl Checkpoint {
             None => return Err(refuse("has a damaged header (no version)".into())),
         }
         let header = serde_json::from_value(json).map_err(|e| refuse(format!("has a damaged header ({e})")))?;
-        let values: Result<BTreeMap<_, _>> = tensors.iter().map(|(name, view)| Ok((name.to_owned(), value(&view)?))).collect();
+        let values: Result<BTreeMap<_, _>> = tensors
+            .iter()
+            .map(|(name, view)| Ok((name.to_owned(), value(&view).map_err(|e| refuse(format!("holds the tensor `{name}`: {e}")))?)))
+            .collect();
         Ok(Self { header, state: State::from_values(values?), path: path.into() })
     }
 
@@ -227,6 +236,6 @@ fn value(view: &TensorView<'_>) -> Result<Value> {
         Dtype::U64 => Ok(Value::Words(view.data().as_chunks::<8>().0.iter().map(|b| u64::from_le_bytes(*b)).collect())),
         Dtype::F32 => tensor(view, |b| f32::from_bits(u64::from_le_bytes(b) as u32), 4),
         Dtype::F64 => tensor(view, f64::from_le_bytes, 8),
-        other => Err(Error::State { field: String::new(), why: format!("has the unknown dtype {other:?}") }),
+        other => Err(Error::invalid("dtype", format!("{other:?}"), "F32, F64 or U64")),
     }
 }

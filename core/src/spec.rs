@@ -79,12 +79,6 @@ impl std::str::FromStr for Spec {
     }
 }
 
-impl From<&str> for Spec {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
 impl std::fmt::Display for Spec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.settings.is_empty() { f.write_str(&self.name) } else { write!(f, "{}", json!(self)) }

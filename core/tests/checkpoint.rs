@@ -86,7 +86,9 @@ fn every_bit_comes_back() -> Test {
     let path = folder.path().join("run.safetensors");
     let (mut part, mut tally) = (Part::special()?, Tally { lowest: -0.0, seconds: 0.1, ..Tally::default() });
     let note = serde_json::json!({ "seed": 7, "rate": 0.1 });
-    Checkpoint::take(&spec()?, &space()?, &mut [("part", &mut part), ("tally", &mut tally)])?.with_note(note.clone()).save(&path)?;
+    Checkpoint::take(&spec()?, &space()?, &mut [("part", &mut part), ("tally", &mut tally)])?
+        .with_note(note.clone())
+        .save(&path)?;
 
     let (mut again, mut counted) = (Part::plain()?, Tally::default());
     let opened = Checkpoint::open(&path)?;
@@ -124,7 +126,8 @@ fn a_file_that_is_cut_off_anywhere_is_refused() -> Test {
     let bytes = fs::read(&whole)?;
     for len in 0..bytes.len() {
         fs::write(&cut, &bytes[..len])?;
-        let refused = Checkpoint::open(&cut).err().ok_or(format!("{len} of {} bytes were taken for a checkpoint", bytes.len()))?;
+        let refused =
+            Checkpoint::open(&cut).err().ok_or(format!("{len} of {} bytes were taken for a checkpoint", bytes.len()))?;
         assert!(matches!(refused, Error::File { .. }), "{len} bytes: {refused}");
     }
     Ok(())

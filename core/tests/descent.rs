@@ -3,7 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ParamsAdamW;
 use moths_core::{
-    CowTensor, Descend, Descent, Error, Estimate, Estimator, Key, Leaf, Objective, Optimizer, Result, Sampler, Space, Spec, State,
+    CowTensor, Descend, Descent, Error, Estimate, Estimator, Key, Leaf, Objective, Optimizer, Result, Sampler, Space, Spec,
+    State,
     descent::{self, CandleDescent},
     host::to_f64s,
     persist,
@@ -82,7 +83,7 @@ fn sign_is_its_formula() -> Test {
     let space = Space::real(3)?;
     let mut at = space.zeros()?;
     let g = CowTensor::new(Tensor::new(&[0.0, -0.0, -3.0], &Device::Cpu)?);
-    descent::build(&"sign".into(), &space)?.descend(&mut at, &g)?;
+    descent::build(&moths_core::Spec::new("sign"), &space)?.descend(&mut at, &g)?;
     assert_eq!(to_f64s(&at)?, [0.0, 0.0, 0.01]);
     Ok(())
 }
@@ -173,7 +174,7 @@ fn descend_skips_gradients_that_say_nothing() -> Test {
     let space = Space::real(3)?;
     for id in descent::entries().iter().map(|e| e.id) {
         let given = Given(vec![None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)], 0);
-        let mut optimizer = Descend::new(given, descent::build(&id.into(), &space)?, &space);
+        let mut optimizer = Descend::new(given, descent::build(&moths_core::Spec::new(id), &space)?, &space);
         let mut objective = moths_core::Function::new(space.clone(), toy::bowl);
         let before = State::of(&mut optimizer)?.digest()?;
         for _ in 0..4 {

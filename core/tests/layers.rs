@@ -167,7 +167,8 @@ fn a_journal_replays_the_run() -> Test {
 fn failed_candidates_are_journalled_bit_for_bit() -> Test {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("run.journal");
-    let odd = vec![f64::NAN, f64::from_bits(0x7ff8_0000_0000_0001), f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 2.0];
+    let odd =
+        vec![f64::NAN, f64::from_bits(0x7ff8_0000_0000_0001), f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 2.0];
     let batch = near_start(odd.len() as u64)?;
     Journal::create(Replay::new(space()?, vec![odd.clone()]), &path)?.evaluate(&batch)?;
     assert_eq!(bits(&Replay::open(space()?, &path)?.evaluate(&batch)?), bits(&odd));

@@ -96,7 +96,8 @@ persist!(Less { clock, count });
 fn a_field_that_does_not_fit_changes_nothing() -> Test {
     let owner = || Everything::new(&[1.0, 2.0]);
     let state_of_misfit = |number: Vec<u64>, tensor: Tensor| {
-        let misfit = Misfit { clock: Clock::new(Key::new(99)), count: 5.0, flag: false, list: vec![], number, tensor: tensor.into() };
+        let misfit =
+            Misfit { clock: Clock::new(Key::new(99)), count: 5.0, flag: false, list: vec![], number, tensor: tensor.into() };
         State::of(&mut { misfit })
     };
     let fits = Tensor::zeros(2, DType::F32, &Device::Cpu)?;

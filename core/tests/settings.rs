@@ -115,7 +115,7 @@ fn values_of_another_type_or_out_of_range_are_refused_by_name() {
         ("mood", json!(1), "one of `calm`, `wild`"),
         ("bright", json!("yes"), "`true` or `false`"),
         ("limit", json!(3), "an integer >= 4 or null"),
-        ("inner", json!(3), "a name or an object with a `name` and settings, or null"),
+        ("inner", json!(3), "a name or an object with a `name` and settings or null"),
     ];
     for (field, value, expected) in cases {
         let refused = resolve(json!({ field: value.clone() }));
@@ -215,11 +215,16 @@ fn specs_take_settings_as_they_stand_on_a_command_line() -> Test {
     let spec = Spec::new("lantern").with_text("count=4")?.with_text("mood=wild")?.with_text("bright=false")?;
     assert_eq!(Value::Object(spec.settings), json!({ "count": 4, "mood": "wild", "bright": false }));
 
-    let spec = Spec::new("lantern").with_text("inner=spsa")?.with_text("inner.descent.name=adamw")?.with_text("inner.descent.rate=1e-3")?;
+    let spec = Spec::new("lantern")
+        .with_text("inner=spsa")?
+        .with_text("inner.descent.name=adamw")?
+        .with_text("inner.descent.rate=1e-3")?;
     let expected = json!({ "inner": { "name": "spsa", "descent": { "name": "adamw", "rate": 1e-3 } } });
     assert_eq!(Value::Object(spec.settings), expected);
 
-    let spec = Spec::new("lantern").with_text(r#"rate={"cosine": {"from": 0.1, "to": 0.0, "steps": 9}}"#)?.with_text("rate.cosine.steps=5")?;
+    let spec = Spec::new("lantern")
+        .with_text(r#"rate={"cosine": {"from": 0.1, "to": 0.0, "steps": 9}}"#)?
+        .with_text("rate.cosine.steps=5")?;
     assert_eq!(spec.settings["rate"]["cosine"]["steps"], json!(5));
     assert_eq!(Spec::new("x").with_text("text=a=b")?.settings["text"], json!("a=b"));
 
@@ -237,7 +242,7 @@ fn optimizers_are_found_by_name() -> Test {
     assert_eq!(registry::build(&spec, &space, Key::new(1))?.step(&mut objective)?.loss, 6.0);
     assert_eq!(registry::capabilities(&spec)?, Capabilities::NONE);
     assert_eq!(registry::find("lantern")?.schema()["properties"]["count"]["maximum"], json!(10));
-    let unknown = registry::build(&"lanter".into(), &space, Key::new(1)).err();
+    let unknown = registry::build(&Spec::new("lanter"), &space, Key::new(1)).err();
     assert!(matches!(unknown, Some(Error::Unknown { nearest: Some(near), .. }) if near == "lantern"));
     Ok(())
 }
@@ -253,7 +258,9 @@ fn errors_in_nested_specs_name_the_way_there() -> Test {
     assert!(matches!(deep, Some(Error::Invalid { field, .. }) if field == "inner.inner.share"));
     let unknown = build("inner.cuont", json!(3))?;
     assert!(matches!(unknown, Some(Error::Unknown { name, nearest: Some(near), .. }) if name == "cuont" && near == "count"));
-    assert!(matches!(build("inner.name", json!("latnern"))?, Some(Error::Unknown { nearest: Some(near), .. }) if near == "lantern"));
+    assert!(
+        matches!(build("inner.name", json!("latnern"))?, Some(Error::Unknown { nearest: Some(near), .. }) if near == "lantern")
+    );
     Ok(())
 }
 
@@ -265,8 +272,12 @@ fn descents_refuse_what_they_do_not_know() -> Test {
     let rate = build(r#"{"name": "adamw", "rate": -1}"#)?;
     assert!(matches!(rate, Some(Error::Invalid { field, .. }) if field == "descent.rate"));
     let momentum = build(r#"{"name": "sgd", "momentum": 1.0}"#)?;
-    assert!(matches!(momentum, Some(Error::Invalid { field, valid, .. }) if field == "descent.momentum" && valid.contains("< 1")));
-    assert!(matches!(build(r#"{"name": "sgd", "momentun": 0.9}"#)?, Some(Error::Unknown { nearest: Some(near), .. }) if near == "momentum"));
+    assert!(
+        matches!(momentum, Some(Error::Invalid { field, valid, .. }) if field == "descent.momentum" && valid.contains("< 1"))
+    );
+    assert!(
+        matches!(build(r#"{"name": "sgd", "momentun": 0.9}"#)?, Some(Error::Unknown { nearest: Some(near), .. }) if near == "momentum")
+    );
     assert_eq!(descent::state_per_parameter(&r#"{"name": "sgd", "momentum": 0.9}"#.parse()?)?, 1.0);
     Ok(())
 }

@@ -89,7 +89,9 @@ fn values_outside_are_encoded_as_the_nearest_inside() -> Test {
 fn integers_are_rounded_and_end_at_their_bounds() -> Test {
     let leaf = Leaf::integer("n", [1], -2, 2).scale(1.0);
     let space = Space::with_dtype(vec![leaf], DType::F64)?;
-    for (x, n) in [(-9.0, -2.0), (-2.5, -2.0), (-1.5, -2.0), (-1.4, -1.0), (0.49, 0.0), (0.5, 1.0), (2.49, 2.0), (2.5, 2.0), (1e300, 2.0)] {
+    for (x, n) in
+        [(-9.0, -2.0), (-2.5, -2.0), (-1.5, -2.0), (-1.4, -1.0), (0.49, 0.0), (0.5, 1.0), (2.49, 2.0), (2.5, 2.0), (1e300, 2.0)]
+    {
         assert_eq!(decoded(&space, &[x])?, [n], "{x}");
     }
     let one = Space::new(vec![Leaf::integer("one", [1], 7, 7)])?;

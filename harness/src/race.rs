@@ -15,7 +15,7 @@ use crate::{
     Error, Result,
     curve::{self, Curve, Row},
     plan::Plan,
-    problem::{self, Measure},
+    problem::{self, Measure, Problem},
     session::{Audience, Session, Surroundings},
 };
 
@@ -69,15 +69,22 @@ pub trait Spectator: Sync {
 }
 
 impl Race {
+    /// Finds out what is wrong with the problem or with an optimizer before anything runs.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] and [`Error::Invalid`].
+    pub fn check(&self) -> Result<Box<dyn Problem>> {
+        let problem = problem::find(&self.problem)?.build(&self.options)?;
+        self.racers.iter().try_for_each(|racer| Session::of(self.plan(racer, 1), &*problem, 1).map(drop))?;
+        Ok(problem)
+    }
+
     /// Runs all, so many at a time, each on one thread.
     ///
     /// # Errors
-    /// What is wrong with the problem, or with an optimizer before it has begun; a run that fails later fails alone.
+    /// As [`Race::check`]; a run that fails later fails alone.
     pub fn run(self, threads: usize, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Result<Standing> {
-        let problem = problem::find(&self.problem)?.build(&self.options)?;
-        for racer in &self.racers {
-            Session::of(self.plan(racer, 1), &*problem, 1)?;
-        }
+        let problem = self.check()?;
         // Seed by seed, so that an early end has seen every racer equally often.
         let heats: Vec<(usize, u64)> = (1..=self.seeds).flat_map(|seed| (0..self.racers.len()).map(move |r| (r, seed))).collect();
         let (next, done) = (AtomicUsize::new(0), Mutex::new(vec![]));

@@ -76,7 +76,7 @@ impl<M> FlatModel<M> {
         build(VarBuilder::from_backend(Box::new(Recorder(&requests)), options.dtype, Device::Cpu))?;
         let requests = requests.into_inner().map_err(|e| Error::Objective(e.to_string()))?;
         let layout = Layout::new(&requests, &options)?;
-        let flat = layout.initial.to_dtype(options.dtype)?.copy()?;
+        let flat = layout.space.decode(&*layout.space.start())?.to_dtype(options.dtype)?.copy()?;
         let views = views(&layout.space, &flat, &layout.frozen)?;
         let model = build(VarBuilder::from_backend(Box::new(Named(views)), options.dtype, Device::Cpu))?;
         Ok(Self {
@@ -110,7 +110,9 @@ impl<M> FlatModel<M> {
     /// [`Error::Shape`] unless `values` is a \[d\] tensor of the model's dtype; [`Error::Unsupported`] when somebody else
     /// holds `values` too.
     pub fn swap(&mut self, values: &mut CowTensor) -> Result<()> {
-        if values.dims() != self.flat.dims() || values.dtype() != self.flat.dtype() || !values.is_contiguous() {
+        // What is exchanged is the memory itself: it must begin where the tensor does.
+        let whole = values.is_contiguous() && values.layout().start_offset() == 0;
+        if values.dims() != self.flat.dims() || values.dtype() != self.flat.dtype() || !whole {
             let expected = format!("{:?} {}", self.flat.dims(), self.flat.dtype().as_str());
             return Err(Error::shape("values", expected, format!("{:?} {}", values.dims(), values.dtype().as_str())));
         }

@@ -165,9 +165,8 @@ impl SimpleBackend for Named {
 
 /// A model's tensors as a space, and their initial values.
 pub(super) struct Layout {
+    /// Starting at the initial values of free leaves.
     pub(super) space: Space,
-    /// Initial values of free leaves, flat, in f32 or f64.
-    pub(super) initial: Tensor,
     /// Initial values of frozen leaves.
     pub(super) frozen: HashMap<String, Tensor>,
 }
@@ -187,9 +186,8 @@ impl Layout {
                 free.push((*values).clone());
             }
         }
-        let initial = Tensor::cat(&free, 0)?;
-        let space = space.starting_at(&initial)?;
-        Ok(Self { space, initial, frozen })
+        let space = space.starting_at(&Tensor::cat(&free, 0)?)?;
+        Ok(Self { space, frozen })
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let evaluations = args.evaluations.unwrap_or_else(|| problem.default_evaluations());
     let racers = args.optimizers.as_deref().map_or_else(|| Ok(everyone()), racers)?;
     let race = Race { problem: args.problem, options: args.options, racers, seeds: args.seeds, evaluations };
+    race.check()?;
     let out = args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(format!("race-{}", race.problem)));
     output::prepare_folder(&out)?;
     interrupt::listen()?;

@@ -2,8 +2,13 @@
 
 use std::{fmt::Display, path::PathBuf};
 
-use moths::{Checkpoint, Spec};
+use moths::{
+    Checkpoint, Spec,
+    descent::{self, DescentEntry},
+    registry,
+};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use crate::{
     Error, Result,
@@ -18,7 +23,7 @@ const CHECKPOINTS: u64 = 20;
 #[derive(clap::Args)]
 pub(super) struct RunFlags {
     /// A name, or JSON with settings: '{"name":"pso","particles":80}' [default: the best known for the problem]
-    #[arg(long, value_name = "NAME|JSON")]
+    #[arg(long, value_name = "NAME|JSON", value_parser = str::parse::<Spec>)]
     pub(super) optimizer: Option<Spec>,
     /// A setting of the optimizer, by its dotted path: --set descent.rate=0.1
     #[arg(long = "set", value_name = "NAME=VALUE")]
@@ -30,7 +35,7 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "S")]
     pub(super) seed: Option<u64>,
     /// End after so many seconds in steps
-    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    #[arg(long, value_name = "SECONDS", value_parser = positive, allow_negative_numbers = true)]
     pub(super) seconds: Option<f64>,
     /// End at a loss this low
     #[arg(long, value_name = "LOSS", value_parser = finite, allow_negative_numbers = true)]
@@ -113,11 +118,28 @@ impl RunFlags {
     /// Checkpoints go on to the file that a run was resumed from, unless another is named.
     pub(super) fn saving(&self, places: &Places) -> Option<Saving> {
         let path = self.checkpoint.clone().or_else(|| self.resume.clone())?;
-        Some(Saving { path, every: places.every, caller: serde_json::json!(places) })
+        Some(Saving { path, every: places.every, caller: json!(places) })
     }
 
     fn set(&self, spec: Spec) -> Result<Spec> {
-        self.settings.iter().try_fold(spec, |spec, assignment| spec.with_text(assignment))
+        self.settings.iter().try_fold(spec, |mut spec, assignment| {
+            let path = assignment.split('=').next().unwrap_or_default();
+            name_parts(&spec.name, &mut spec.settings, path);
+            spec.with_text(assignment)
+        })
+    }
+}
+
+/// `descent.rate=1` is about the descent that is used by default where none is named: gives the parts on a path their names.
+fn name_parts(owner: &str, settings: &mut Map<String, Value>, path: &str) {
+    let Some((head, rest)) = path.split_once('.').filter(|(_, rest)| *rest != "name") else { return };
+    let schema =
+        || registry::find(owner).map(registry::Entry::schema).or_else(|_| descent::find(owner).map(DescentEntry::schema));
+    let default = || schema().map_or(Value::Null, |schema| schema["properties"][head]["default"].clone());
+    let part = settings.get(head).cloned().unwrap_or_else(default);
+    if let Ok(mut part) = serde_json::from_value::<Spec>(part) {
+        name_parts(&part.name, &mut part.settings, rest);
+        settings.insert(head.to_owned(), json!(part));
     }
 }
 
@@ -125,5 +147,27 @@ fn agree<T: PartialEq + Display>(flag: &str, given: Option<T>, saved: T) -> Resu
     match given.filter(|given| *given != saved) {
         Some(given) => Err(Error::invalid(flag, given, format!("the checkpoint was taken with {saved}; leave it out to go on"))),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(spec: &str, path: &str) -> Value {
+        let mut spec: Spec = spec.parse().expect("a spec");
+        name_parts(&spec.name, &mut spec.settings, path);
+        json!(spec)
+    }
+
+    #[test]
+    fn parts_that_are_not_named_are_the_default_ones() {
+        let descent = json!({ "name": "open-es", "descent": "adamw" });
+        assert_eq!(named("open-es", "descent.rate"), descent);
+        assert_eq!(named(r#"{"name":"undo","inner":"open-es"}"#, "inner.descent.rate")["inner"], descent);
+        assert_eq!(named(r#"{"name":"open-es","descent":"sgd"}"#, "descent.rate")["descent"], "sgd");
+        for path in ["pairs", "descent.name", "sigma.x", "unknown.x"] {
+            assert!(["open-es".into(), json!({ "name": "open-es" })].contains(&named("open-es", path)), "{path}");
+        }
     }
 }

@@ -195,8 +195,7 @@ impl ClassicProblem {
 
 impl Problem for ClassicProblem {
     fn objective(&self, seed: u64) -> Result<Box<dyn Objective + Send>> {
-        let value = self.classic.value;
-        Ok(Box::new(Function::new(self.space(seed)?, move |x| value(x))))
+        Ok(Box::new(Function::new(self.space(seed)?, self.classic.value)))
     }
 
     fn examiner(&self, seed: u64) -> Result<Box<dyn Examiner>> {

@@ -155,8 +155,10 @@ pub struct Entry {
     pub citation: &'static str,
     /// For tests of the harness itself: found by name, but not listed.
     pub hidden: bool,
-    build: Box<dyn Fn(&Options) -> Result<Box<dyn Problem>>>,
+    build: Build,
 }
+
+type Build = Box<dyn Fn(&Options) -> Result<Box<dyn Problem>>>;
 
 impl Entry {
     /// The problem with these options.

@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// Images that are computed side by side.
 ///
 /// Loops over fewer are unrolled before they are vectorised, and then are not; with more the hidden layer leaves the first cache.
-const LANES: usize = 24;
+const LANES: usize = 32;
 
 type Lanes = [f32; LANES];
 
