@@ -37,14 +37,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut objective =
         FlatModel::new(Network::new, move |network: &Network, _| cross_entropy(&network.forward(&pixels)?, &labels))?;
 
-    let rate = serde_json::json!({ "cosine": { "from": 0.1, "to": 0.01, "steps": 400 } });
-    let spec =
-        Spec::new("open-es").with("pairs", 20)?.with("sigma", 0.3)?.with("descent.name", "adamw")?.with("descent.rate", rate)?;
+    let spec: Spec = r#"{
+        "name": "open-es", "pairs": 8, "sigma": 0.3,
+        "descent": {"name": "adamw", "rate": {"cosine": {"from": 0.2, "to": 0.01, "steps": 625}}}
+    }"#
+    .parse()?;
     let mut optimizer = registry::build(&spec, objective.space(), Key::new(1))?;
 
-    let stop = Stop::evaluations(16_000);
+    let stop = Stop::evaluations(10_000);
     let outcome = minimize_from(Tally::default(), &mut *optimizer, &mut objective, &stop, |progress| {
-        if progress.tally.steps % 50 == 0 {
+        if progress.tally.steps % 125 == 0 {
             println!("{:6} evaluations, loss {:.4}", progress.tally.evaluations, progress.report.loss);
         }
         Ok(ControlFlow::Continue(()))
