@@ -26,7 +26,7 @@ fn visit(folder: &Path) -> Result<(), Box<dyn Error>> {
     let batch = loop {
         match search.ask()? {
             Ask::Evaluate(batch) => break batch,
-            Ask::Done(report) => println!("lowest loss of this step: {:.4}", report.loss),
+            Ask::Done(report) => println!("lowest loss of this step: {:.1e}", report.loss),
         }
     };
     let candidates = space.decode(&*batch.dense(&space)?)?.to_vec2::<f32>()?;

@@ -14,3 +14,8 @@ pub use moths_random as random;
 /// Particles that see each other.
 #[cfg(feature = "swarm")]
 pub use moths_swarm as swarm;
+
+/// The README's programs are compiled and run like any other documentation.
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

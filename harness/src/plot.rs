@@ -97,9 +97,11 @@ pub enum Page {
 /// [`Error::Unsupported`] when the drawing library refuses.
 pub fn svg(title: &str, panels: &[Panel], page: Page) -> Result<String> {
     let mut text = String::new();
-    let height = 360 * panels.len().max(1) as u32 + if page == Page::Own { 30 } else { 0 };
+    // Inside a page the width is that of a telephone, so that the text can be read on one.
+    let ((width, height), title_height) = if page == Page::Own { ((720, 360), 30) } else { ((480, 320), 0) };
+    let height = height * panels.len().max(1) as u32 + title_height;
     {
-        let root = SVGBackend::with_string(&mut text, (720, height)).into_drawing_area();
+        let root = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
         let mut area = root.clone();
         if page == Page::Own {
             root.fill(&WHITE).map_err(failed)?;
@@ -144,8 +146,9 @@ where
     let measure = panel.measure;
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        .margin_right(32)
         .x_label_area_size(42)
-        .y_label_area_size(72)
+        .y_label_area_size(68)
         .build_cartesian_2d(0.0..right, y_range)
         .map_err(failed)?;
     chart
@@ -157,7 +160,7 @@ where
         .axis_desc_style(("sans-serif", 16, &GREY))
         .x_desc("evaluations")
         .y_desc(measure.label())
-        .x_labels(6)
+        .x_labels(5)
         .x_label_formatter(&|x| output::grouped(*x as u64))
         .y_label_formatter(&|y| tick(measure, *y))
         .draw()

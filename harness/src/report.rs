@@ -41,10 +41,12 @@ fn write_body(out: &mut String, standing: &Standing, pictures: &[(String, String
         writeln!(out, "<p class=\"warning\">The race was interrupted: some runs are missing.</p>")?;
     }
     write_table(out, standing)?;
-    for (label, picture) in pictures {
-        writeln!(out, "<h2>{}</h2>\n<figure>{picture}</figure>", escape(label))?;
-    }
     write_legend(out, standing)?;
+    writeln!(out, "<div class=\"pictures\">")?;
+    for (label, picture) in pictures {
+        writeln!(out, "<figure><figcaption>{}</figcaption>{picture}</figure>", escape(label))?;
+    }
+    writeln!(out, "</div>")?;
     writeln!(out, "<h2>Settings</h2>\n<dl>")?;
     for racer in &standing.racers {
         writeln!(out, "<dt>{}</dt><dd><code>{}</code></dd>", escape(&racer.label), escape(&racer.spec.to_string()))?;

@@ -26,6 +26,12 @@ pub(crate) fn table(output: &Path) -> String {
     }
     let swap = ratio(median("flat_model", "swap_10000000"), median("flat_model", "swap_1000"));
     row("loading a FlatModel of 10M by swap, of one of 1k", swap.map(|r| format!("{r:.2} x")), "1 x");
+    let training = ratio(median("train_digits", "step"), median("train_digits", "forward"));
+    row(
+        "`train digits`, what is not the model's forward",
+        training.map(|r| format!("{:.1} %", 100.0 * (1.0 - 1.0 / r))),
+        "< 10 %",
+    );
     for (id, goals) in [("pso", [2.0, 3.0, f64::NAN]), ("sep-cma-es", [2.0, 4.0, 40.0]), ("open-es", [2.0, 2.0, f64::NAN])] {
         for ((d, n), goal) in [(10, 10), (1000, 32), (10_000, 64)].into_iter().zip(goals) {
             let per_candidate = |name: &str| median(&format!("candidate_{d}x{n}"), name).map(|ns| ns / 1e3 / n as f64);
