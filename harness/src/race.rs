@@ -10,6 +10,7 @@ use std::{
 };
 
 use moths::{Spec, Tally};
+use serde_json::Value;
 
 use crate::{
     Error, Result,
@@ -136,7 +137,7 @@ impl Race {
 
     fn racer(&self, spec: &Spec) -> Racer {
         let alone = self.racers.iter().filter(|other| other.name == spec.name).count() == 1;
-        let label = if alone { spec.name.clone() } else { spec.to_string() };
+        let label = if alone { spec.name.clone() } else { words(spec) };
         Racer { spec: spec.clone(), label, runs: vec![], failures: vec![] }
     }
 }
@@ -224,6 +225,16 @@ impl Standing {
     }
 }
 
+/// A spec for people: `open-es (pairs = 32, descent = adamw (rate = 0.1))`.
+fn words(spec: &Spec) -> String {
+    let setting = |(name, value): (&String, &Value)| match serde_json::from_value::<Spec>(value.clone()) {
+        Ok(part) => format!("{name} = {}", words(&part)),
+        Err(_) => format!("{name} = {value}"),
+    };
+    let settings: Vec<String> = spec.settings.iter().map(setting).collect();
+    if settings.is_empty() { spec.name.clone() } else { format!("{} ({})", spec.name, settings.join(", ")) }
+}
+
 /// Quartiles by linear interpolation between the sorted values; `None` of nothing.
 fn quartiles(mut values: Vec<f64>) -> Option<[f64; 3]> {
     if values.is_empty() {
@@ -268,6 +279,12 @@ mod tests {
         assert_eq!(figures(&standing), figures(&run(1)?));
         assert!(standing.csv()?.starts_with("problem,optimizer,seed,evaluations,seconds,measure,value\nsphere,sep-cma-es,1,0,"));
         Ok(())
+    }
+
+    #[test]
+    fn specs_are_told_apart_in_words() {
+        let spec = r#"{"name":"open-es","descent":{"name":"adamw","rate":0.1},"pairs":32}"#.parse().expect("a spec");
+        assert_eq!(words(&spec), "open-es (descent = adamw (rate = 0.1), pairs = 32)");
     }
 
     #[test]

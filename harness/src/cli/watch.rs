@@ -22,14 +22,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) fn audience(session: &Session, console: Console) -> Box<dyn Audience> {
     let measures = session.curve().measures().to_vec();
     if console.is_terminal() {
-        return Box::new(Bar { bar: bar(session.plan().evaluations), measures });
+        let bar = bar(session.plan().evaluations).with_position(session.tally().evaluations);
+        bar.reset_eta(); // what an earlier run did took no time of this one
+        return Box::new(Bar { bar, measures });
     }
     Box::new(Lines { console, measures, last: session.curve().rows().last().cloned(), printed: Instant::now() })
 }
 
 /// A bar with the time left.
 pub(super) fn bar(evaluations: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} {per_sec} {eta} left  {msg}");
+    let style = ProgressStyle::with_template("{bar:24} {human_pos}/{human_len} {eta} left  {wide_msg}");
     ProgressBar::new(evaluations).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

@@ -35,6 +35,13 @@ struct Block {
     labels: Vec<u32>,
 }
 
+/// What is known of a block after each layer.
+struct Work {
+    hidden: [Lanes; HIDDEN],
+    logits: [Lanes; CLASSES],
+    normaliser: Lanes,
+}
+
 /// The parameters as they lie in memory: matrices by rows, one row an output.
 #[derive(Clone, Copy)]
 struct Parameters<'a> {
@@ -66,7 +73,8 @@ impl Fused {
         with_layer(&network.hidden, |hidden| {
             with_layer(&network.output, |output| {
                 let parameters = Parameters { hidden, output };
-                let sum: f64 = self.blocks.iter().map(|block| block.loss(parameters)).sum();
+                let mut work = Work { hidden: [[0.0; LANES]; HIDDEN], logits: [[0.0; LANES]; CLASSES], normaliser: [0.0; LANES] };
+                let sum: f64 = self.blocks.iter().map(|block| block.loss(parameters, &mut work)).sum();
                 sum / self.images as f64
             })
         })?
@@ -81,21 +89,20 @@ fn with_layer<const INPUTS: usize, R>(layer: &candle_nn::Linear, f: impl FnOnce(
 
 impl Block {
     /// The sum of the cross-entropies of its images.
-    fn loss(&self, parameters: Parameters<'_>) -> f64 {
-        let (mut logits, mut normaliser) = ([[0.0; LANES]; CLASSES], [0.0; LANES]);
-        forward(&self.pixels, parameters, &mut logits, &mut normaliser);
-        let entropies = self.labels.iter().enumerate().map(|(lane, label)| normaliser[lane] - logits[*label as usize][lane]);
+    fn loss(&self, parameters: Parameters<'_>, work: &mut Work) -> f64 {
+        forward(&self.pixels, parameters, work);
+        let entropies =
+            self.labels.iter().enumerate().map(|(lane, label)| work.normaliser[lane] - work.logits[*label as usize][lane]);
         entropies.map(f64::from).sum()
     }
 }
 
-/// Logits, and the logarithm of the sum of their exponentials.
+/// Hidden layer, logits, and the logarithm of the sum of their exponentials.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
-fn forward(pixels: &[Lanes; PIXELS], parameters: Parameters<'_>, logits: &mut [Lanes; CLASSES], normaliser: &mut Lanes) {
-    let mut hidden = [[0.0; LANES]; HIDDEN];
-    layer::<PIXELS, true>(pixels, parameters.hidden, &mut hidden);
-    layer::<HIDDEN, false>(&hidden, parameters.output, logits);
-    log_sum_exp(logits, normaliser);
+fn forward(pixels: &[Lanes; PIXELS], parameters: Parameters<'_>, work: &mut Work) {
+    layer::<PIXELS, true>(pixels, parameters.hidden, &mut work.hidden);
+    layer::<HIDDEN, false>(&work.hidden, parameters.output, &mut work.logits);
+    log_sum_exp(&work.logits, &mut work.normaliser);
 }
 
 /// Outputs of a layer, two at a time and four inputs at a time, so that every load serves several sums.
