@@ -2,12 +2,12 @@
 
 pub use moths_core::*;
 
-/// Populations with selection, and distributions that adapt.
-#[cfg(feature = "evolution")]
-pub use moths_evolution as evolution;
 /// Optimizers made of optimizers.
 #[cfg(feature = "ensemble")]
 pub use moths_ensemble as ensemble;
+/// Populations with selection, and distributions that adapt.
+#[cfg(feature = "evolution")]
+pub use moths_evolution as evolution;
 /// Random walks, stochastic approximation, annealing.
 #[cfg(feature = "random")]
 pub use moths_random as random;

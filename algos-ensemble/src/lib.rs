@@ -1,5 +1,5 @@
 //! Optimizers made of optimizers.
 
-mod undo;
+pub mod undo;
 
 pub use undo::{Undo, UndoConfig};

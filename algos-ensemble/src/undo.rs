@@ -9,6 +9,55 @@
 //! `NegateOnLossIncrease` with backtracking is a relative).
 //! Cost per step: the wrapped step's evaluations and one more, two when the loss before it is not known (in the first step, after
 //! `move_to`, and in every step of a stochastic objective). The snapshot is shared memory: what the wrapped step overwrites is copied once.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_ensemble as _; // the facade `moths` does this, for all families
+//! # use moths_core::{
+//! #     Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Meta, NamedEstimator, Objective,
+//! #     Result, Sampler, persist, register,
+//! # };
+//! # #[derive(Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+//! # struct NoConfig {}
+//! # struct TwoPoint { clock: Clock, space: Space }
+//! # persist!(TwoPoint { clock });
+//! # impl Estimator for TwoPoint {
+//! #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+//! #         let (key, sampler, draws) = (self.clock.key(), Sampler::Rademacher, Draws::Shared);
+//! #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
+//! #         let losses = objective.losses(&pairs.batch(at))?;
+//! #         self.clock.tick();
+//! #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+//! #     }
+//! # }
+//! # impl NamedEstimator for TwoPoint {
+//! #     const META: Meta =
+//! #         Meta { id: "spsa", family: Family::Random, summary: "", citation: "", capabilities: Capabilities::NONE };
+//! #     type Config = NoConfig;
+//! #     fn new(_: NoConfig, space: &Space, key: Key) -> Result<Self> {
+//! #         Ok(Self { clock: Clock::new(key), space: space.clone() })
+//! #     }
+//! #     fn default_descent() -> Spec {
+//! #         Spec::new("sgd")
+//! #     }
+//! # }
+//! # register!(Descend<TwoPoint, Box<dyn Descent>>);
+//!
+//! let space = Space::real(4)?;
+//! let f = |x: &[f64]| x.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>();
+//! // Far too long steps: left alone they would leave the valley.
+//! let spec = Spec::new("undo").with("inner.name", "spsa")?.with("inner.descent.name", "sign")?.with("inner.descent.rate", 0.4)?;
+//! let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+//! let mut before = f64::INFINITY;
+//! for _ in 0..100 {
+//!     optimizer.step(&mut Function::new(space.clone(), f))?;
+//!     let now = f(&optimizer.answer()?.to_vec1::<f64>()?);
+//!     assert!(now <= before);
+//!     before = now;
+//! }
+//! assert!(before < 0.3);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use candle_core::Tensor;
 use moths_core::{

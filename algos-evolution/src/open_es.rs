@@ -9,6 +9,22 @@
 //! 2017, arXiv:1703.03864. Differs from the paper: no table of noise is shared, since every ε_k follows from its key alone and is
 //! never stored; weight decay is a setting of the descent.
 //! Cost per step: 2 · pairs evaluations in one round; no state beside the point and the descent's.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("open-es").with("pairs", 8)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..100 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use moths_core::{
     Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Losses, Meta,

@@ -16,11 +16,27 @@
 //! Differs from the papers: only the μ best have weight (no active update); candidates that failed have none; coordinates with bounds
 //! are moved to the nearest point inside, and count as sampled there.
 //! Cost per step: λ evaluations in one round; 4 numbers of state per parameter.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("sep-cma-es").with("population", 12)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..50 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space, fuse,
-    kernel, persist, register, settings, shaping,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
+    fuse, kernel, persist, register, settings, shaping,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,21 @@
 //!
 //! x, ∇f: \[d\] in search coordinates. Source: Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0.
 //! Cost per step: one loss and one gradient, counted as one evaluation.
+//!
+//! ```
+//! use candle_core::Tensor;
+//! use moths_core::{FlatModel, Key, Objective, Spec, registry};
+//! use moths_random as _; // the facade `moths` does this
+//!
+//! let mut objective = FlatModel::new(|vb| vb.get(3, "w"), |w: &Tensor, _| (w - 1.0)?.sqr()?.sum_all())?;
+//! let mut optimizer = registry::build(&Spec::new("backprop"), objective.space(), Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..200 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! assert!(optimizer.step(&mut objective)?.loss < 0.01 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use moths_core::{
     Capabilities, CowTensor, Descend, Descent, Error, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective, Result,

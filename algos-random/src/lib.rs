@@ -1,8 +1,8 @@
 //! Random walks, stochastic approximation, annealing: one point, moved by chance.
 
-mod backprop;
-mod random_search;
-mod spsa;
+pub mod backprop;
+pub mod random_search;
+pub mod spsa;
 
 pub use backprop::{Backprop, BackpropConfig, BackpropEstimator};
 pub use random_search::{RandomSearch, RandomSearchConfig};

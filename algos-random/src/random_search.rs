@@ -8,6 +8,22 @@
 //! x, best, centre: \[d\]. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
 //! Differs from the paper: coordinates without bounds are drawn from a normal distribution around the start.
 //! Cost per step: n evaluations in one round; 2 numbers of state per parameter.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_random as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("random-search").with("candidates", 64)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..50 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use candle_core::Tensor;
 use moths_core::{
@@ -62,7 +78,14 @@ impl Algorithm for RandomSearch {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         let start = space.start();
-        Ok(Self { config, space: space.clone(), clock: Clock::new(key), best: start.clone(), centre: start, best_loss: f64::INFINITY })
+        Ok(Self {
+            config,
+            space: space.clone(),
+            clock: Clock::new(key),
+            best: start.clone(),
+            centre: start,
+            best_loss: f64::INFINITY,
+        })
     }
 }
 

@@ -15,6 +15,22 @@
 //! Differs from the paper: several pairs may be averaged, any descent takes the place of plain gradient descent, and a pair with a
 //! candidate that failed counts for nothing.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point and the descent's.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_random as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("spsa").with("pairs", 2)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..500 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use moths_core::{
     Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,

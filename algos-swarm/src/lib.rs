@@ -1,5 +1,5 @@
 //! Particles that see each other.
 
-mod pso;
+pub mod pso;
 
 pub use pso::{Pso, PsoConfig};

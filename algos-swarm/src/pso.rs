@@ -11,11 +11,27 @@
 //! Differs from the papers: velocities begin at zero, there is no velocity limit, and at a bound a particle loses the part of its
 //! velocity that would leave it.
 //! Cost per step: n evaluations in one round; 3 numbers of state per parameter and particle.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_swarm as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("pso").with("particles", 20)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..50 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse, kernel,
-    persist, register, settings, shaping,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse,
+    kernel, persist, register, settings, shaping,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -8,17 +8,41 @@ use crate::{Batch, CowTensor, Error, Fields, Objective, Optimizer, Persist, Repl
 /// changed nothing, and its last batch is what is asked. No threads, no hand-written state machine, any number of rounds in a step.
 ///
 /// ```
-/// # use moths_core::{Ask, AskTell, Optimizer, Space};
-/// # fn losses_of(_: &moths_core::Batch) -> Vec<f64> { vec![] }
-/// # fn run(optimizer: Box<dyn Optimizer>, space: &Space) -> moths_core::Result<()> {
-/// let mut search = AskTell::new(optimizer, space);
-/// for _ in 0..100 {
+/// use moths_core::{Ask, AskTell, Batch, Space};
+/// # use moths_core::{Antithetic, Clock, CowTensor, Draws, Estimate, Estimator, Objective, Result, Sampler, persist};
+/// # struct TwoPoint { clock: Clock, space: Space }
+/// # persist!(TwoPoint { clock });
+/// # impl Estimator for TwoPoint {
+/// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+/// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
+/// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
+/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         self.clock.tick();
+/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #     }
+/// # }
+/// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {
+/// #     let estimator = TwoPoint { clock: Clock::new(moths_core::Key::new(1)), space: space.clone() };
+/// #     let descent = moths_core::descent::build(&moths_core::Spec::new("adamw"), space)?;
+/// #     Ok(moths_core::Descend::new(estimator, descent, space))
+/// # }
+///
+/// /// Elsewhere: on another machine, in a laboratory.
+/// fn losses_of(candidates: &[Vec<f64>]) -> Vec<f64> {
+///     candidates.iter().map(|x| (x[0] - 1.0).powi(2) + x[1].powi(2)).collect()
+/// }
+///
+/// let space = Space::real(2)?;
+/// let mut search = AskTell::new(Box::new(some_optimizer(&space)?), &space);
+/// let mut steps = 0;
+/// while steps < 300 {
 ///     match search.ask()? {
-///         Ask::Evaluate(batch) => search.tell(losses_of(&batch))?,
-///         Ask::Done(report) => println!("a step is done, lowest loss {}", report.loss),
+///         Ask::Evaluate(batch) => search.tell(losses_of(&space.decode(&*batch.dense(&space)?)?.to_vec2()?))?,
+///         Ask::Done(_) => steps += 1,
 ///     }
 /// }
-/// # Ok(()) }
+/// assert!((search.answer()?.to_vec1::<f64>()?[0] - 1.0).abs() < 0.1);
+/// # Ok::<(), moths_core::Error>(())
 /// ```
 pub struct AskTell {
     optimizer: Box<dyn Optimizer>,

@@ -16,6 +16,18 @@ pub struct Probe {
 }
 
 /// Candidates to be evaluated, in search coordinates. Cloning is cheap.
+///
+/// ```
+/// use moths_core::{Batch, Key, Probe, Sampler, Space};
+///
+/// let space = Space::real(1000)?;
+/// let probe = |seed| Probe { key: Key::new(seed), scale: 0.1, draw: 0 };
+/// let near = Batch::seeded(&space.start(), Sampler::Normal, [probe(1), probe(2)]); // two keys, not 2,000 numbers
+/// let both = Batch::Joined([Batch::one(&space.start())?, near].into());
+/// assert_eq!((both.len(), both.is_dense()), (3, false));
+/// assert_eq!(both.row(0, &space)?.to_vec1::<f64>()?, space.start().to_vec1::<f64>()?);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Batch {

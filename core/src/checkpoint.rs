@@ -12,10 +12,7 @@ use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{
-    CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, host,
-    persist::Value,
-};
+use crate::{CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, host, persist::Value};
 
 /// The version of the format this crate writes, and the newest it reads.
 const VERSION: u32 = 1;
@@ -133,7 +130,9 @@ impl Checkpoint {
         let header = serde_json::from_value(json).map_err(|e| refuse(format!("has a damaged header ({e})")))?;
         let values: Result<BTreeMap<_, _>> = tensors
             .iter()
-            .map(|(name, view)| Ok((name.to_owned(), value(&view).map_err(|e| refuse(format!("holds the tensor `{name}`: {e}")))?)))
+            .map(|(name, view)| {
+                Ok((name.to_owned(), value(&view).map_err(|e| refuse(format!("holds the tensor `{name}`: {e}")))?))
+            })
             .collect();
         Ok(Self { header, state: State::from_values(values?), path: path.into() })
     }
@@ -209,8 +208,12 @@ fn stored(value: &Value) -> Result<Stored> {
         Value::Tensor(tensor) => {
             let plain = tensor.contiguous()?;
             let (dtype, bytes) = match plain.dtype() {
-                DType::F32 => (Dtype::F32, host::read::<f32, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?),
-                DType::F64 => (Dtype::F64, host::read::<f64, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?),
+                DType::F32 => {
+                    (Dtype::F32, host::read::<f32, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?)
+                }
+                DType::F64 => {
+                    (Dtype::F64, host::read::<f64, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?)
+                }
                 other => return Err(host::not_a_search_dtype(other)),
             };
             (dtype, tensor.dims().to_vec(), bytes)

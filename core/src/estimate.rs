@@ -9,6 +9,28 @@ use serde::{Deserialize, Serialize};
 /// Approximates the gradient of an objective at a point; what [`Descend`](crate::Descend) turns into an optimizer.
 ///
 /// Its state changes only when it succeeds.
+///
+/// ```
+/// use moths_core::{Antithetic, Clock, CowTensor, Draws, Estimate, Estimator, Objective, Result, Sampler, Space, persist};
+///
+/// /// Differences of two losses along one normal direction.
+/// struct TwoPoint {
+///     clock: Clock,
+///     space: Space,
+/// }
+/// persist!(TwoPoint { clock });
+///
+/// impl Estimator for TwoPoint {
+///     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+///         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
+///         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
+///         let losses = objective.losses(&pairs.batch(at))?;
+///         let gradient = pairs.combine(&losses, &self.space)?;
+///         self.clock.tick();
+///         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: 2 })
+///     }
+/// }
+/// ```
 pub trait Estimator: Persist + Send {
     /// An approximate gradient at the point `at` \[d\].
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate>;

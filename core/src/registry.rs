@@ -52,6 +52,17 @@ pub fn entries() -> Vec<&'static Entry> {
 
 /// The optimizer registered under this id.
 ///
+/// ```
+/// use moths_core::{Error, registry};
+/// # // This crate alone registers nothing.
+/// match registry::find("pos") {
+///     Ok(entry) => println!("{}: {}", entry.meta.id, entry.meta.summary),
+///     Err(Error::Unknown { name, nearest, .. }) => println!("no `{name}`, but perhaps {nearest:?}"),
+///     Err(other) => return Err(other),
+/// }
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Unknown`], with the nearest id.
 pub fn find(id: &str) -> Result<&'static Entry> {
@@ -69,6 +80,21 @@ pub fn capabilities(spec: &Spec) -> Result<Capabilities> {
 }
 
 /// Builds the optimizer a spec names, for this space. Equal arguments give equal optimizers.
+///
+/// Registered is what is linked: the facade `moths` links the families that its features name.
+///
+/// ```
+/// use moths_core::{Function, Key, Space, Spec, registry};
+///
+/// # fn main() -> moths_core::Result<()> {
+/// let space = Space::real(3)?;
+/// let spec: Spec = r#"{"name": "pso", "particles": 80}"#.parse()?;
+/// # if registry::find("pso").is_err() { return Ok(()) } // this crate alone registers nothing
+/// let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+/// let report = optimizer.step(&mut Function::new(space, |x| x.iter().sum()))?;
+/// assert_eq!(report.evaluations, 80);
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 /// [`Error::Unknown`] for a name or a setting that does not exist; [`Error::Invalid`] for a value that is not valid.

@@ -172,6 +172,35 @@ pub struct Outcome {
 
 /// Steps until a stopping condition holds.
 ///
+/// ```
+/// use moths_core::{Function, Reason, Space, Stop, minimize};
+/// # use moths_core::{Antithetic, Clock, CowTensor, Draws, Estimate, Estimator, Objective, Result, Sampler, persist};
+/// # struct TwoPoint { clock: Clock, space: Space }
+/// # persist!(TwoPoint { clock });
+/// # impl Estimator for TwoPoint {
+/// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+/// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
+/// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
+/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         self.clock.tick();
+/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #     }
+/// # }
+/// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {
+/// #     let estimator = TwoPoint { clock: Clock::new(moths_core::Key::new(1)), space: space.clone() };
+/// #     let descent = moths_core::descent::build(&moths_core::Spec::new("adamw"), space)?;
+/// #     Ok(moths_core::Descend::new(estimator, descent, space))
+/// # }
+///
+/// let space = Space::real(5)?;
+/// let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+/// let mut optimizer = some_optimizer(&space)?;
+/// let outcome = minimize(&mut optimizer, &mut objective, &Stop::evaluations(10_000).or_target(1e-3))?;
+/// assert_eq!(outcome.reason, Reason::Target);
+/// assert!(outcome.tally.lowest <= 1e-3 && outcome.tally.evaluations < 10_000);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
 /// # Errors
 /// What a step fails with, other than the budget being spent. The optimizer is then as it was before that step.
 pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, stop: &Stop) -> Result<Outcome> {
@@ -179,6 +208,46 @@ pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, st
 }
 
 /// [`minimize`] that goes on from an earlier tally and shows every step to an observer, which may end the run.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use moths_core::{Function, Reason, Space, Stop, Tally, minimize_from};
+/// # use moths_core::{Antithetic, Clock, CowTensor, Draws, Estimate, Estimator, Objective, Result, Sampler, persist};
+/// # struct TwoPoint { clock: Clock, space: Space }
+/// # persist!(TwoPoint { clock });
+/// # impl Estimator for TwoPoint {
+/// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+/// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
+/// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
+/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         self.clock.tick();
+/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #     }
+/// # }
+/// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {
+/// #     let estimator = TwoPoint { clock: Clock::new(moths_core::Key::new(1)), space: space.clone() };
+/// #     let descent = moths_core::descent::build(&moths_core::Spec::new("adamw"), space)?;
+/// #     Ok(moths_core::Descend::new(estimator, descent, space))
+/// # }
+///
+/// let space = Space::real(5)?;
+/// let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+/// let mut optimizer = some_optimizer(&space)?;
+/// let mut curve = vec![];
+/// let outcome = minimize_from(Tally::default(), &mut optimizer, &mut objective, &Stop::evaluations(10_000), |progress| {
+///     curve.push((progress.tally.evaluations, progress.report.loss));
+///     Ok(if curve.len() == 100 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+/// })?;
+/// assert_eq!((outcome.reason, curve[99].0), (Reason::Observer, 200));
+///
+/// // Later, or in another process: the tally goes on where it was.
+/// let more = minimize_from(outcome.tally, &mut optimizer, &mut objective, &Stop::evaluations(400), |_| Ok(ControlFlow::Continue(())))?;
+/// assert_eq!((more.reason, more.tally.steps), (Reason::Evaluations, 200));
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`minimize`], and what the observer fails with.
 pub fn minimize_from(
     mut tally: Tally,
     optimizer: &mut dyn Optimizer,
@@ -201,7 +270,8 @@ pub fn minimize_from(
         if objective.stochastic() {
             objective.refresh()?;
         }
-        let mut progress = Progress { report: &report, tally: &mut tally, optimizer: &mut *optimizer, objective: &mut *objective };
+        let mut progress =
+            Progress { report: &report, tally: &mut tally, optimizer: &mut *optimizer, objective: &mut *objective };
         if observe(&mut progress)?.is_break() {
             break Reason::Observer;
         }

@@ -14,6 +14,20 @@ pub fn schema<C: JsonSchema>() -> Value {
 
 /// Settings as a typed configuration. What is not given has its default.
 ///
+/// ```
+/// use moths_core::{Error, descent::SgdConfig, settings};
+/// use serde_json::json;
+///
+/// let resolve = |settings: serde_json::Value| settings::resolve::<SgdConfig>("sgd", settings.as_object().expect("an object"));
+/// assert_eq!(resolve(json!({ "momentum": 0.9 }))?.momentum, 0.9);
+/// assert_eq!(
+///     resolve(json!({ "momentun": 0.9 })).err().map(|e| e.to_string()).as_deref(),
+///     Some("unknown setting of sgd `momentun`; did you mean `momentum`?"),
+/// );
+/// assert!(matches!(resolve(json!({ "momentum": 1.5 })), Err(Error::Invalid { field, .. }) if field == "momentum"));
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Unknown`] for a setting that `C` does not have, with the nearest it has; [`Error::Invalid`] for a value of another
 /// type or out of range. `owner` is what the settings belong to, for the message.

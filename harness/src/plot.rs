@@ -7,6 +7,7 @@ use plotters::{
     coord::{
         Shift,
         ranged1d::{AsRangedCoord, DefaultFormatting, KeyPointHint, Ranged, ValueFormatter},
+        types::RangedCoordf64,
     },
     prelude::*,
 };
@@ -165,26 +166,35 @@ where
         .y_label_formatter(&|y| tick(measure, *y))
         .draw()
         .map_err(failed)?;
-    for line in &panel.lines {
-        let points: Vec<_> = line.points.iter().filter(|p| p.y.iter().all(|y| y.is_finite())).collect();
-        let upper = points.iter().map(|p| (p.x, place(&p.y[2])));
-        let lower = points.iter().rev().map(|p| (p.x, place(&p.y[0])));
-        if points.iter().any(|p| p.y[0] < p.y[2]) {
-            let band = Polygon::new(upper.chain(lower).collect::<Vec<_>>(), line.colour.mix(0.15));
-            chart.draw_series(std::iter::once(band)).map_err(failed)?;
-        }
-        let middle = points.iter().map(|p| (p.x, place(&p.y[1])));
-        let drawn = chart.draw_series(LineSeries::new(middle, line.colour.stroke_width(2))).map_err(failed)?;
-        if !line.label.is_empty() {
-            let colour = line.colour;
-            drawn.label(&line.label).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
-        }
-    }
+    panel.lines.iter().try_for_each(|line| draw_line(&mut chart, line, place))?;
     if panel.lines.iter().any(|line| !line.label.is_empty()) {
         let corner =
             if measure.kind == Figure::Share { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight };
         let labels = chart.configure_series_labels().position(corner).label_font(("sans-serif", 15, &GREY)).margin(8).draw();
         labels.map_err(failed)?;
+    }
+    Ok(())
+}
+
+type Chart<'a, 'b, Y> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, Y>>;
+
+/// The band first, so that no line is covered by its own.
+fn draw_line<'b, Y>(chart: &mut Chart<'_, 'b, Y>, line: &Line, place: &dyn Fn(&f64) -> f64) -> Result<()>
+where
+    Y: Ranged<ValueType = f64>,
+{
+    let points: Vec<_> = line.points.iter().filter(|p| p.y.iter().all(|y| y.is_finite())).collect();
+    let upper = points.iter().map(|p| (p.x, place(&p.y[2])));
+    let lower = points.iter().rev().map(|p| (p.x, place(&p.y[0])));
+    if points.iter().any(|p| p.y[0] < p.y[2]) {
+        let band = Polygon::new(upper.chain(lower).collect::<Vec<_>>(), line.colour.mix(0.15));
+        chart.draw_series(std::iter::once(band)).map_err(failed)?;
+    }
+    let middle = points.iter().map(|p| (p.x, place(&p.y[1])));
+    let drawn = chart.draw_series(LineSeries::new(middle, line.colour.stroke_width(2))).map_err(failed)?;
+    if !line.label.is_empty() {
+        let colour = line.colour;
+        drawn.label(&line.label).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     Ok(())
 }

@@ -9,6 +9,25 @@ use crate::{CowTensor, Error, Fields, Persist, Result};
 ///
 /// candle keeps the state of its optimizers private, so this one cannot be saved or undone: use this crate's own
 /// [`AdamW`](super::AdamW), which takes the same steps, where that matters.
+///
+/// ```
+/// use candle_nn::{AdamW, ParamsAdamW};
+/// use moths_core::{Descend, Function, Optimizer, Space, descent::CandleDescent};
+/// # use moths_core::{CowTensor, Estimate, Estimator, Objective, Result, persist};
+/// # struct MyEstimator;
+/// # persist!(MyEstimator {});
+/// # impl Estimator for MyEstimator {
+/// #     fn estimate(&mut self, at: &CowTensor, _: &mut dyn Objective) -> Result<Estimate> {
+/// #         Ok(Estimate { loss: 0.0, gradient: Some(CowTensor::new(at.ones_like()?)), evaluations: 0 })
+/// #     }
+/// # }
+/// let space = Space::real(3)?;
+/// let adamw = CandleDescent::<AdamW>::new(&space.start(), ParamsAdamW { lr: 0.1, ..Default::default() })?;
+/// let mut optimizer = Descend::new(MyEstimator, adamw, &space);
+/// optimizer.step(&mut Function::new(space, |x| x.iter().sum()))?;
+/// assert!(optimizer.answer()?.to_vec1::<f64>()?.iter().all(|x| (x + 0.1).abs() < 1e-6));
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 pub struct CandleDescent<O> {
     optimizer: O,
     var: Var,

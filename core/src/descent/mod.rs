@@ -1,4 +1,18 @@
 //! Update rules: what a gradient, exact or approximate, does to a point.
+//!
+//! ```
+//! use moths_core::{CowTensor, Space, Spec, descent};
+//!
+//! let space = Space::real(2)?;
+//! let mut rule = descent::build(&Spec::new("sgd").with("rate", 0.1)?.with("momentum", 0.9)?, &space)?;
+//! let mut at = CowTensor::new(space.zeros()?.ones_like()?);
+//! for _ in 0..300 {
+//!     let gradient = CowTensor::new((&*at * 2.0)?); // of x²
+//!     rule.descend(&mut at, &gradient)?;
+//! }
+//! assert!(at.to_vec1::<f64>()?.iter().all(|x| x.abs() < 1e-3));
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 mod adamw;
 mod candle;

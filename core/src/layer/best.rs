@@ -5,6 +5,17 @@ use crate::{Batch, CowTensor, Fields, Objective, Persist, Result};
 
 /// Remembers the candidate with the lowest loss ever evaluated: what one wants of a deterministic function, whatever the
 /// optimizer itself would deploy. With a stochastic objective it remembers the luckiest.
+///
+/// ```
+/// use moths_core::{Batch, Best, Function, Key, Objective, Space};
+///
+/// let space = Space::bounded([(-1.0, 1.0); 2])?;
+/// let mut objective = Best::new(Function::new(space.clone(), |x| if x[0] < 0.0 { f64::NAN } else { x[0] + x[1] }));
+/// let losses = objective.evaluate(&Batch::Dense(space.scatter(&space.start(), Key::new(1), 100)?))?;
+/// let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+/// assert_eq!(objective.best().map(|(loss, _)| *loss), Some(lowest));
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 pub struct Best<O> {
     inner: O,
     best: Option<(f64, CowTensor)>,

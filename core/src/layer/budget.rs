@@ -9,6 +9,18 @@ use crate::{Batch, CowTensor, Error, Objective, Result};
 ///
 /// A batch that would go over is refused whole with [`Error::Budget`]: the step that asked for it changes nothing. A gradient counts
 /// as one evaluation.
+///
+/// ```
+/// use moths_core::{Batch, Budget, Error, Function, Key, Objective, Space};
+///
+/// let space = Space::real(2)?;
+/// let mut objective = Budget::new(Function::new(space.clone(), |x| x[0] + x[1]), 10);
+/// let seven = Batch::Dense(space.scatter(&space.start(), Key::new(1), 7)?);
+/// objective.evaluate(&seven)?;
+/// assert!(matches!(objective.evaluate(&seven), Err(Error::Budget { limit: 10, used: 7, asked: 7 })));
+/// assert_eq!(objective.used(), 7);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 pub struct Budget<O> {
     inner: O,
     limit: u64,

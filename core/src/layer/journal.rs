@@ -15,6 +15,39 @@ const MAGIC: &[u8; 8] = b"moths-j1";
 ///
 /// A run is its spec, its key and its losses: [`Replay`] of this file takes an optimizer built from the same spec and key through
 /// the same steps, bit for bit. After a mark and a byte that says whether the objective is stochastic, one record a batch: the number of candidates (u32), then their losses (f64), little endian.
+///
+/// ```
+/// use moths_core::{Function, Journal, Optimizer, Replay, Space};
+/// # use moths_core::{Antithetic, Clock, CowTensor, Draws, Estimate, Estimator, Objective, Result, Sampler, persist};
+/// # struct TwoPoint { clock: Clock, space: Space }
+/// # persist!(TwoPoint { clock });
+/// # impl Estimator for TwoPoint {
+/// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+/// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
+/// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
+/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         self.clock.tick();
+/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #     }
+/// # }
+/// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {
+/// #     let estimator = TwoPoint { clock: Clock::new(moths_core::Key::new(1)), space: space.clone() };
+/// #     let descent = moths_core::descent::build(&moths_core::Spec::new("adamw"), space)?;
+/// #     Ok(moths_core::Descend::new(estimator, descent, space))
+/// # }
+///
+/// # let folder = tempfile::tempdir().map_err(|e| moths_core::Error::Objective(e.to_string()))?;
+/// # let path = folder.path().join("run.journal");
+/// let space = Space::real(3)?;
+/// let mut journal = Journal::create(Function::new(space.clone(), |x| x.iter().map(|x| x.exp()).sum()), &path)?;
+/// let mut optimizer = some_optimizer(&space)?;
+/// let report = optimizer.step(&mut journal)?;
+///
+/// let mut replay = Replay::open(space.clone(), &path)?;
+/// assert_eq!(some_optimizer(&space)?.step(&mut replay)?, report);
+/// assert!(replay.is_finished());
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 pub struct Journal<O> {
     inner: O,
     file: BufWriter<File>,

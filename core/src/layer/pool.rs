@@ -15,6 +15,17 @@ use candle_core::Tensor;
 /// The replicas must give equal losses for equal candidates; which one evaluates which then changes nothing. Each runs
 /// serially inside: replicas in parallel beat parallel operations inside one replica, since small matrix products run slower on two
 /// threads than on one.
+///
+/// ```
+/// use moths_core::{Batch, Function, Key, Objective, Pool, Space};
+///
+/// let space = Space::bounded([(-1.0, 1.0); 3])?;
+/// let replica = || Function::new(space.clone(), |x| x.iter().map(|x| x * x).sum());
+/// let mut pool = Pool::new(vec![replica(), replica()])?;
+/// let batch = Batch::Dense(space.scatter(&space.start(), Key::new(1), 100)?);
+/// assert_eq!(pool.evaluate(&batch)?, replica().evaluate(&batch)?);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 pub struct Pool<O> {
     replicas: Vec<O>,
     threads: Vec<ThreadPool>,

@@ -10,11 +10,7 @@ use super::{
     layout::{Layout, ModelOptions, Named, Recorder},
     scalar,
 };
-use crate::{
-    Batch, CowTensor, Error, Fields, Key, Objective, Persist, Result, Space,
-    fuse::Element,
-    host, with_scalar,
-};
+use crate::{Batch, CowTensor, Error, Fields, Key, Objective, Persist, Result, Space, fuse::Element, host, with_scalar};
 
 type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
 type Loss<M> = Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>;
@@ -154,10 +150,8 @@ impl<M> FlatModel<M> {
     fn differentiable(&mut self) -> Result<&Differentiable<M>> {
         if self.differentiable.is_none() {
             let named = self.space.tensors(&*self.space.decode(&*self.space.start())?)?;
-            let vars: Vec<(String, Var)> = named
-                .into_iter()
-                .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)))
-                .collect::<Result<_>>()?;
+            let vars: Vec<(String, Var)> =
+                named.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect::<Result<_>>()?;
             let mut tensors = self.frozen.clone();
             tensors.extend(vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())));
             let builder = VarBuilder::from_backend(Box::new(Named(tensors)), self.flat.dtype(), Device::Cpu);

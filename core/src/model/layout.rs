@@ -8,6 +8,20 @@ use candle_nn::{Init, init::NormalOrUniform, var_builder::SimpleBackend};
 use crate::{CowTensor, Domain, Error, Key, Leaf, Result, Sampler, Space};
 
 /// How a model's tensors are made and searched. Leaves are named by a prefix of their name: `"fc1"` is `fc1.weight` and `fc1.bias`.
+///
+/// ```
+/// use candle_nn::{Linear, Module, linear};
+/// use moths_core::{FlatModel, ModelOptions, Objective};
+///
+/// let options = ModelOptions::default().freeze("fc1").scale("fc2.weight", 0.5).bounds("fc2.bias", -1.0, 1.0);
+/// let build = |vb: candle_nn::VarBuilder<'_>| Ok((linear(4, 8, vb.pp("fc1"))?, linear(8, 1, vb.pp("fc2"))?));
+/// let model = FlatModel::with(options, build, |(_, fc2): &(Linear, Linear), _| fc2.weight().sqr()?.sum_all())?;
+/// assert_eq!(model.space().dim(), 9); // fc2 alone
+///
+/// let wrong = ModelOptions::default().freeze("fc3");
+/// assert!(FlatModel::with(wrong, build, |(_, fc2): &(Linear, Linear), _| fc2.weight().sum_all()).is_err());
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ModelOptions {
     pub(super) dtype: DType,
@@ -152,7 +166,10 @@ impl SimpleBackend for Named {
         match self.0.get(name) {
             None => candle_core::bail!("the model asks for `{name}` only the second time it is built"),
             Some(tensor) if tensor.dtype() != dtype => {
-                candle_core::bail!("`{name}` is asked for as {dtype:?}; a FlatModel holds one dtype, {:?} (see VarMapModel)", tensor.dtype())
+                candle_core::bail!(
+                    "`{name}` is asked for as {dtype:?}; a FlatModel holds one dtype, {:?} (see VarMapModel)",
+                    tensor.dtype()
+                )
             }
             Some(tensor) => Ok(tensor.clone()),
         }

@@ -9,6 +9,23 @@ use super::{Fields, Persist};
 use crate::{CowTensor, Error, Result, host};
 
 /// All fields of a [`Persist`], by dotted path. Taking one copies no tensor: [`CowTensor`]s are shared until the next write.
+///
+/// ```
+/// use moths_core::{Clock, CowTensor, Keep, Key, Space, State, persist};
+///
+/// struct Walk { clock: Clock, at: CowTensor }
+/// persist!(Walk { clock, at });
+///
+/// let space = Space::real(2)?;
+/// let mut walk = Walk { clock: Clock::new(Key::new(1)), at: space.start() };
+/// let before = State::of(&mut walk)?;
+/// walk.clock.tick();
+/// before.restore(&mut walk, Keep::Clocks)?; // where it was, but with other noise to come
+/// assert_eq!(walk.clock.step, 1);
+/// before.restore(&mut walk, Keep::Nothing)?;
+/// assert_eq!(walk.clock.step, 0);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct State(BTreeMap<String, Value>);
 
@@ -99,10 +116,7 @@ pub fn atomically<P: Persist, T>(owner: &mut P, f: impl FnOnce(&mut P) -> Result
 
 /// The `N` words a field must have.
 pub(super) fn exactly<const N: usize>(words: &[u64]) -> Result<[u64; N]> {
-    words.try_into().map_err(|_| Error::State {
-        field: String::new(),
-        why: format!("needs {N} words, has {}", words.len()),
-    })
+    words.try_into().map_err(|_| Error::State { field: String::new(), why: format!("needs {N} words, has {}", words.len()) })
 }
 
 /// The dotted path of the field being visited.

@@ -21,7 +21,7 @@ const REFUSED: u8 = 2;
 
 /// Derivative-free optimizers for candle: they find good parameters from losses alone.
 #[derive(Parser)]
-#[command(name = "moths", version, about, arg_required_else_help = true)]
+#[command(name = "moths", version, arg_required_else_help = true)]
 struct Cli {
     /// Write JSON to standard output, one object a line, and nothing else there
     #[arg(long, global = true)]

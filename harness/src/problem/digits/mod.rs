@@ -6,6 +6,7 @@ mod network;
 
 use candle_core::{D, DType, Tensor};
 use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
+use serde_json::json;
 
 use super::{Answer, Entry, Examiner, Figure, Kind, Measure, Options, Problem};
 use crate::Result;
@@ -14,6 +15,8 @@ pub use network::{Network, Path};
 
 /// One training image in so many is held out for validation. Not a run of them: neighbours are by the same writer.
 const HELD_OUT: usize = 5;
+/// Half the population of the default optimizer.
+const PAIRS: u64 = 32;
 
 /// Train a network 64-32-10 with ReLU on 1,437 images of 8 x 8 pixels; the loss is the mean cross-entropy of all of them.
 ///
@@ -76,8 +79,14 @@ impl Problem for Digits {
         Answer::Optimizers
     }
 
-    fn default_optimizer(&self, _evaluations: u64) -> Spec {
-        Spec::new("open-es")
+    /// Chosen with `--validate`, at 50,000 evaluations and 5 to 8 seeds: wide perturbations and a little weight decay keep a
+    /// network that reads every training image rightly from reading them too literally.
+    fn default_optimizer(&self, evaluations: u64) -> Spec {
+        let steps = (evaluations / (2 * PAIRS)).max(1);
+        let rate = json!({ "cosine": { "from": 0.3, "to": 0.0, "steps": steps } });
+        let descent = json!({ "name": "adamw", "rate": rate, "weight_decay": 0.005 });
+        let settings = [("pairs", json!(PAIRS)), ("sigma", json!(0.8)), ("descent", descent)];
+        Spec { name: "open-es".into(), settings: settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect() }
     }
 
     fn default_evaluations(&self) -> u64 {
