@@ -59,7 +59,6 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec, State,
     atomically, persist, register, registry,
@@ -111,9 +110,9 @@ impl Algorithm for Undo {
 impl Undo {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let before = State::of(&mut self.inner)?;
-        let old = CowTensor::new(self.inner.answer()?);
+        let old = self.inner.answer()?;
         let report = self.inner.step(objective)?;
-        let new = CowTensor::new(self.inner.answer()?);
+        let new = self.inner.answer()?;
         let known = self.loss.is_finite() && !objective.stochastic();
         let (old_loss, new_loss, lowest, extra) = if known {
             let losses = objective.losses(&Batch::one(&new)?)?;
@@ -135,7 +134,7 @@ impl Optimizer for Undo {
         atomically(self, |this| this.attempt(objective))
     }
 
-    fn answer(&self) -> Result<Tensor> {
+    fn answer(&self) -> Result<CowTensor> {
         self.inner.answer()
     }
 
@@ -171,8 +170,8 @@ mod tests {
             Ok(Report::of(&losses))
         }
 
-        fn answer(&self) -> Result<Tensor> {
-            Ok(self.at.copy()?)
+        fn answer(&self) -> Result<CowTensor> {
+            Ok(self.at.clone())
         }
 
         fn move_to(&mut self, at: &CowTensor) -> Result<()> {

@@ -28,7 +28,7 @@
 //! for _ in 0..50 {
 //!     optimizer.step(&mut objective)?;
 //! }
-//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
@@ -243,8 +243,8 @@ impl Optimizer for SepCmaEs {
         Ok(Report { converged: self.convergence()?, ..Report::of(&losses) })
     }
 
-    fn answer(&self) -> Result<Tensor> {
-        Ok(self.m.copy()?)
+    fn answer(&self) -> Result<CowTensor> {
+        Ok(self.m.clone())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
@@ -295,8 +295,8 @@ mod tests {
             best.sort_by(|&a, &b| f[a].total_cmp(&f[b]));
             let mean = |g: &dyn Fn(usize) -> f64| -> f64 { (0..4).map(|i| w[i] * g(best[i])).sum() };
             let y_w: Vec<f64> = (0..4).map(|j| mean(&|k| y[k][j])).collect();
-            for j in 0..4 {
-                self.p_sigma[j] = (1.0 - cs) * self.p_sigma[j] + (cs * (2.0 - cs) * mu_eff).sqrt() * y_w[j] / self.c[j].sqrt();
+            for (j, y_w) in y_w.iter().enumerate() {
+                self.p_sigma[j] = (1.0 - cs) * self.p_sigma[j] + (cs * (2.0 - cs) * mu_eff).sqrt() * y_w / self.c[j].sqrt();
             }
             let length = self.p_sigma.iter().map(|p| p * p).sum::<f64>().sqrt();
             let stalled = length / (1.0 - (1.0 - cs).powf(2.0 * f64::from(t + 1))).sqrt() >= (1.4 + 2.0 / (d + 1.0)) * chi;

@@ -20,12 +20,11 @@
 //! for _ in 0..50 {
 //!     optimizer.step(&mut objective)?;
 //! }
-//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, persist,
     register, settings,
@@ -107,8 +106,8 @@ impl Optimizer for RandomSearch {
         Ok(Report::of(&losses))
     }
 
-    fn answer(&self) -> Result<Tensor> {
-        Ok(self.best.copy()?)
+    fn answer(&self) -> Result<CowTensor> {
+        Ok(self.best.clone())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

@@ -27,7 +27,7 @@
 //! for _ in 0..500 {
 //!     optimizer.step(&mut objective)?;
 //! }
-//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```

@@ -23,7 +23,7 @@
 //! for _ in 0..50 {
 //!     optimizer.step(&mut objective)?;
 //! }
-//! let answer = space.decode(&optimizer.answer()?)?.to_vec1::<f64>()?;
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
@@ -152,8 +152,8 @@ impl Optimizer for Pso {
         Ok(Report::of(&losses))
     }
 
-    fn answer(&self) -> Result<Tensor> {
-        Ok(self.p.get(self.leader())?.copy()?)
+    fn answer(&self) -> Result<CowTensor> {
+        Ok(self.p.get(self.leader())?.copy()?.into())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

@@ -126,7 +126,7 @@ impl AskTell {
 
     /// The point \[d\], in search coordinates, that you would deploy now.
     pub fn answer(&self) -> Result<CowTensor> {
-        Ok(CowTensor::new(self.optimizer.answer()?))
+        self.optimizer.answer()
     }
 }
 

@@ -1,6 +1,5 @@
 //! A gradient estimator and an update rule: an optimizer.
 
-use candle_core::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -50,8 +49,8 @@ impl<E: Estimator, D: Descent> Optimizer for Descend<E, D> {
         Ok(Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None })
     }
 
-    fn answer(&self) -> Result<Tensor> {
-        Ok(self.at.copy()?)
+    fn answer(&self) -> Result<CowTensor> {
+        Ok(self.at.clone())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

@@ -16,6 +16,8 @@ macro_rules! with_scalar {
                 type $T = f32;
                 $body
             }
+            // What converts f32 to f64 converts nothing here.
+            #[allow(clippy::useless_conversion)]
             $crate::__private::DType::F64 => {
                 type $T = f64;
                 $body

@@ -1,7 +1,5 @@
 //! The page everyone reads first: what an optimizer is.
 
-use candle_core::Tensor;
-
 use crate::{CowTensor, Objective, Persist, Result};
 
 /// An iterative method that needs nothing but losses.
@@ -19,8 +17,8 @@ pub trait Optimizer: Persist + Send {
     /// What the objective fails with. The state is then as it was before.
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report>;
 
-    /// The point \[d\], in search coordinates, that you would deploy now. A tensor of its own.
-    fn answer(&self) -> Result<Tensor>;
+    /// The point \[d\], in search coordinates, that you would deploy now. It keeps its values whatever the optimizer does next.
+    fn answer(&self) -> Result<CowTensor>;
 
     /// Continues the search around this point \[d\], in search coordinates: for warm starts, wrappers and ensembles.
     /// The [`answer`](Optimizer::answer) is then this point, until a step finds a better one.
@@ -50,7 +48,7 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
         (**self).step(objective)
     }
 
-    fn answer(&self) -> Result<Tensor> {
+    fn answer(&self) -> Result<CowTensor> {
         (**self).answer()
     }
 

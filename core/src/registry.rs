@@ -10,8 +10,10 @@ pub struct Entry {
     pub meta: Meta,
     schema: fn() -> Value,
     capabilities: fn(&Map<String, Value>) -> Result<Capabilities>,
-    build: fn(&Map<String, Value>, &Space, Key) -> Result<Box<dyn Optimizer>>,
+    build: Build,
 }
+
+type Build = fn(&Map<String, Value>, &Space, Key) -> Result<Box<dyn Optimizer>>;
 
 inventory::collect!(Entry);
 

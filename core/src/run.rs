@@ -279,7 +279,7 @@ pub fn minimize_from(
             break Reason::Converged(why);
         }
     };
-    let answer = CowTensor::new(optimizer.answer()?);
+    let answer = optimizer.answer()?;
     let values = objective.space().decode(&answer)?;
     Ok(Outcome { reason, answer, values, tally })
 }

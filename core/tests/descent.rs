@@ -182,7 +182,7 @@ fn descend_skips_gradients_that_say_nothing() -> Test {
             assert_eq!(State::of(&mut optimizer)?.digest()?, before, "{id}");
         }
         optimizer.step(&mut objective)?;
-        assert!(to_f64s(&optimizer.answer()?)?.iter().all(|x| x.is_finite() && *x < 0.0), "{id}");
+        assert!(to_f64s(&*optimizer.answer()?)?.iter().all(|x| x.is_finite() && *x < 0.0), "{id}");
     }
     Ok(())
 }
@@ -193,7 +193,7 @@ fn descend_stays_inside_the_bounds() -> Test {
     let sgd = Spec::new("sgd").with("rate", 1e6)?;
     let mut optimizer = Descend::new(Given(vec![Some(1.0)], 0), descent::build(&sgd, &space)?, &space);
     optimizer.step(&mut moths_core::Function::new(space.clone(), toy::bowl))?;
-    assert_eq!(to_f64s(&*space.decode(&optimizer.answer()?)?)?, [-1.0, -1.0]);
-    assert!(space.intervals().zip(to_f64s(&optimizer.answer()?)?).all(|((lo, _), x)| x == lo));
+    assert_eq!(to_f64s(&*space.decode(&*optimizer.answer()?)?)?, [-1.0, -1.0]);
+    assert!(space.intervals().zip(to_f64s(&*optimizer.answer()?)?).all(|((lo, _), x)| x == lo));
     Ok(())
 }

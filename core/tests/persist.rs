@@ -189,11 +189,11 @@ fn a_restored_walk_takes_the_same_steps() -> Test {
     let mut walk = Walk::new(&space, Key::new(1), 3)?;
     walk.step(&mut bowl)?;
     let middle = State::of(&mut walk)?;
-    let once = (walk.step(&mut bowl)?, to_f64s(&walk.answer()?)?);
+    let once = (walk.step(&mut bowl)?, to_f64s(&*walk.answer()?)?);
     middle.restore(&mut walk, Keep::Nothing)?;
-    assert_eq!((walk.step(&mut bowl)?, to_f64s(&walk.answer()?)?), once);
+    assert_eq!((walk.step(&mut bowl)?, to_f64s(&*walk.answer()?)?), once);
     let mut other = Walk::new(&space, Key::new(2), 3)?;
     middle.restore(&mut other, Keep::Nothing)?;
-    assert_eq!((other.step(&mut bowl)?, to_f64s(&other.answer()?)?), once);
+    assert_eq!((other.step(&mut bowl)?, to_f64s(&*other.answer()?)?), once);
     Ok(())
 }

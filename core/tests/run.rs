@@ -108,7 +108,7 @@ impl Optimizer for Tired {
         Ok(Report { converged: (self.steps == 3).then_some("tired"), ..report })
     }
 
-    fn answer(&self) -> Result<candle_core::Tensor> {
+    fn answer(&self) -> Result<CowTensor> {
         self.walk.answer()
     }
 
@@ -132,7 +132,7 @@ fn an_observer_sees_every_step_and_may_end_the_run() -> Test {
     let space = Space::real(3)?;
     let mut seen = vec![];
     let outcome = minimize_from(Tally::default(), &mut walk(&space)?, &mut Function::new(space, bowl), &Stop::steps(100), |p| {
-        let values = p.objective.space().decode(&p.optimizer.answer()?)?;
+        let values = p.objective.space().decode(&*p.optimizer.answer()?)?;
         seen.push((p.tally.steps, p.report.evaluations, bowl(&to_f64s(&values)?)));
         Ok(if p.tally.steps == 6 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;

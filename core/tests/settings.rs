@@ -67,7 +67,7 @@ impl Optimizer for Lantern {
         Ok(Report { loss: self.0.count as f64 + inner, evaluations: 0, converged: None })
     }
 
-    fn answer(&self) -> Result<candle_core::Tensor> {
+    fn answer(&self) -> Result<CowTensor> {
         Err(Error::unsupported("lantern", "has no answer"))
     }
 

@@ -224,7 +224,7 @@ impl Session {
     fn deployed(&self) -> Result<CowTensor> {
         match (self.answer, self.objective.best()) {
             (Answer::Best, Some((_, best))) => Ok(best.clone()),
-            _ => Ok(CowTensor::new(self.optimizer.answer()?)),
+            _ => Ok(self.optimizer.answer()?),
         }
     }
 

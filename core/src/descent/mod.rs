@@ -66,8 +66,10 @@ pub struct DescentEntry {
     pub summary: &'static str,
     schema: fn() -> Value,
     state: fn(&Map<String, Value>) -> Result<f64>,
-    build: fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>,
+    build: Build,
 }
+
+type Build = fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>;
 
 inventory::collect!(DescentEntry);
 

@@ -40,7 +40,7 @@ fn step(optimizer: &mut dyn Optimizer, problem: &mut Problem) -> Verdict {
 
 /// The answer is also inside in search coordinates: what drifts outside, unseen, is late to come back.
 fn answers(optimizer: &dyn Optimizer, space: &Space) -> Result<()> {
-    let answer = CowTensor::new(optimizer.answer()?);
+    let answer = optimizer.answer()?;
     let mut confined = answer.clone();
     space.confine(&mut confined)?;
     if host::to_f64s(&confined)? != host::to_f64s(&answer)? {

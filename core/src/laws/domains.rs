@@ -37,7 +37,7 @@ fn searches(subject: &Subject, mut problem: Problem) -> Verdict {
     let answer = optimizer.answer()?;
     let (dims, dtype) = (answer.dims(), answer.dtype());
     ensure!(dims == [space.dim()] && dtype == space.dtype(), "the answer is {dims:?} in {dtype:?}");
-    ensure!(problem.loss_at(&answer)?.is_finite(), "the answer {answer} has no loss");
+    ensure!(problem.loss_at(&answer)?.is_finite(), "the answer {} has no loss", *answer);
     space.tensors(&*space.decode(&answer)?)?;
     Ok(())
 }

@@ -68,11 +68,11 @@ fn recovers(subject: &Subject, mut problem: Problem, before: usize, failure: &Fa
     for _ in 0..BAD_STEPS {
         bad_step(&mut *optimizer, &mut problem, failure)?;
     }
-    let stuck_at = problem.loss_at(&optimizer.answer()?)?;
+    let stuck_at = problem.loss_at(&*optimizer.answer()?)?;
     for _ in 0..GOOD_STEPS {
         let report = optimizer.step(&mut problem)?;
         finite(&*optimizer)?;
-        if problem.loss_at(&optimizer.answer()?)? < stuck_at {
+        if problem.loss_at(&*optimizer.answer()?)? < stuck_at {
             return Ok(());
         }
         ensure!(report.converged.is_none(), "then it stopped: {:?}", report.converged);

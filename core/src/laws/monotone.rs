@@ -45,7 +45,7 @@ fn falls(subject: &Subject, mut problem: Problem, fails: fn(&[f64]) -> bool) -> 
     let place = problem.clone();
     let loss_at =
         |point: &Tensor| Ok::<_, Error>(if fails(&place.values(point)?) { f64::INFINITY } else { place.loss_at(point)? });
-    let mut lowest = loss_at(&optimizer.answer()?)?;
+    let mut lowest = loss_at(&*optimizer.answer()?)?;
     for k in 0..STEPS {
         let listen = |round: Round<'_>| {
             for (i, loss) in round.losses.into_iter().flatten().enumerate() {
@@ -56,7 +56,7 @@ fn falls(subject: &Subject, mut problem: Problem, fails: fn(&[f64]) -> bool) -> 
             Ok(())
         };
         optimizer.step(&mut Tap::new(&mut problem, listen))?;
-        let loss = loss_at(&optimizer.answer()?)?;
+        let loss = loss_at(&*optimizer.answer()?)?;
         ensure!(loss <= lowest, "in step {k} the loss of the answer rose from {lowest} to {loss}");
         lowest = loss;
     }

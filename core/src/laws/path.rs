@@ -40,7 +40,7 @@ pub(super) fn digest(optimizer: &mut dyn Optimizer) -> Result<Digest> {
 
 /// The answer as numbers.
 pub(super) fn answer(optimizer: &dyn Optimizer) -> Result<Vec<f64>> {
-    host::to_f64s(&optimizer.answer()?)
+    host::to_f64s(&*optimizer.answer()?)
 }
 
 /// A hash of every candidate of a batch.

@@ -1,6 +1,6 @@
 //! What someone holds does not change under their hands.
 
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 
 use super::{
     Law, Subject,
@@ -50,7 +50,7 @@ fn holders(subject: &Subject, mut problem: Problem) -> Verdict {
 /// Tensors that came out of the optimizer, or went into it, and that nobody counts: their memory must not be its own.
 fn views(subject: &Subject, mut problem: Problem) -> Verdict {
     let start = problem.space().start();
-    let mut held = vec![Held::new("the start of the space", (*start).clone())?];
+    let mut held = vec![Held::new("the start of the space", CowTensor::new((*start).clone()))?];
     drop(start);
     let mut optimizer = subject.build(problem.space(), KEY)?;
     for k in 0..STEPS {
@@ -65,7 +65,7 @@ fn views(subject: &Subject, mut problem: Problem) -> Verdict {
     }
     held.push(Held {
         numbers: host::to_f64s(&problem.space().start())?,
-        ..Held::new("the point given to move_to", (*at).clone())?
+        ..Held::new("the point given to move_to", CowTensor::new((*at).clone()))?
     });
     held.iter().try_for_each(Held::unchanged)
 }
@@ -73,12 +73,12 @@ fn views(subject: &Subject, mut problem: Problem) -> Verdict {
 /// A tensor, and the numbers it held when it was taken.
 struct Held {
     what: String,
-    tensor: Tensor,
+    tensor: CowTensor,
     numbers: Vec<f64>,
 }
 
 impl Held {
-    fn new(what: impl Into<String>, tensor: Tensor) -> Result<Self> {
+    fn new(what: impl Into<String>, tensor: CowTensor) -> Result<Self> {
         Ok(Self { what: what.into(), numbers: host::to_f64s(&tensor)?, tensor })
     }
 

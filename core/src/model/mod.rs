@@ -10,7 +10,7 @@ pub use var_map::VarMapModel;
 
 use candle_core::{DType, Tensor};
 
-use crate::{Key, Persist, Fields, Result};
+use crate::{Fields, Key, Persist, Result};
 
 /// The keys of a stochastic model's data: one a refresh and draw.
 #[derive(Clone, Copy, Debug)]

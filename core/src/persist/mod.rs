@@ -3,8 +3,8 @@
 mod state;
 
 use crate::{CowTensor, Key, Result};
-pub use state::{Keep, State, atomically};
 pub(crate) use state::Value;
+pub use state::{Keep, State, atomically};
 
 /// Something whose state is a list of named fields.
 ///

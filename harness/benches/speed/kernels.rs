@@ -129,6 +129,7 @@ fn uniforms(key: Key, at: usize, out: &mut [f32]) {
 
 /// Philox4x32-10 and Box-Muller over lanes of 16, written out by hand: what a normal number costs without any library.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
+#[allow(clippy::needless_range_loop)] // lanes
 fn hand_normal_add(scale: f32, key: u64, x: &mut [f32]) {
     const L: usize = 16;
     for (block, x) in x.as_chunks_mut::<{ 4 * L }>().0.iter_mut().enumerate() {
@@ -164,16 +165,8 @@ fn hand_minus_two_ln(bits: u32) -> f32 {
     let small = m < std::f32::consts::FRAC_1_SQRT_2;
     let (e, m) = if small { (e - 1.0, m + m - 1.0) } else { (e, m - 1.0) };
     let z = m * m;
-    let coefficients = [
-        -1.151_461e-1,
-        1.167_699_9e-1,
-        -1.242_014_1e-1,
-        1.424_932_3e-1,
-        -1.666_805_8e-1,
-        2.000_071_5e-1,
-        -2.5e-1,
-        3.333_333_1e-1,
-    ];
+    let coefficients =
+        [-1.151_461e-1, 1.167_699_9e-1, -1.242_014_1e-1, 1.424_932_3e-1, -1.666_805_8e-1, 2.000_071_5e-1, -2.5e-1, 3.333_333e-1];
     let y = coefficients.iter().fold(7.037_683_6e-2, |y, c| y * m + c) * m * z;
     -2.0 * (m + (y + e * -2.121_944_4e-4 - 0.5 * z) + e * 0.693_359_4)
 }

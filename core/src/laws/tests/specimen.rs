@@ -311,9 +311,9 @@ impl Optimizer for Specimen {
         report
     }
 
-    fn answer(&self) -> Result<Tensor> {
+    fn answer(&self) -> Result<CowTensor> {
         let at = self.pretended.as_ref().unwrap_or(&self.at);
-        if self.has(Flaw::LendsAnswer) { Ok((**at).clone()) } else { Ok(at.copy()?) }
+        if self.has(Flaw::LendsAnswer) { Ok((**at).clone().into()) } else { Ok(at.clone()) }
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
