@@ -15,7 +15,7 @@
 //! let mut objective = FlatModel::new(|vb| vb.get(3, "w"), |w: &Tensor, _| (w - 1.0)?.sqr()?.sum_all())?;
 //! let mut optimizer = registry::build(&Spec::new("backprop"), objective.space(), Key::new(1))?;
 //! let first = optimizer.step(&mut objective)?.loss;
-//! for _ in 0..200 {
+//! for _ in 0..400 {
 //!     optimizer.step(&mut objective)?;
 //! }
 //! assert!(optimizer.step(&mut objective)?.loss < 0.01 * first);

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Elements that are drawn at a time where noise passes through a buffer.
-const CHUNK: usize = 8 * BLOCK;
+const CHUNK: usize = 4 * BLOCK;
 
 /// The law of a perturbation: independent elements of mean 0 and variance 1.
 ///
