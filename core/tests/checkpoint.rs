@@ -297,6 +297,6 @@ fn a_checkpoint_is_the_moment_it_was_taken() -> Test {
     taken.save(&path)?;
     load(&mut walk, &path)?;
     assert_eq!(digest(&mut walk)?, then);
-    assert_eq!(Batch::one(&walk.answer()?.into())?.len(), 1);
+    assert_eq!(Batch::one(&walk.answer()?)?.len(), 1);
     Ok(())
 }
