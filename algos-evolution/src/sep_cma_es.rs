@@ -121,7 +121,7 @@ struct Constants {
 impl Constants {
     fn new(config: &SepCmaEsConfig, dim: usize) -> Self {
         let d = dim as f64;
-        let lambda = config.population.unwrap_or(4 + (3.0 * d.ln()).floor() as usize);
+        let lambda = config.population.unwrap_or(4 + (3.0 * libm::log(d)).floor() as usize);
         let weights = shaping::recombination_weights(lambda);
         let mu_eff = shaping::effective_mass(&weights);
         let c_sigma = (mu_eff + 2.0) / (d + mu_eff + 5.0);
@@ -220,14 +220,14 @@ impl SepCmaEs {
         let gain_sigma = (k.c_sigma * (2.0 - k.c_sigma) * k.mu_eff).sqrt();
         step_size_path(&mut self.p_sigma, mean_y, deviation, 1.0 - k.c_sigma, gain_sigma)?;
         let length = fuse::norm(&self.p_sigma)?;
-        let unbiased = length / (1.0 - (1.0 - k.c_sigma).powf(2.0 * (self.clock.step + 1) as f64)).sqrt();
+        let unbiased = length / (1.0 - libm::pow(1.0 - k.c_sigma, 2.0 * (self.clock.step + 1) as f64)).sqrt();
         let h = f64::from(u8::from(unbiased < (1.4 + 2.0 / (self.space.dim() as f64 + 1.0)) * k.chi));
         let gain_c = h * (k.c_c * (2.0 - k.c_c) * k.mu_eff).sqrt();
         let keep_c = 1.0 - k.c_1 - k.c_mu + (1.0 - h) * k.c_1 * k.c_c * (2.0 - k.c_c);
         let Self { m, p_c, c, sigma, .. } = self;
         adapt(m, p_c, c, mean_y, mean_y2, *sigma, 1.0 - k.c_c, gain_c, keep_c, k.c_1, k.c_mu)?;
         // A path longer than any sample makes the step size explode: it grows e-fold at most.
-        *sigma *= (k.c_sigma / k.d_sigma * (length / k.chi - 1.0)).min(1.0).exp();
+        *sigma *= libm::exp((k.c_sigma / k.d_sigma * (length / k.chi - 1.0)).min(1.0));
         self.space.confine(&mut self.m)
     }
 }

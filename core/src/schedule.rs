@@ -97,10 +97,12 @@ impl Schedule {
         match self {
             Self::Constant(value) => *value,
             Self::Curve(Curve::Linear(r)) => r.from + (r.to - r.from) * r.progress(t),
-            Self::Curve(Curve::Cosine(r)) => r.to + (r.from - r.to) * 0.5 * (1.0 + (std::f64::consts::PI * r.progress(t)).cos()),
-            Self::Curve(Curve::Exponential(r)) => r.from * (r.to / r.from).powf(r.progress(t)),
-            Self::Curve(Curve::Power(p)) => p.from * ((p.offset + 1.0) / (p.offset + 1.0 + t as f64)).powf(p.exponent),
-            Self::Curve(Curve::Steps(s)) => s.from * s.factor.powf((t / s.every.max(1)) as f64),
+            Self::Curve(Curve::Cosine(r)) => {
+                r.to + (r.from - r.to) * 0.5 * (1.0 + libm::cos(std::f64::consts::PI * r.progress(t)))
+            }
+            Self::Curve(Curve::Exponential(r)) => r.from * libm::pow(r.to / r.from, r.progress(t)),
+            Self::Curve(Curve::Power(p)) => p.from * libm::pow((p.offset + 1.0) / (p.offset + 1.0 + t as f64), p.exponent),
+            Self::Curve(Curve::Steps(s)) => s.from * libm::pow(s.factor, (t / s.every.max(1)) as f64),
         }
     }
 }

@@ -27,7 +27,7 @@ pub fn centred_ranks(losses: &[f64]) -> Vec<f64> {
 /// The recombination weights of CMA-ES for the μ = ⌊λ/2⌋ best of λ candidates: wᵢ ∝ ln((λ + 1)/2) − ln i, summing to 1
 /// (Hansen 2016, arXiv:1604.00772, eq. 49, positive part).
 pub fn recombination_weights(lambda: usize) -> Vec<f64> {
-    let weights: Vec<f64> = (1..=lambda / 2).map(|i| ((lambda as f64 + 1.0) / 2.0).ln() - (i as f64).ln()).collect();
+    let weights: Vec<f64> = (1..=lambda / 2).map(|i| libm::log((lambda as f64 + 1.0) / 2.0) - libm::log(i as f64)).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|w| w / sum).collect()
 }

@@ -71,7 +71,7 @@ impl NamedDescent for AdamW {
 impl Descent for AdamW {
     fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
         let (c, t) = (&self.config, (self.step + 1) as f64);
-        let (rate, unbias) = (c.rate.at(self.step), |beta: f64| 1.0 / (1.0 - beta.powf(t)));
+        let (rate, unbias) = (c.rate.at(self.step), |beta: f64| 1.0 / (1.0 - libm::pow(beta, t)));
         let decay = 1.0 - rate * c.weight_decay;
         let (unbias1, unbias2) = (unbias(c.beta1), unbias(c.beta2));
         adamw(at, &mut self.m, &mut self.v, g, rate, decay, c.beta1, c.beta2, unbias1, unbias2, c.eps)?;
