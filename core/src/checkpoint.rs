@@ -92,7 +92,7 @@ impl Checkpoint {
         let io = |source| Error::Io { path: path.into(), source };
         check_target(path)?;
         let folder = folder_of(path);
-        let temporary = tempfile::Builder::new().prefix(".moths-").tempfile_in(folder).map_err(io)?;
+        let temporary = temporary_in(folder).map_err(io)?;
         let metadata = HashMap::from([(ENTRY.to_owned(), serde_json::json!(self.header).to_string())]);
         let refused = |e: safetensors::SafeTensorError| Error::File { path: path.into(), why: format!("cannot be written: {e}") };
         safetensors::serialize_to_file(views(&self.state)?, Some(metadata), temporary.path()).map_err(refused)?;
@@ -148,6 +148,14 @@ impl Checkpoint {
         }
         self.state.restore(&mut Whole(parts), Keep::Nothing).map_err(|e| refuse(format!("does not fit this optimizer: {e}")))
     }
+}
+
+/// A file that whoever may read other files of this user may read: temporary files are private by default.
+fn temporary_in(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.prefix(".moths-").tempfile_in(folder)
 }
 
 fn folder_of(path: &Path) -> &Path {

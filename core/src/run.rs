@@ -261,8 +261,13 @@ pub fn minimize_from(
             break reason;
         }
         let left = stop.evaluations.map_or(u64::MAX, |limit| limit - tally.evaluations);
-        let report = match optimizer.step(&mut Budget::new(&mut *objective, left)) {
-            Err(Error::Budget { .. }) => break Reason::Evaluations,
+        let mut budget = Budget::new(&mut *objective, left);
+        let report = match optimizer.step(&mut budget) {
+            Err(Error::Budget { .. }) => {
+                // The step's earlier rounds were evaluated, though nothing came of them.
+                tally.evaluations += budget.used();
+                break Reason::Evaluations;
+            }
             report => report?,
         };
         tally.add(&report);

@@ -31,7 +31,7 @@ pub enum Curve {
     Linear(Ramp),
     /// to + (from − to) · (1 + cos(π t / steps)) / 2, then `to`.
     Cosine(Ramp),
-    /// from · (to / from)^(t / steps), then `to`. `to` must be > 0.
+    /// from · (to / from)^(t / steps), then `to`. With `to` = 0 it is 0 from the second step on.
     Exponential(Ramp),
     /// from · ((offset + 1) / (offset + 1 + t))^exponent: the gain sequences of stochastic approximation.
     Power(Power),
