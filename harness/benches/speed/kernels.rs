@@ -19,7 +19,7 @@ const CACHED: usize = 1 << 16;
 pub(crate) fn bench(criterion: &mut Criterion) {
     memory_bound(criterion);
     normal(criterion);
-    for shape in [(1000, 32), (10, 10)] {
+    for shape in [(32, 1000), (1000, 32), (10, 10)] {
         pso(criterion, shape);
     }
 }
@@ -92,7 +92,8 @@ impl HandSwarm {
 
     fn fly(&mut self) {
         let Self { d, v, x, p, p_g, r: [r1, r2] } = self;
-        let chunk = if 4096 % *d == 0 { 4096 } else { v.len() };
+        // Whole rows, and noise from a multiple of 128 on.
+        let chunk = (128..=16_384).step_by(128).rev().find(|n| n % *d == 0).unwrap_or(v.len());
         for from in (0..v.len()).step_by(chunk) {
             let at = from..(from + chunk).min(v.len());
             uniforms(Key::new(1), from, &mut r1[at.clone()]);

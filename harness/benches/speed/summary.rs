@@ -17,7 +17,7 @@ pub(crate) fn table(output: &Path) -> String {
     row("Rademacher noise added in place, of copy bandwidth", share.map(|r| format!("{:.0} %", 100.0 * r)), ">= 70 %");
     let normal = ratio(median("normal_64k", "sampler_add"), median("normal_64k", "hand_loop_add"));
     row("normal noise, of a hand loop's time", normal.map(|r| format!("{r:.2} x")), "<= 1.5 x");
-    for shape in ["1000x32", "10x10"] {
+    for shape in ["32x1000", "1000x32", "10x10"] {
         let group = format!("pso_{shape}");
         let hand = ratio(median(&group, "kernel"), median(&group, "hand_loop"));
         row(&format!("fused PSO {shape}, of a hand loop's time"), hand.map(|r| format!("{r:.2} x")), "<= 1.5 x");
