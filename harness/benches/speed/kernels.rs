@@ -93,7 +93,7 @@ impl HandSwarm {
     fn fly(&mut self) {
         let Self { d, v, x, p, p_g, r: [r1, r2] } = self;
         // Whole rows, and noise from a multiple of 128 on.
-        let chunk = (128..=16_384).step_by(128).rev().find(|n| n % *d == 0).unwrap_or(v.len());
+        let chunk = (1..=128usize).rev().map(|k| 128 * k).find(|n| n % *d == 0).unwrap_or(v.len());
         for from in (0..v.len()).step_by(chunk) {
             let at = from..(from + chunk).min(v.len());
             uniforms(Key::new(1), from, &mut r1[at.clone()]);
