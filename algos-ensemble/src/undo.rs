@@ -13,35 +13,7 @@
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
 //! use moths_ensemble as _; // the facade `moths` does this, for all families
-//! # use moths_core::{
-//! #     Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Meta, NamedEstimator, Objective,
-//! #     Result, Sampler, persist, register,
-//! # };
-//! # #[derive(Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-//! # struct NoConfig {}
-//! # struct TwoPoint { clock: Clock, space: Space }
-//! # persist!(TwoPoint { clock });
-//! # impl Estimator for TwoPoint {
-//! #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-//! #         let (key, sampler, draws) = (self.clock.key(), Sampler::Rademacher, Draws::Shared);
-//! #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
-//! #         let losses = objective.losses(&pairs.batch(at))?;
-//! #         self.clock.tick();
-//! #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
-//! #     }
-//! # }
-//! # impl NamedEstimator for TwoPoint {
-//! #     const META: Meta =
-//! #         Meta { id: "spsa", family: Family::Random, summary: "", citation: "", capabilities: Capabilities::NONE };
-//! #     type Config = NoConfig;
-//! #     fn new(_: NoConfig, space: &Space, key: Key) -> Result<Self> {
-//! #         Ok(Self { clock: Clock::new(key), space: space.clone() })
-//! #     }
-//! #     fn default_descent() -> Spec {
-//! #         Spec::new("sgd")
-//! #     }
-//! # }
-//! # register!(Descend<TwoPoint, Box<dyn Descent>>);
+//! use moths_random as _;
 //!
 //! let space = Space::real(4)?;
 //! let f = |x: &[f64]| x.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>();

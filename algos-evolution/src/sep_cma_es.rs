@@ -14,7 +14,7 @@
 //! m, p_σ, p_c, C (variances): \[d\]; y, x, z: \[λ, d\]; products and roots go element by element. Source: Ros & Hansen 2008,
 //! doi:10.1007/978-3-540-87700-4_30 (c_1 and c_μ of the full method, times (d + 2)/3); constants of Hansen 2016, arXiv:1604.00772.
 //! Differs from the papers: only the μ best have weight (no active update); candidates that failed have none; coordinates with bounds
-//! are moved to the nearest point inside, and count as sampled there.
+//! are moved to the nearest point inside, and count as sampled there; σ grows e-fold in a step at most.
 //! Cost per step: λ evaluations in one round; 4 numbers of state per parameter.
 //!
 //! ```

@@ -14,6 +14,7 @@
 //! x, Δ, ĝ: \[d\]. Source: Spall 1992, doi:10.1109/9.119632; gain sequences of Spall 1998, doi:10.1109/7.705889.
 //! Differs from the paper: several pairs may be averaged, any descent takes the place of plain gradient descent, and a pair with a
 //! candidate that failed counts for nothing.
+//! With the default gains it can leave the valley where slopes grow steeply (Rosenbrock): there, lower the rate, or wrap it in `undo`.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point and the descent's.
 //!
 //! ```
