@@ -29,5 +29,8 @@ fn every_feature_registers_its_optimizers_and_no_others() {
 #[test]
 fn the_descents_of_core_are_always_there() {
     let registered: Vec<&str> = descent::entries().iter().map(|e| e.id).collect();
-    assert_eq!(registered, ["adamw", "rmsprop", "sgd", "sign"]);
+    assert_eq!(
+        registered,
+        ["accumulate", "adam", "adamw", "heavy-ball", "lion", "momentum-to-best", "nesterov", "rmsprop", "sgd", "sign"]
+    );
 }

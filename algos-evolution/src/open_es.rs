@@ -128,7 +128,7 @@ impl Estimator for OpenEsEstimator {
             sampler: self.config.sampler,
             draws: self.config.draws,
         };
-        let losses = objective.losses(&pairs.batch(at))?;
+        let losses = objective.losses(&pairs.batch(at, &self.space))?;
         let gradient = pairs.combine(&self.utilities(&losses), &self.space)?;
         self.clock.tick();
         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })

@@ -46,8 +46,8 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Persist, Probe, Report, Result, Sampler,
-    Space, persist, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Persist, Perturbation, Probe, Report,
+    Result, Sampler, Seed, Space, persist, settings,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -259,32 +259,27 @@ impl Incumbent {
 }
 
 /// Steps of known length in random directions: length/√d · z, with z of a sampler.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Directions {
-    sampler: Sampler,
+    noise: Perturbation,
     root_dim: f64,
 }
 
 impl Directions {
     /// Directions of this distribution, in this space.
     pub fn new(sampler: Sampler, space: &Space) -> Self {
-        Self { sampler, root_dim: (space.dim() as f64).sqrt() }
+        Self { noise: sampler.over(space), root_dim: (space.dim() as f64).sqrt() }
     }
 
-    /// Is no direction of space special to this distribution?
-    pub fn are_isotropic(sampler: Sampler) -> bool {
-        sampler == Sampler::Normal
-    }
-
-    /// One candidate for each key and length, around the point `x` \[d\].
-    pub fn batch(&self, x: &CowTensor, steps: &[(Key, f64)]) -> Batch {
-        let probe = |(key, length): &(Key, f64)| Probe { key: *key, scale: length / self.root_dim, draw: 0 };
-        Batch::seeded(x, self.sampler, steps.iter().map(probe).collect::<Vec<_>>())
+    /// One candidate for each seed and length, around the point `x` \[d\].
+    pub fn batch(&self, x: &CowTensor, steps: &[(Seed, f64)]) -> Batch {
+        let probe = |(seed, length): &(Seed, f64)| Probe { seed: *seed, scale: length / self.root_dim, draw: 0 };
+        Batch::seeded(x, self.noise.clone(), steps.iter().map(probe).collect::<Vec<_>>())
     }
 
     /// Adds one step to `onto` \[d\].
-    pub fn add(&self, key: Key, length: f64, onto: &mut CowTensor) -> Result<()> {
-        self.sampler.add(key, length / self.root_dim, onto)
+    pub fn add(&self, seed: impl Into<Seed>, length: f64, onto: &mut CowTensor) -> Result<()> {
+        self.noise.add(seed, length / self.root_dim, onto)
     }
 }
 

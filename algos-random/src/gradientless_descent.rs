@@ -26,7 +26,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Result, Sampler, Space, persist, register};
+use moths_core::{Batch, Capabilities, Clock, CowTensor, Error, Family, Meta, Result, Sampler, Seed, Space, persist, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,13 +82,13 @@ impl Rule for GradientlessDescentRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: Directions::are_isotropic(config.sampler), ..Self::META.capabilities }
+        Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
     }
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let lengths = self.lengths();
         let trials = (0..self.config.trials).flat_map(|_| &lengths);
-        let steps: Vec<(Key, f64)> = trials.enumerate().map(|(i, length)| (clock.key().fold(i as u64), *length)).collect();
+        let steps: Vec<(Seed, f64)> = trials.enumerate().map(|(i, length)| (clock.key().member(i as u64), *length)).collect();
         Ok(self.directions.batch(x, &steps))
     }
 
@@ -112,7 +112,7 @@ register!(GradientlessDescent);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Stop, minimize};
+    use moths_core::{Algorithm, Function, Key, Stop, minimize};
 
     #[test]
     fn the_lengths_of_a_step_are_those_of_the_paper() {

@@ -39,7 +39,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DirectSearch, Directions, Rule, Trial, Verdict, direct_search::DOWNHILL, walk::Motion};
+use crate::{DirectSearch, Rule, Trial, Verdict, direct_search::DOWNHILL, walk::Motion};
 
 /// Settings of [`InfOrderWalk`] and [`ConvexInfOrderWalk`](crate::ConvexInfOrderWalk).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -119,7 +119,7 @@ impl<C: Criterion> Rule for RisingWalk<C> {
 
     fn capabilities(config: &Self::Config) -> Capabilities {
         Capabilities {
-            rotation: Directions::are_isotropic(config.sampler),
+            rotation: config.sampler.is_isotropic(),
             state_per_parameter: config.max_order as f64,
             ..C::META.capabilities
         }

@@ -88,11 +88,11 @@ impl Rule for OnePlusOneEsRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: Directions::are_isotropic(config.sampler), ..Self::META.capabilities }
+        Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
     }
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
-        let steps: Vec<_> = (0..self.config.children).map(|i| (clock.key().fold(i as u64), self.length)).collect();
+        let steps: Vec<_> = (0..self.config.children).map(|i| (clock.key().member(i as u64), self.length)).collect();
         Ok(self.directions.batch(x, &steps))
     }
 

@@ -97,14 +97,14 @@ impl Rule for RandomOptimizerRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: Directions::are_isotropic(config.sampler), ..Self::META.capabilities }
+        Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
     }
 
     /// All x + ξ, then all x − ξ.
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let way = |sign: f64| -> Result<Batch> {
             let centre = if sign > 0.0 { &**x + &*self.b } else { &**x - &*self.b };
-            let steps: Vec<_> = (0..self.config.draws).map(|i| (clock.key().fold(i as u64), sign * self.length)).collect();
+            let steps: Vec<_> = (0..self.config.draws).map(|i| (clock.key().member(i as u64), sign * self.length)).collect();
             Ok(self.directions.batch(&centre?.into(), &steps))
         };
         Ok(Batch::Joined([way(1.0)?, way(-1.0)?].into()))

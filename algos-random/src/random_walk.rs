@@ -40,11 +40,13 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Result, Sampler, Schedule, Space, persist, register};
+use moths_core::{
+    Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Schedule, Seed, Space, persist, register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DirectSearch, Directions, Rule, Trial, Verdict, walk::Motion};
+use crate::{DirectSearch, Rule, Trial, Verdict, walk::Motion};
 
 pub use crate::walk::Propagation;
 
@@ -106,7 +108,7 @@ impl Rule for RandomWalkRule {
 
     fn capabilities(config: &Self::Config) -> Capabilities {
         Capabilities {
-            rotation: Directions::are_isotropic(config.sampler),
+            rotation: config.sampler.is_isotropic(),
             monotone: !config.opposite || config.order > 1,
             beats_random: config.order == 1,
             state_per_parameter: config.order as f64,
@@ -123,8 +125,8 @@ impl Rule for RandomWalkRule {
         if let Verdict::Go(to, _) = &verdict {
             self.motion.advance(trial.x, to, false)?;
         } else if let (true, Some(worst)) = (self.config.opposite, trial.worst()) {
-            let (key, step): (Key, f64) = (trial.clock.key().fold(worst as u64), self.config.step.at(trial.clock.step));
-            if let Some(x) = self.motion.oppose(trial.x, key, step, self.config.propagation)? {
+            let (seed, step): (Seed, f64) = (trial.clock.key().member(worst as u64), self.config.step.at(trial.clock.step));
+            if let Some(x) = self.motion.oppose(trial.x, seed, step, self.config.propagation)? {
                 return trial.go_unseen(x);
             }
         }
@@ -142,7 +144,7 @@ register!(RandomWalk);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Optimizer};
+    use moths_core::{Algorithm, Function, Key, Optimizer};
 
     fn bowl(x: &[f64]) -> f64 {
         x.iter().enumerate().map(|(i, x)| (i as f64 + 1.0) * (x - 1.0).powi(2)).sum()

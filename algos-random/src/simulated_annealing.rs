@@ -132,14 +132,14 @@ impl<A: Acceptance> Rule for Annealing<A> {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: Directions::are_isotropic(config.sampler), ..A::META.capabilities }
+        Capabilities { rotation: config.sampler.is_isotropic(), ..A::META.capabilities }
     }
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let calibrated = self.unit > 0.0;
         let n = if calibrated { self.config.candidates } else { self.config.candidates.max(self.config.calibration) };
         let length = self.config.length.at(clock.step);
-        let steps: Vec<_> = (0..n).map(|i| (clock.key().fold(i as u64), length)).collect();
+        let steps: Vec<_> = (0..n).map(|i| (clock.key().member(i as u64), length)).collect();
         Ok(self.directions.batch(x, &steps))
     }
 

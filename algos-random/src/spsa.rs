@@ -113,7 +113,7 @@ impl Estimator for SpsaEstimator {
             sampler: Sampler::Rademacher,
             draws: self.config.draws,
         };
-        let losses = objective.losses(&pairs.batch(at))?;
+        let losses = objective.losses(&pairs.batch(at, &self.space))?;
         let unit = self.unit_after(&losses, pairs.scale);
         // Nothing can be said of a flat start, or of one where every pair failed: the next step calibrates.
         let gradient = if unit > 0.0 {

@@ -104,12 +104,12 @@ impl<C: Lengths> Rule for ThreePoints<C> {
     }
 
     fn capabilities(config: &C) -> Capabilities {
-        Capabilities { rotation: Directions::are_isotropic(config.sampler()), ..C::META.capabilities }
+        Capabilities { rotation: config.sampler().is_isotropic(), ..C::META.capabilities }
     }
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let (key, alpha) = (clock.key(), self.config.length(clock.step));
-        let either_way = |i| [alpha, -alpha].map(|length| (key.fold(i as u64), length));
+        let either_way = |i| [alpha, -alpha].map(|length| (key.member(i as u64), length));
         let steps: Vec<_> = (0..self.config.directions()).flat_map(either_way).collect();
         Ok(self.directions.batch(x, &steps))
     }

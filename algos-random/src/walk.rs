@@ -8,7 +8,7 @@
 //! n-th is what is drawn. So w_0 = Σ v + step · z: the candidates of a step are noise around one point, x + Σ v.
 
 use candle_core::Tensor;
-use moths_core::{Batch, CowTensor, Key, Result, Sampler, Space, fuse, kernel, persist};
+use moths_core::{Batch, CowTensor, Key, Result, Sampler, Seed, Space, fuse, kernel, persist};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ impl Motion {
 
     /// `best_of` candidates x + w_0, in steps of this length.
     pub(crate) fn candidates(&self, x: &CowTensor, key: Key, best_of: usize, length: f64) -> Result<Batch> {
-        let steps: Vec<_> = (0..best_of).map(|b| (key.fold(b as u64), length)).collect();
+        let steps: Vec<_> = (0..best_of).map(|b| (key.member(b as u64), length)).collect();
         if self.order() == 1 {
             return Ok(self.directions.batch(x, &steps));
         }
@@ -84,15 +84,21 @@ impl Motion {
 
     /// The step with the noise of `key` failed: the opposite of what was drawn goes to the highest difference, v_{n−2}, and from there as
     /// `propagation` says; for a walk of order 1 that is the position, and it is given back.
-    pub(crate) fn oppose(&mut self, x: &CowTensor, key: Key, length: f64, propagation: Propagation) -> Result<Option<CowTensor>> {
+    pub(crate) fn oppose(
+        &mut self,
+        x: &CowTensor,
+        seed: Seed,
+        length: f64,
+        propagation: Propagation,
+    ) -> Result<Option<CowTensor>> {
         if self.order() == 1 {
             let mut x = x.clone();
-            self.directions.add(key, -length, &mut x)?;
+            self.directions.add(seed, -length, &mut x)?;
             return Ok(Some(x));
         }
         let top = self.order() - 2;
         let mut v = self.row(top)?;
-        self.directions.add(key, -length, &mut v)?;
+        self.directions.add(seed, -length, &mut v)?;
         self.v.set_row(top, &v)?;
         match propagation {
             Propagation::None => {}

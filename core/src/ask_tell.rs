@@ -16,7 +16,7 @@ use crate::{Batch, CowTensor, Error, Fields, Objective, Optimizer, Persist, Repl
 /// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
 /// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
 /// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
-/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 /// #         self.clock.tick();
 /// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
 /// #     }

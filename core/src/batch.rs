@@ -2,13 +2,13 @@
 
 use std::{ops::Range, sync::Arc};
 
-use crate::{CowTensor, Error, Key, Result, Sampler, Space, fuse::Element, host, with_scalar};
+use crate::{CowTensor, Error, Key, Perturbation, Result, Sampler, Seed, Space, fuse::Element, host, with_scalar};
 
-/// One candidate of a seeded batch: x = centre + scale · noise(key).
+/// One candidate of a seeded batch: x = centre + scale · noise(seed).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Probe {
-    /// The key of its noise.
-    pub key: Key,
+    /// Which noise.
+    pub seed: Seed,
     /// The factor of its noise.
     pub scale: f64,
     /// Candidates of one draw see the same data of a stochastic objective.
@@ -21,8 +21,8 @@ pub struct Probe {
 /// use moths_core::{Batch, Key, Probe, Sampler, Space};
 ///
 /// let space = Space::real(1000)?;
-/// let probe = |seed| Probe { key: Key::new(seed), scale: 0.1, draw: 0 };
-/// let near = Batch::seeded(&space.start(), Sampler::Normal, [probe(1), probe(2)]); // two keys, not 2,000 numbers
+/// let probe = |seed| Probe { seed: Key::new(seed).into(), scale: 0.1, draw: 0 };
+/// let near = Batch::seeded(&space.start(), Sampler::Normal, [probe(1), probe(2)]); // two seeds, not 2,000 numbers
 /// let both = Batch::Joined([Batch::one(&space.start())?, near].into());
 /// assert_eq!((both.len(), both.is_dense()), (3, false));
 /// assert_eq!(both.row(0, &space)?.to_vec1::<f64>()?, space.start().to_vec1::<f64>()?);
@@ -33,12 +33,12 @@ pub struct Probe {
 pub enum Batch {
     /// The rows of an \[n, d\] tensor. All of one draw.
     Dense(CowTensor),
-    /// xᵢ = centre + scaleᵢ · noise(keyᵢ): n keys instead of n × d numbers.
+    /// xᵢ = centre + scaleᵢ · noise(seedᵢ): n seeds instead of n × d numbers.
     Seeded {
         /// The point \[d\] all candidates are near.
         centre: CowTensor,
         /// The distribution of the noise.
-        sampler: Sampler,
+        noise: Perturbation,
         /// One entry a candidate.
         probes: Arc<[Probe]>,
     },
@@ -58,14 +58,14 @@ impl Batch {
     pub fn one(point: &CowTensor) -> Result<Self> {
         Ok(Self::Seeded {
             centre: point.clone(),
-            sampler: Sampler::Rademacher,
-            probes: [Probe { key: Key::new(0), scale: 0.0, draw: 0 }].into(),
+            noise: Sampler::Rademacher.into(),
+            probes: [Probe { seed: Key::new(0).into(), scale: 0.0, draw: 0 }].into(),
         })
     }
 
-    /// A seeded batch.
-    pub fn seeded(centre: &CowTensor, sampler: Sampler, probes: impl Into<Arc<[Probe]>>) -> Self {
-        Self::Seeded { centre: centre.clone(), sampler, probes: probes.into() }
+    /// A seeded batch. Noise is a [`Sampler`] [over](Sampler::over) the space; a sampler alone takes the point for one leaf.
+    pub fn seeded(centre: &CowTensor, noise: impl Into<Perturbation>, probes: impl Into<Arc<[Probe]>>) -> Self {
+        Self::Seeded { centre: centre.clone(), noise: noise.into(), probes: probes.into() }
     }
 
     /// Number of candidates.
@@ -94,7 +94,7 @@ impl Batch {
         }
     }
 
-    /// Does any candidate stand as a row of numbers, rather than as a key?
+    /// Does any candidate stand as a row of numbers, rather than as a seed?
     pub fn is_dense(&self) -> bool {
         match self {
             Self::Dense(_) => true,
@@ -146,11 +146,11 @@ impl Batch {
         row.check(d)?;
         match row {
             Row::Stored { points, row } => host::read::<T, _>(points, |all| point.copy_from_slice(&all[row * d..(row + 1) * d])),
-            Row::Noise { centre, sampler, probe } => host::read::<T, _>(centre, |centre| {
+            Row::Noise { centre, noise, probe } => host::read::<T, _>(centre, |centre| {
                 if probe.scale == 0.0 {
                     point.copy_from_slice(centre);
                 } else {
-                    sampler.perturb_slice(centre, probe.scale, probe.key, 0, point);
+                    noise.perturb_slice(centre, probe.scale, probe.seed, point);
                 }
             }),
         }
@@ -159,9 +159,7 @@ impl Batch {
     fn find(&self, i: usize) -> Option<Row<'_>> {
         match self {
             Self::Dense(points) => (i < self.len()).then_some(Row::Stored { points, row: i }),
-            Self::Seeded { centre, sampler, probes } => {
-                probes.get(i).map(|probe| Row::Noise { centre, sampler: *sampler, probe: *probe })
-            }
+            Self::Seeded { centre, noise, probes } => probes.get(i).map(|probe| Row::Noise { centre, noise, probe: *probe }),
             Self::Part { of, range } => (i < range.len()).then(|| of.find(range.start + i))?,
             Self::Joined(parts) => {
                 let mut i = i;
@@ -180,7 +178,7 @@ impl Batch {
 /// Where a candidate's numbers come from.
 enum Row<'a> {
     Stored { points: &'a CowTensor, row: usize },
-    Noise { centre: &'a CowTensor, sampler: Sampler, probe: Probe },
+    Noise { centre: &'a CowTensor, noise: &'a Perturbation, probe: Probe },
 }
 
 impl Row<'_> {

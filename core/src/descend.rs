@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     Algorithm, Capabilities, CowTensor, Descent, Error, Estimator, Fields, Key, Meta, Objective, Optimizer, Persist, Report,
-    Result, Space, Spec, descent, fuse,
+    Result, Space, Spec, descent,
 };
 
 /// Gradient estimate, then update rule: x ← descent(x, estimator(x)).
@@ -39,14 +39,7 @@ impl<E: Estimator, D: Descent> Descend<E, D> {
 
 impl<E: Estimator, D: Descent> Optimizer for Descend<E, D> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let estimate = self.estimator.estimate(&self.at, objective)?;
-        if let Some(gradient) = &estimate.gradient
-            && fuse::norm(gradient)?.is_finite()
-        {
-            self.descent.descend(&mut self.at, gradient)?;
-            self.space.confine(&mut self.at)?;
-        }
-        Ok(Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None })
+        self.estimator.advance(&mut self.at, &mut self.descent, &self.space, objective)
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Batch, CowTensor, Error, Key, Objective, Persist, Probe, Result, Sampler, Space};
+use crate::{Batch, CowTensor, Descent, Error, Key, Objective, Persist, Probe, Report, Result, Sampler, Seed, Space, fuse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 ///     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
 ///         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
 ///         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
-///         let losses = objective.losses(&pairs.batch(at))?;
+///         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 ///         let gradient = pairs.combine(&losses, &self.space)?;
 ///         self.clock.tick();
 ///         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: 2 })
@@ -34,6 +34,24 @@ use serde::{Deserialize, Serialize};
 pub trait Estimator: Persist + Send {
     /// An approximate gradient at the point `at` \[d\].
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate>;
+
+    /// One step of the optimizer that this estimator and the update rule `descent` make: moves the point `at`.
+    ///
+    /// Those who judge a gradient by where the update rule leads say here how.
+    ///
+    /// # Errors
+    /// What the objective fails with; nothing has then changed.
+    fn advance(
+        &mut self,
+        at: &mut CowTensor,
+        descent: &mut dyn Descent,
+        space: &Space,
+        objective: &mut dyn Objective,
+    ) -> Result<Report> {
+        let estimate = self.estimate(at, objective)?;
+        estimate.follow(at, descent, space)?;
+        Ok(Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None })
+    }
 }
 
 /// What an [`Estimator`] found.
@@ -47,6 +65,20 @@ pub struct Estimate {
     pub evaluations: u64,
 }
 
+impl Estimate {
+    /// Descends the gradient, if there is one and it is finite, and stays within the bounds.
+    pub fn follow(&self, at: &mut CowTensor, descent: &mut dyn Descent, space: &Space) -> Result<()> {
+        descent.witness(at, self.loss);
+        if let Some(gradient) = &self.gradient
+            && fuse::norm(gradient)?.is_finite()
+        {
+            descent.descend(at, gradient)?;
+            space.confine(at)?;
+        }
+        Ok(())
+    }
+}
+
 /// Which candidates of one step share the data of a stochastic objective.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -58,11 +90,11 @@ pub enum Draws {
     PerPair,
 }
 
-/// Antithetic pairs of perturbations, x ± c·z_k with z_k the noise of key k: the batch they make, and the gradients that
+/// Antithetic pairs of perturbations, x ± c·z_k with z_k the noise of the k-th member of a key: the batch they make, and the gradients that
 /// weights on them amount to.
 #[derive(Clone, Copy, Debug)]
 pub struct Antithetic {
-    /// The key the pairs' keys are folded from.
+    /// The key whose members the pairs are.
     pub key: Key,
     /// How many pairs.
     pub pairs: usize,
@@ -76,14 +108,14 @@ pub struct Antithetic {
 
 impl Antithetic {
     /// The 2·pairs candidates x + c·z₀, x − c·z₀, x + c·z₁, ...
-    pub fn batch(&self, centre: &CowTensor) -> Batch {
+    pub fn batch(&self, centre: &CowTensor, space: &Space) -> Batch {
         let probes: Arc<[Probe]> = (0..self.pairs)
             .flat_map(|k| {
                 let draw = if self.draws == Draws::PerPair { k as u32 } else { 0 };
-                [self.scale, -self.scale].map(|scale| Probe { key: self.key.fold(k as u64), scale, draw })
+                [self.scale, -self.scale].map(|scale| Probe { seed: self.key.member(k as u64), scale, draw })
             })
             .collect();
-        Batch::seeded(centre, self.sampler, probes)
+        Batch::seeded(centre, self.sampler.over(space), probes)
     }
 
     /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.
@@ -97,14 +129,14 @@ impl Antithetic {
         if valid == 0 {
             return Ok(None);
         }
-        let terms: Vec<(Key, f64)> = values
+        let terms: Vec<(Seed, f64)> = values
             .chunks(2)
             .enumerate()
             .filter(|(_, pair)| pair[0].is_finite() && pair[1].is_finite())
-            .map(|(k, pair)| (self.key.fold(k as u64), (pair[0] - pair[1]) / (2.0 * self.scale * valid as f64)))
+            .map(|(k, pair)| (self.key.member(k as u64), (pair[0] - pair[1]) / (2.0 * self.scale * valid as f64)))
             .collect();
         let mut gradient = space.zeros()?;
-        self.sampler.add_weighted(&terms, &mut gradient)?;
+        self.sampler.over(space).add_weighted(&terms, &mut gradient)?;
         Ok(Some(gradient))
     }
 }

@@ -45,7 +45,7 @@ pub use error::{Error, Result};
 pub use estimate::{Antithetic, Draws, Estimate, Estimator};
 pub use layer::{Best, Budget, Journal, Noise, NoiseModel, Noisy, Pool, Replay};
 pub use model::{FlatModel, ModelOptions, VarMapModel};
-pub use noise::{Key, Sampler, Stream};
+pub use noise::{Key, Perturbation, Sampler, Seed, Stream};
 pub use objective::{Function, Losses, Objective, TensorFunction};
 pub use optimizer::{Optimizer, Report};
 pub use persist::{Clock, Fields, Keep, Persist, State, atomically};

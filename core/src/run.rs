@@ -181,7 +181,7 @@ pub struct Outcome {
 /// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
 /// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
 /// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
-/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 /// #         self.clock.tick();
 /// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
 /// #     }
@@ -219,7 +219,7 @@ pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, st
 /// #     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
 /// #         let (key, sampler, draws) = (self.clock.key(), Sampler::Normal, Draws::Shared);
 /// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
-/// #         let losses = objective.losses(&pairs.batch(at))?;
+/// #         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 /// #         self.clock.tick();
 /// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
 /// #     }

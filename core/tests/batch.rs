@@ -11,7 +11,7 @@ fn space(dtype: DType) -> moths_core::Result<Space> {
 }
 
 fn probes(n: u64) -> Vec<Probe> {
-    (0..n).map(|i| Probe { key: Key::new(7).fold(i), scale: 0.5 * i as f64, draw: i as u32 % 3 }).collect()
+    (0..n).map(|i| Probe { seed: Key::new(7).fold(i).into(), scale: 0.5 * i as f64, draw: i as u32 % 3 }).collect()
 }
 
 /// A batch of every kind, and what it must hold row by row.
@@ -96,7 +96,7 @@ fn a_seeded_candidate_is_its_centre_and_the_noise_of_its_key() -> Test {
             let batch = Batch::seeded(&centre, sampler, probes(3));
             for (i, probe) in probes(3).into_iter().enumerate() {
                 let mut expected = space.zeros()?;
-                sampler.perturb(&centre, probe.scale, probe.key, &mut expected)?;
+                sampler.perturb(&centre, probe.scale, probe.seed, &mut expected)?;
                 assert_eq!(bits(&to_f64s(&*batch.row(i, &space)?)?), bits(&to_f64s(&expected)?));
             }
         }

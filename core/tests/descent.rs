@@ -100,6 +100,73 @@ fn adamw_is_its_formula() -> Test {
 }
 
 #[test]
+fn lion_is_its_formula() -> Test {
+    agrees(r#"{"name": "lion", "rate": 0.1, "weight_decay": 0.2}"#, |[m, ..], x, g, _| {
+        let direction = 0.9 * *m + 0.1 * g;
+        let sign = if direction == 0.0 { 0.0 } else { direction.signum() };
+        *x = *x * (1.0 - 0.1 * 0.2) - 0.1 * sign;
+        *m = 0.99 * *m + 0.01 * g;
+    })
+}
+
+#[test]
+fn presets_are_what_they_say() -> Test {
+    agrees(r#"{"name": "heavy-ball", "rate": 0.1}"#, |[v, ..], x, g, _| {
+        *v = 0.9 * *v + g;
+        *x -= 0.1 * *v;
+    })?;
+    agrees(r#"{"name": "nesterov", "rate": 0.1, "momentum": 0.5}"#, |[v, ..], x, g, _| {
+        *v = 0.5 * *v + g;
+        *x -= 0.1 * (g + 0.5 * *v);
+    })?;
+    agrees(r#"{"name": "adam", "rate": 0.05}"#, |[m, v, ..], x, g, t| {
+        let t = (t + 1) as i32;
+        *m = 0.9 * *m + 0.1 * g;
+        *v = 0.999 * *v + 0.001 * g * g;
+        *x -= 0.05 * (*m / (1.0 - 0.9f64.powi(t))) / ((*v / (1.0 - 0.999f64.powi(t))).sqrt() + 1e-8);
+    })
+}
+
+#[test]
+fn accumulate_never_zeroes_gradients() -> Test {
+    agrees(r#"{"name": "accumulate", "inner": {"name": "sgd", "rate": 0.1}}"#, |[sum, ..], x, g, _| {
+        *sum += g;
+        *x -= 0.1 * *sum;
+    })
+}
+
+#[test]
+fn momentum_to_best_points_to_the_best_point_seen() -> Test {
+    let space = Space::real(1)?;
+    let spec: Spec =
+        r#"{"name": "momentum-to-best", "memory": 0.5, "pull": 0.2, "inner": {"name": "sgd", "rate": 0.1}}"#.parse()?;
+    let mut rule = descent::build(&spec, &space)?;
+    let mut at = CowTensor::new(Tensor::new(&[1f64], space.device())?);
+    let (mut x, mut v, mut best, mut lowest) = (1.0, 0.0, 0.0, f64::INFINITY);
+    for (loss, g) in [(f64::INFINITY, 1.0), (3.0, -2.0), (5.0, 1.0), (2.0, 0.5), (2.0, 4.0)] {
+        rule.witness(&at, loss);
+        rule.descend(&mut at, &CowTensor::new(Tensor::new(&[g], space.device())?))?;
+        if loss < lowest {
+            (lowest, best) = (loss, x);
+        }
+        if lowest.is_finite() {
+            v = 0.5 * v + 0.5 * (best - x);
+        }
+        x = x - 0.1 * g + 0.2 * v;
+        assert!((at.to_vec1::<f64>()?[0] - x).abs() < 1e-14);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_descent_feeds_is_named_where_it_is_wrong() {
+    let space = Space::real(2).expect("a space");
+    let spec: Spec = r#"{"name": "accumulate", "inner": {"name": "sgd", "momentum": 2.0}}"#.parse().expect("a spec");
+    let refused = descent::build(&spec, &space).err();
+    assert!(matches!(refused, Some(Error::Invalid { field, .. }) if field == "descent.inner.momentum"));
+}
+
+#[test]
 fn rates_follow_their_schedules() -> Test {
     agrees(r#"{"name": "sgd", "rate": {"linear": {"from": 1.0, "to": 0.0, "steps": 10}}}"#, |_, x, g, t| {
         *x -= (1.0 - t.min(10) as f64 / 10.0) * g;

@@ -47,7 +47,7 @@ fn on_var_map(model: &FlatModel<Mlp>, dtype: DType) -> Result<(VarMap, Mlp)> {
 }
 
 fn some_batch(objective: &dyn Objective, n: u64) -> Batch {
-    let probes: Vec<Probe> = (0..n).map(|i| Probe { key: Key::new(i), scale: 0.5, draw: 0 }).collect();
+    let probes: Vec<Probe> = (0..n).map(|i| Probe { seed: Key::new(i).into(), scale: 0.5, draw: 0 }).collect();
     Batch::seeded(&objective.space().start(), Sampler::Normal, probes)
 }
 
@@ -236,7 +236,7 @@ fn discrete_leaves_reach_the_model_rounded_and_have_no_gradient() -> Test {
 #[test]
 fn bounds_hold_for_every_candidate() -> Test {
     let mut model = flat(ModelOptions::default().bounds("fc1.weight", -0.1, 0.1), DType::F32)?;
-    let probes: Vec<Probe> = (0..9).map(|i| Probe { key: Key::new(i), scale: 9.0, draw: 0 }).collect();
+    let probes: Vec<Probe> = (0..9).map(|i| Probe { seed: Key::new(i).into(), scale: 9.0, draw: 0 }).collect();
     let batch = Batch::seeded(&model.space().start(), Sampler::Normal, probes);
     for i in 0..batch.len() {
         model.load(&batch.row(i, model.space())?)?;
@@ -309,7 +309,7 @@ fn initial_values_follow_their_key_and_their_distribution() -> Test {
 
 /// The keys a stochastic loss is given.
 fn keys_seen(model: &mut FlatModel<Mlp>, seen: &Mutex<Vec<Key>>, draws: &[u32]) -> Result<Vec<Key>> {
-    let probes: Vec<Probe> = draws.iter().map(|draw| Probe { key: Key::new(1), scale: 0.1, draw: *draw }).collect();
+    let probes: Vec<Probe> = draws.iter().map(|draw| Probe { seed: Key::new(1).into(), scale: 0.1, draw: *draw }).collect();
     model.evaluate(&Batch::seeded(&model.space().start(), Sampler::Normal, probes))?;
     Ok(std::mem::take(&mut *seen.lock().map_err(|e| Error::Objective(e.to_string()))?))
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Descent, NamedDescent};
+use super::{Descent, NamedDescent, preset_descent};
 use crate::{CowTensor, Result, Schedule, Space, kernel, persist, register_descent, settings};
 
 /// Settings of [`AdamW`].
@@ -63,8 +63,8 @@ impl NamedDescent for AdamW {
         Ok(Self { config, step: 0, m: space.zeros()?, v: space.zeros()? })
     }
 
-    fn state_per_parameter(_: &AdamWConfig) -> f64 {
-        2.0
+    fn state_per_parameter(_: &AdamWConfig) -> Result<f64> {
+        Ok(2.0)
     }
 }
 
@@ -82,3 +82,4 @@ impl Descent for AdamW {
 
 persist!(AdamW { step, m, v });
 register_descent!(AdamW);
+preset_descent!("adam", "Adam: `adamw` without weight decay.", AdamW, { "weight_decay": 0.0 });

@@ -14,8 +14,11 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod accumulate;
 mod adamw;
 mod candle;
+mod lion;
+mod momentum_to_best;
 mod rmsprop;
 mod sgd;
 mod sign;
@@ -23,8 +26,11 @@ mod sign;
 use serde_json::{Map, Value};
 
 use crate::{CowTensor, Error, Persist, Result, Space, Spec, settings};
+pub use accumulate::{Accumulate, AccumulateConfig};
 pub use adamw::{AdamW, AdamWConfig};
 pub use candle::CandleDescent;
+pub use lion::{Lion, LionConfig};
+pub use momentum_to_best::{MomentumToBest, MomentumToBestConfig};
 pub use rmsprop::{RmsProp, RmsPropConfig};
 pub use sgd::{Sgd, SgdConfig};
 pub use sign::{Sign, SignConfig};
@@ -36,11 +42,18 @@ pub trait Descent: Persist + Send {
     /// # Errors
     /// When shapes or dtypes do not fit; nothing has then changed.
     fn descend(&mut self, at: &mut CowTensor, gradient: &CowTensor) -> Result<()>;
+
+    /// Is told, before it descends, the lowest loss that was seen in estimating the gradient at the point `at` \[d\]; +∞ when all failed.
+    fn witness(&mut self, _at: &CowTensor, _loss: f64) {}
 }
 
 impl<D: Descent + ?Sized> Descent for Box<D> {
     fn descend(&mut self, at: &mut CowTensor, gradient: &CowTensor) -> Result<()> {
         (**self).descend(at, gradient)
+    }
+
+    fn witness(&mut self, at: &CowTensor, loss: f64) {
+        (**self).witness(at, loss);
     }
 }
 
@@ -55,7 +68,10 @@ pub trait NamedDescent: Descent + Sized + 'static {
     /// A fresh descent.
     fn new(config: Self::Config, space: &Space) -> Result<Self>;
     /// State size: numbers per parameter.
-    fn state_per_parameter(config: &Self::Config) -> f64;
+    ///
+    /// # Errors
+    /// What naming another descent wrongly gives.
+    fn state_per_parameter(config: &Self::Config) -> Result<f64>;
 }
 
 /// One registered descent.
@@ -69,7 +85,8 @@ pub struct DescentEntry {
     build: Build,
 }
 
-type Build = fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>;
+#[doc(hidden)]
+pub type Build = fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>;
 
 inventory::collect!(DescentEntry);
 
@@ -80,9 +97,20 @@ impl DescentEntry {
             id: D::ID,
             summary: D::SUMMARY,
             schema: settings::schema::<D::Config>,
-            state: |settings| Ok(D::state_per_parameter(&settings::resolve(D::ID, settings)?)),
+            state: |settings| D::state_per_parameter(&settings::resolve(D::ID, settings)?),
             build: |settings, space| Ok(Box::new(D::new(settings::resolve(D::ID, settings)?, space)?)),
         }
+    }
+
+    /// The entry of a descent under another name, with other settings unless they are given: `defaults` fills them in.
+    #[doc(hidden)]
+    pub const fn preset<D: NamedDescent>(
+        id: &'static str,
+        summary: &'static str,
+        state: fn(&Map<String, Value>) -> Result<f64>,
+        build: Build,
+    ) -> Self {
+        Self { id, summary, schema: settings::schema::<D::Config>, state, build }
     }
 
     /// The JSON schema of its settings.
@@ -98,6 +126,27 @@ macro_rules! register_descent {
         $crate::__private::inventory::submit! { $crate::descent::DescentEntry::of::<$descent>() }
     };
 }
+
+/// Registers a [`NamedDescent`] under another name, with other defaults.
+macro_rules! preset_descent {
+    ($id:literal, $summary:literal, $descent:ty, $settings:tt) => {
+        const _: () = {
+            type Settings = serde_json::Map<String, serde_json::Value>;
+            fn filled(given: &Settings) -> $crate::Result<<$descent as $crate::descent::NamedDescent>::Config> {
+                let mut all = serde_json::json!($settings).as_object().cloned().unwrap_or_default();
+                all.extend(given.clone());
+                $crate::settings::resolve($id, &all)
+            }
+            inventory::submit! { $crate::descent::DescentEntry::preset::<$descent>(
+                $id,
+                $summary,
+                |settings| <$descent as $crate::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
+                |settings, space| Ok(Box::new(<$descent as $crate::descent::NamedDescent>::new(filled(settings)?, space)?)),
+            ) }
+        };
+    };
+}
+pub(crate) use preset_descent;
 
 /// All registered descents, by id.
 pub fn entries() -> Vec<&'static DescentEntry> {
@@ -121,10 +170,28 @@ pub fn find(id: &str) -> Result<&'static DescentEntry> {
 /// # Errors
 /// [`Error::Unknown`] or [`Error::Invalid`].
 pub fn build(spec: &Spec, space: &Space) -> Result<Box<dyn Descent>> {
-    (find(&spec.name)?.build)(&spec.settings, space).map_err(|e| e.within("descent"))
+    build_part("descent", spec, space)
+}
+
+/// Builds the descent that the setting `field` names.
+fn build_part(field: &str, spec: &Spec, space: &Space) -> Result<Box<dyn Descent>> {
+    find(&spec.name).and_then(|entry| (entry.build)(&spec.settings, space)).map_err(|e| e.within(field))
+}
+
+/// What descents check first that change their own state before another's.
+fn same_shape(at: &CowTensor, gradient: &CowTensor) -> Result<()> {
+    if at.dims() == gradient.dims() && at.dtype() == gradient.dtype() {
+        return Ok(());
+    }
+    let described = |x: &CowTensor| format!("{:?} {}", x.dims(), x.dtype().as_str());
+    Err(Error::shape("gradient", described(at), described(gradient)))
 }
 
 /// State size of the descent a spec names: numbers per parameter.
 pub fn state_per_parameter(spec: &Spec) -> Result<f64> {
-    (find(&spec.name)?.state)(&spec.settings).map_err(|e| e.within("descent"))
+    state_of_part("descent", spec)
+}
+
+fn state_of_part(field: &str, spec: &Spec) -> Result<f64> {
+    find(&spec.name).and_then(|entry| (entry.state)(&spec.settings)).map_err(|e| e.within(field))
 }

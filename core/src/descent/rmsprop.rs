@@ -52,8 +52,8 @@ impl NamedDescent for RmsProp {
         Ok(Self { config, step: 0, s: space.zeros()? })
     }
 
-    fn state_per_parameter(_: &RmsPropConfig) -> f64 {
-        1.0
+    fn state_per_parameter(_: &RmsPropConfig) -> Result<f64> {
+        Ok(1.0)
     }
 }
 

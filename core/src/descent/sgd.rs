@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Descent, NamedDescent};
+use super::{Descent, NamedDescent, preset_descent};
 use crate::{CowTensor, Fields, Persist, Result, Schedule, Space, kernel, register_descent, settings};
 
 /// Settings of [`Sgd`].
@@ -63,8 +63,8 @@ impl NamedDescent for Sgd {
         Ok(Self { config, step: 0, v })
     }
 
-    fn state_per_parameter(config: &SgdConfig) -> f64 {
-        if config.momentum > 0.0 { 1.0 } else { 0.0 }
+    fn state_per_parameter(config: &SgdConfig) -> Result<f64> {
+        Ok(if config.momentum > 0.0 { 1.0 } else { 0.0 })
     }
 }
 
@@ -89,3 +89,5 @@ impl Persist for Sgd {
 }
 
 register_descent!(Sgd);
+preset_descent!("heavy-ball", "Gradient descent with heavy-ball momentum 0.9: `sgd` with `momentum`.", Sgd, { "momentum": 0.9 });
+preset_descent!("nesterov", "Gradient descent with Nesterov momentum 0.9: `sgd` with `momentum` and `nesterov`.", Sgd, { "momentum": 0.9, "nesterov": true });

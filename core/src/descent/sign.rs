@@ -40,8 +40,8 @@ impl NamedDescent for Sign {
         Ok(Self { config, step: 0 })
     }
 
-    fn state_per_parameter(_: &SignConfig) -> f64 {
-        0.0
+    fn state_per_parameter(_: &SignConfig) -> Result<f64> {
+        Ok(0.0)
     }
 }
 

@@ -65,6 +65,10 @@ pub trait Element:
     #[doc(hidden)]
     fn spread(width: Self, x: &mut [Self]);
     #[doc(hidden)]
+    fn laplace(x: &mut [Self], sign: &[Self]);
+    #[doc(hidden)]
+    fn student(dof: Self, z: &mut [Self], w: &[Self]);
+    #[doc(hidden)]
     fn add_moments(weight: Self, x: &[Self], centre: &[Self], first: &mut [Self], second: &mut [Self]);
     #[doc(hidden)]
     fn dot(a: &[Self], b: &[Self]) -> f64;
@@ -125,6 +129,8 @@ element! {
     loops::add_scaled_f32 = add_scaled(scale: f32, x: &[f32], onto: &mut [f32]);
     loops::set_scaled_f32 = set_scaled(base: &[f32], scale: f32, x: &[f32], out: &mut [f32]);
     loops::spread_f32 = spread(width: f32, x: &mut [f32]);
+    loops::laplace_f32 = laplace(x: &mut [f32], sign: &[f32]);
+    loops::student_f32 = student(dof: f32, z: &mut [f32], w: &[f32]);
     loops::add_moments_f32 = add_moments(weight: f32, x: &[f32], centre: &[f32], first: &mut [f32], second: &mut [f32]);
     loops::dot_f32 = dot(a: &[f32], b: &[f32]) -> f64;
 }
@@ -140,6 +146,8 @@ element! {
     loops::add_scaled_f64 = add_scaled(scale: f64, x: &[f64], onto: &mut [f64]);
     loops::set_scaled_f64 = set_scaled(base: &[f64], scale: f64, x: &[f64], out: &mut [f64]);
     loops::spread_f64 = spread(width: f64, x: &mut [f64]);
+    loops::laplace_f64 = laplace(x: &mut [f64], sign: &[f64]);
+    loops::student_f64 = student(dof: f64, z: &mut [f64], w: &[f64]);
     loops::add_moments_f64 = add_moments(weight: f64, x: &[f64], centre: &[f64], first: &mut [f64], second: &mut [f64]);
     loops::dot_f64 = dot(a: &[f64], b: &[f64]) -> f64;
 }

@@ -33,7 +33,7 @@ macro_rules! everything_in {
             let key = Key::new(len as u64);
             let draw = |k: u64, n: usize| {
                 let mut out = vec![0.0 as $float; n];
-                Sampler::Normal.fill_slice(key.fold(k), 0, &mut out);
+                Sampler::Normal.fill_slice(key.fold(k), &mut out);
                 out
             };
             let (mut a, m, r, c) = (draw(0, len), draw(1, len), draw(2, columns), draw(3, rows));
@@ -256,7 +256,7 @@ fn crossed_calls_do_not_wait_for_each_other() -> Result<()> {
 fn reductions_equal_plain_loops() -> Result<()> {
     let (n, d) = (17, 3_001);
     let mut values = vec![0f64; n * d];
-    Sampler::Normal.fill_slice(Key::new(1), 0, &mut values);
+    Sampler::Normal.fill_slice(Key::new(1), &mut values);
     let rows = Tensor::from_slice(&values, (n, d), &Device::Cpu)?;
     let weights: Vec<f64> = (0..n).map(|k| if k == 5 { 0.0 } else { k as f64 - 3.0 }).collect();
     let centre: Vec<f64> = values[..d].to_vec();
@@ -285,7 +285,7 @@ fn reductions_equal_plain_loops() -> Result<()> {
 #[test]
 fn reductions_are_equal_for_any_number_of_threads() -> Result<()> {
     let mut values = vec![0f32; 64 * 5_000];
-    Sampler::Normal.fill_slice(Key::new(2), 0, &mut values);
+    Sampler::Normal.fill_slice(Key::new(2), &mut values);
     let rows = Tensor::from_slice(&values, (64, 5_000), &Device::Cpu)?;
     let reduce = || {
         let mut out = CowTensor::new(Tensor::zeros(5_000, DType::F32, &Device::Cpu)?);

@@ -1,25 +1,17 @@
-//! Noise on tensors: the perturbations that estimators and seeded batches are made of.
-
-use std::ops::Range;
+//! The laws of perturbations, by name.
 
 use candle_core::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Key, law::BLOCK};
-use crate::{
-    CowTensor, Error, Result,
-    fuse::{ByType, Call, Element, Piece},
-};
+use super::{Key, Perturbation, Seed};
+use crate::{CowTensor, Result, Space, fuse::Element};
 
-/// Elements that are drawn at a time where noise passes through a buffer.
-const CHUNK: usize = 4 * BLOCK;
-
-/// The law of a perturbation: independent elements of mean 0 and variance 1.
+/// The law of a perturbation of mean 0 and, unless it says otherwise, variance 1 in every coordinate.
 ///
-/// Element `i` of the noise of a [`Key`] is a pure function of the law, the key, `i` and the tensor's precision: it does
-/// not depend on the number of elements, threads, or the machine. Everything here works in place on f32 and f64 tensors, in
-/// parallel where they are big.
+/// Element `i` of the noise of a [`Seed`] is a pure function of the law, the seed, `i`, the shapes of the tensors that are perturbed and
+/// their precision: it does not depend on the number of threads, or the machine. Laws that know shapes are bound to a space
+/// by [`Sampler::over`]; what is drawn here on a tensor alone takes it for one leaf without shape.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -30,156 +22,104 @@ const CHUNK: usize = 4 * BLOCK;
 /// assert!(x.to_vec1::<f32>()?.iter().all(|x| x.abs() == 0.5));
 /// # Ok::<(), moths_core::Error>(())
 /// ```
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Default, PartialEq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Sampler {
-    /// Standard normal: density `exp(-z^2 / 2) / sqrt(2 pi)`, mean 0, variance 1. Values end at 6.6 in f32, 8.6 in f64.
+    /// Standard normal: density `exp(-z^2 / 2) / sqrt(2 pi)`. Values end at 6.6 in f32, 8.6 in f64.
     #[default]
     Normal,
-    /// Uniform on `[-sqrt 3, sqrt 3]`: density `1 / (2 sqrt 3)`, mean 0, variance 1.
+    /// Uniform on `[-sqrt 3, sqrt 3]`: density `1 / (2 sqrt 3)`.
     ///
     /// (A kernel parameter of kind `uniform` is on `[0, 1)`; as a perturbation it is centred and scaled like the others.)
     Uniform,
-    /// -1 or +1, each with probability 1/2: mean 0, variance 1, every moment finite. By far the cheapest to draw.
+    /// -1 or +1, each with probability 1/2: every moment finite. By far the cheapest to draw.
     Rademacher,
+    /// Laplace: density `exp(-sqrt 2 |z|) / sqrt 2`.
+    Laplace,
+    /// Student's t: density proportional to `(1 + z^2 / dof)^(-(dof + 1) / 2)`, not rescaled: its variance is `dof / (dof - 2)` above
+    /// two degrees of freedom, and infinite up to there.
+    StudentT {
+        /// Degrees of freedom.
+        #[schemars(range(min = 1.0, max = 1000.0))]
+        dof: f64,
+    },
+    /// Cauchy: density `1 / (pi (1 + z^2))`; no mean, no variance, now and then a very long step in a few coordinates.
+    Cauchy,
+    /// Uniform on the sphere of radius `sqrt d` in all d coordinates at once: a normal vector, rescaled.
+    Sphere,
+    /// Normal in a random choice of coordinates, larger there by the root of how rare they are, and 0 in all others.
+    Sparse {
+        /// The share of blocks that are perturbed; at least one block always is.
+        #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+        fraction: f64,
+        /// Neighbouring coordinates that are chosen together.
+        #[schemars(range(min = 1, max = 1_000_000_000))]
+        block: usize,
+    },
+    /// `A B' / sqrt(rank)` for every leaf of two dimensions or more, seen as a matrix [first, all others]: A and B are standard normal of `rank`
+    /// columns (Sarkar et al. 2025, arXiv:2511.16652). Other leaves, and matrices too narrow to have that rank, are normal.
+    LowRank {
+        /// Columns of A and B.
+        #[schemars(range(min = 1, max = 1000))]
+        rank: usize,
+    },
+    /// -1 or +1, and the members of a family are orthogonal to each other in every block of 128 coordinates, as many at a time as
+    /// the block has: rows of a Hadamard matrix under random signs (Choromanski et al. 2018, arXiv:1804.02395).
+    /// What 128 does not divide ends in blocks of smaller powers of two, in which members repeat sooner.
+    Orthogonal,
+    /// The members of a family are points of one Sobol net (Owen-scrambled, Burley 2020, JCGT 9:4), made normal: they
+    /// fill space more evenly than chance would, in every group of 256 coordinates.
+    Sobol,
+    /// Normal noise smoothed along every dimension of its leaf by a Gaussian filter, rescaled; the ends of a dimension meet.
+    GaussianFilter {
+        /// The filter's deviation, in elements.
+        #[schemars(range(min = 0.0, max = 100.0))]
+        sigma: f64,
+    },
+    /// Normal noise filtered along every dimension of its leaf by a random normal kernel, rescaled; the ends of a dimension meet.
+    RandomKernel {
+        /// Elements of the kernel.
+        #[schemars(range(min = 1, max = 100))]
+        size: usize,
+    },
+    /// Normal noise, along every dimension of its leaf in turn replaced by the median of its neighbours, rescaled to a mean square of 1
+    /// in each leaf; the ends of a dimension meet.
+    Median {
+        /// How many neighbours, itself among them; even numbers count as the next odd one.
+        #[schemars(range(min = 1, max = 99))]
+        size: usize,
+    },
 }
 
 impl Sampler {
-    /// `out_i = noise(key)_i`; `out` is `[d]` or `[n, d]`, its old values are not looked at.
-    pub fn fill(self, key: Key, out: &mut CowTensor) -> Result<()> {
-        let mut call = Call::new("Sampler::fill");
-        call.out("out", out);
-        call.run(&ByType::new(
-            |Piece { written: [out, ..], span, .. }| self.fill_slice(key, span.at, out),
-            |Piece { written: [out, ..], span, .. }| self.fill_slice(key, span.at, out),
-        ))
+    /// This law for the points of a space: it knows the shapes of the leaves.
+    pub fn over(self, space: &Space) -> Perturbation {
+        Perturbation::new(self, Some(space.shapes().clone()))
     }
 
-    /// `out = centre + scale noise(key)`, in one pass; `centre` has `out`'s shape, `out`'s old values are not looked at.
-    pub fn perturb(self, centre: &Tensor, scale: f64, key: Key, out: &mut CowTensor) -> Result<()> {
-        let mut call = Call::new("Sampler::perturb");
-        call.mat("centre", centre);
-        call.out("out", out);
-        call.run(&ByType::new(|piece| self.perturb_piece(piece, scale, key), |piece| self.perturb_piece(piece, scale, key)))
+    /// Is no direction of space special to it?
+    pub fn is_isotropic(self) -> bool {
+        matches!(self, Self::Normal | Self::Sphere)
     }
 
-    /// `onto += scale noise(key)`.
-    pub fn add(self, key: Key, scale: f64, onto: &mut CowTensor) -> Result<()> {
-        self.add_weighted(&[(key, scale)], onto)
+    /// `out_i = noise(seed)_i`; `out` is `[d]` or `[n, d]`, its old values are not looked at.
+    pub fn fill(self, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
+        Perturbation::from(self).fill(seed, out)
     }
 
-    /// `onto += sum_k weight_k noise(key_k)`, the terms `(key_k, weight_k)` in order.
-    ///
-    /// Bit for bit what [`Sampler::add`] gives term by term, but `onto` is read and written once whatever their number.
-    pub fn add_weighted(self, terms: &[(Key, f64)], onto: &mut CowTensor) -> Result<()> {
-        let mut call = Call::new("Sampler::add");
-        call.inout("onto", onto);
-        call.run_heavy(
-            terms.len().max(1),
-            &ByType::new(
-                |Piece { written: [onto, ..], span, .. }| self.add_slice(terms, span.at, onto),
-                |Piece { written: [onto, ..], span, .. }| self.add_slice(terms, span.at, onto),
-            ),
-        )
+    /// `out = centre + scale noise(seed)`, in one pass; `centre` has `out`'s shape, `out`'s old values are not looked at.
+    pub fn perturb(self, centre: &Tensor, scale: f64, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
+        Perturbation::from(self).perturb(centre, scale, seed, out)
     }
 
-    /// Row `i` of `out` `= centre + scale_i noise(key_i)`: `centre` is `[d]`, `out` `[n, d]`, `rows` the `n` `(key_i, scale_i)`.
-    ///
-    /// Each row is what [`Sampler::perturb`] gives for it alone.
-    pub fn perturb_rows(self, centre: &Tensor, rows: &[(Key, f64)], out: &mut CowTensor) -> Result<()> {
-        match *out.dims() {
-            [n, _] if n == rows.len() => {}
-            ref other => {
-                return Err(Error::shape("Sampler::perturb_rows.out", format!("[{}, d]", rows.len()), format!("{other:?}")));
-            }
-        }
-        let mut call = Call::new("Sampler::perturb_rows");
-        call.row("centre", centre);
-        call.out("out", out);
-        call.run(&ByType::new(|piece| self.perturb_rows_piece(piece, rows), |piece| self.perturb_rows_piece(piece, rows)))
+    /// `onto += scale noise(seed)`.
+    pub fn add(self, seed: impl Into<Seed>, scale: f64, onto: &mut CowTensor) -> Result<()> {
+        Perturbation::from(self).add(seed, scale, onto)
     }
 
-    /// Elements `offset ..` of the noise of `key` into `out`, on this thread: for objectives with buffers of their own.
-    pub fn fill_slice<T: Element>(self, key: Key, offset: usize, out: &mut [T]) {
-        let ahead = (offset.next_multiple_of(BLOCK) - offset).min(out.len());
-        let (ahead, rest) = out.split_at_mut(ahead);
-        let whole = rest.len() / BLOCK * BLOCK;
-        let (blocks, behind) = rest.split_at_mut(whole);
-        let start = offset + ahead.len();
-        let mut buffer = [T::ZERO; CHUNK];
-        self.chunks(key, offset, ahead.len(), &mut buffer, |at, drawn| ahead[at].copy_from_slice(drawn));
-        self.draw(key, start, blocks);
-        self.chunks(key, start + whole, behind.len(), &mut buffer, |at, drawn| behind[at].copy_from_slice(drawn));
-    }
-
-    /// Adds elements `offset ..` of `sum_k weight_k noise(key_k)` to `onto`, on this thread.
-    pub fn add_slice<T: Element>(self, terms: &[(Key, f64)], offset: usize, onto: &mut [T]) {
-        let mut buffer = [T::ZERO; CHUNK];
-        // Terms inside: a chunk stays in the first-level cache until it is finished.
-        for (k, onto) in onto.chunks_mut(CHUNK).enumerate() {
-            for (key, weight) in terms {
-                self.chunks(*key, offset + k * CHUNK, onto.len(), &mut buffer, |at, drawn| {
-                    T::add_scaled(T::of(*weight), drawn, &mut onto[at]);
-                });
-            }
-        }
-    }
-
-    fn perturb_piece<T: Element>(self, piece: Piece<'_, T>, scale: f64, key: Key) {
-        let Piece { written: [out, ..], read: [centre, ..], span } = piece;
-        self.perturb_slice(&centre[span.at..span.at + out.len()], scale, key, span.at, out);
-    }
-
-    fn perturb_rows_piece<T: Element>(self, piece: Piece<'_, T>, rows: &[(Key, f64)]) {
-        let Piece { written: [mut out, ..], read: [centre, ..], span } = piece;
-        let (mut row, mut column) = (span.at / span.columns, span.at % span.columns);
-        while !out.is_empty() {
-            let (this, rest) = out.split_at_mut((span.columns - column).min(out.len()));
-            let (key, scale) = rows[row];
-            self.perturb_slice(&centre[column..column + this.len()], scale, key, column, this);
-            (out, row, column) = (rest, row + 1, 0);
-        }
-    }
-
-    /// `out = centre + scale noise(key)` for the elements `offset ..`.
-    pub(crate) fn perturb_slice<T: Element>(self, centre: &[T], scale: f64, key: Key, offset: usize, out: &mut [T]) {
-        self.chunks(key, offset, out.len(), &mut [T::ZERO; CHUNK], |at, drawn| {
-            T::set_scaled(&centre[at.clone()], T::of(scale), drawn, &mut out[at]);
-        });
-    }
-
-    /// Draws elements `offset .. offset + len` chunk by chunk; `then` is told which (counted from `offset`) and gets them.
-    fn chunks<T: Element>(
-        self,
-        key: Key,
-        offset: usize,
-        len: usize,
-        drawn: &mut [T; CHUNK],
-        mut then: impl FnMut(Range<usize>, &[T]),
-    ) {
-        let mut at = 0;
-        while at < len {
-            let skipped = (offset + at) % BLOCK;
-            let end = (skipped + len - at).min(CHUNK);
-            self.draw(key, offset + at - skipped, &mut drawn[..end.next_multiple_of(BLOCK)]);
-            let next = at + end - skipped;
-            then(at..next, &drawn[skipped..end]);
-            at = next;
-        }
-    }
-
-    /// The noise from `offset` on, both of whole blocks.
-    fn draw<T: Element>(self, key: Key, offset: usize, out: &mut [T]) {
-        let first = (offset / BLOCK) as u64;
-        let blocks = out.as_chunks_mut().0;
-        match self {
-            Self::Normal => T::normal(key, first, blocks),
-            Self::Uniform => T::uniform(key, first, blocks),
-            Self::Rademacher => T::sign(key, first, blocks),
-        }
-        if self == Self::Uniform {
-            T::spread(T::of(12f64.sqrt()), out);
-        }
+    /// The first elements of the noise of `key` into `out`, on this thread: for objectives with buffers of their own.
+    pub fn fill_slice<T: Element>(self, key: Key, out: &mut [T]) {
+        Perturbation::from(self).fill_slice(key.into(), 0, out);
     }
 }

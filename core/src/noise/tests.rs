@@ -2,15 +2,42 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Key, Sampler};
+use super::{Key, Perturbation, Sampler, Seed};
 use crate::{CowTensor, Error, Result, fuse::Element};
 
-const SAMPLERS: [Sampler; 3] = [Sampler::Normal, Sampler::Uniform, Sampler::Rademacher];
+/// Those whose elements are independent and have moments.
+const LAWS: [Sampler; 4] = [Sampler::Normal, Sampler::Uniform, Sampler::Rademacher, Sampler::Laplace];
+
+const ALL: [Sampler; 14] = [
+    Sampler::Normal,
+    Sampler::Uniform,
+    Sampler::Rademacher,
+    Sampler::Laplace,
+    Sampler::StudentT { dof: 5.0 },
+    Sampler::Cauchy,
+    Sampler::Sphere,
+    Sampler::Sparse { fraction: 0.1, block: 3 },
+    Sampler::LowRank { rank: 2 },
+    Sampler::Orthogonal,
+    Sampler::Sobol,
+    Sampler::GaussianFilter { sigma: 1.5 },
+    Sampler::RandomKernel { size: 3 },
+    Sampler::Median { size: 3 },
+];
 
 fn draw<T: Element>(sampler: Sampler, key: u64, offset: usize, len: usize) -> Vec<T> {
+    drawn(&sampler.into(), Key::new(key), offset, len)
+}
+
+fn drawn<T: Element>(noise: &Perturbation, seed: impl Into<Seed>, offset: usize, len: usize) -> Vec<T> {
     let mut out = vec![T::ZERO; len];
-    sampler.fill_slice(Key::new(key), offset, &mut out);
+    noise.fill_slice(seed.into(), offset, &mut out);
     out
+}
+
+/// Over leaves of these shapes.
+fn over(sampler: Sampler, shapes: &[&[usize]]) -> Perturbation {
+    Perturbation::new(sampler, Some(shapes.iter().map(|shape| (*shape).into()).collect()))
 }
 
 fn zeros(dims: &[usize], dtype: DType) -> Result<CowTensor> {
@@ -54,14 +81,14 @@ fn both_precisions(sampler: Sampler, len: usize) -> [Vec<f64>; 2] {
 #[test]
 fn moments_are_those_of_the_law() {
     let n = 400_000;
-    for (sampler, kurtosis) in SAMPLERS.into_iter().zip([3.0, 1.8, 1.0]) {
+    for (sampler, kurtosis) in LAWS.into_iter().zip([3.0, 1.8, 1.0, 6.0]) {
         for x in both_precisions(sampler, n) {
             let [mean, variance, skewness, fourth] = moments(&x);
             let error = 5.0 / (n as f64).sqrt();
             assert!(mean.abs() < error, "{sampler:?}: mean {mean}");
             assert!((variance - 1.0).abs() < 2.0 * error, "{sampler:?}: variance {variance}");
             assert!(skewness.abs() < 3.0 * error, "{sampler:?}: skewness {skewness}");
-            assert!((fourth - kurtosis).abs() < 10.0 * error, "{sampler:?}: kurtosis {fourth}");
+            assert!((fourth - kurtosis).abs() < 4.0 * kurtosis * error, "{sampler:?}: kurtosis {fourth}");
         }
     }
 }
@@ -79,6 +106,137 @@ fn distributions_are_those_of_the_law() {
     for x in both_precisions(Sampler::Rademacher, 10_000) {
         assert!(x.iter().all(|x| x.abs() == 1.0));
     }
+    for x in both_precisions(Sampler::Laplace, 100_000) {
+        let tail = |x: f64| 0.5 * (-x.abs() * 2f64.sqrt()).exp();
+        assert!(kolmogorov_smirnov(x, |x| if x < 0.0 { tail(x) } else { 1.0 - tail(x) }) < 1.9);
+    }
+    for x in both_precisions(Sampler::Cauchy, 1_000_000) {
+        assert!(kolmogorov_smirnov(x, |x| 0.5 + x.atan() / std::f64::consts::PI) < 1.9);
+    }
+    // Of two and three degrees of freedom the distribution functions are elementary.
+    for x in both_precisions(Sampler::StudentT { dof: 2.0 }, 1_000_000) {
+        assert!(kolmogorov_smirnov(x, |x| 0.5 + 0.5 * x / (2.0 + x * x).sqrt()) < 1.9);
+    }
+    let third = 3f64.sqrt();
+    for x in both_precisions(Sampler::StudentT { dof: 3.0 }, 1_000_000) {
+        let cdf = |x: f64| 0.5 + ((x / third) / (1.0 + x * x / 3.0) + (x / third).atan()) / std::f64::consts::PI;
+        assert!(kolmogorov_smirnov(x, cdf) < 1.9);
+    }
+    // So many that it is normal but for what no sample of this size shows.
+    for x in both_precisions(Sampler::StudentT { dof: 1000.0 }, 20_000) {
+        assert!(kolmogorov_smirnov(x, normal_cdf) < 1.9);
+    }
+}
+
+/// Every coordinate has mean 0 and variance 1 over seeds, in leaves of all kinds.
+#[test]
+fn coordinates_are_of_variance_one_over_seeds() {
+    let n = 20_000;
+    for sampler in ALL.into_iter().filter(|s| !matches!(s, Sampler::StudentT { .. } | Sampler::Cauchy)) {
+        let noise = over(sampler, &[&[5, 4], &[3], &[1], &[2, 3, 3]]);
+        let (mut first, mut second) = ([0.0; 42], [0.0; 42]);
+        for k in 0..n {
+            let z: Vec<f64> = drawn(&noise, Key::new(3).member(k), 0, 42);
+            for (i, z) in z.iter().enumerate() {
+                first[i] += z / n as f64;
+                second[i] += z * z / n as f64;
+            }
+        }
+        let error = 5.0 / (n as f64).sqrt();
+        assert!(first.iter().all(|m| m.abs() < error), "{sampler:?}: means {first:?}");
+        // Sparse noise has a kurtosis of 30; of a median, only the mean square of a leaf is 1.
+        let spread = if matches!(sampler, Sampler::Sparse { .. }) { 6.0 } else { 2.5 };
+        match sampler {
+            Sampler::Median { .. } => {
+                let mean = |of: std::ops::Range<usize>| second[of.clone()].iter().sum::<f64>() / of.len() as f64;
+                assert!([0..20, 20..23, 24..42].into_iter().all(|leaf| (mean(leaf) - 1.0).abs() < 1e-12));
+            }
+            _ => assert!(second.iter().all(|v| (v - 1.0).abs() < spread * error), "{sampler:?}: variances {second:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_sphere_is_one() {
+    for len in [1, 2, 127, 128, 129, 1_000] {
+        let z: Vec<f64> = drawn(&Sampler::Sphere.into(), Key::new(4), 0, len);
+        assert!((z.iter().map(|z| z * z).sum::<f64>() / len as f64 - 1.0).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn sparse_noise_chooses_exactly_so_many_blocks_evenly() {
+    for (fraction, block, len) in [(0.1, 1, 1_000_usize), (0.1, 7, 1_000), (1e-9, 1, 5), (1.0, 3, 10), (0.5, 1_000_000_000, 300)]
+    {
+        let noise = Perturbation::from(Sampler::Sparse { fraction, block });
+        let blocks = len.div_ceil(block.min(len));
+        let chosen = ((fraction * blocks as f64).round() as usize).clamp(1, blocks);
+        let mut times = vec![0; blocks];
+        for key in 0..2_000 {
+            let z: Vec<f32> = drawn(&noise, Key::new(key), 0, len);
+            let full: Vec<usize> = (0..blocks).filter(|b| z[b * block.min(len)] != 0.0).collect();
+            assert_eq!(full.len(), chosen, "{fraction} {block} {len}");
+            assert!(z.chunks(block.min(len)).all(|run| run.iter().all(|z| (*z == 0.0) == (run[0] == 0.0))));
+            full.iter().for_each(|b| times[*b] += 1);
+        }
+        let expected = 2_000.0 * chosen as f64 / blocks as f64;
+        assert!(times.iter().all(|t| (f64::from(*t) - expected).abs() <= 5.0 * expected.sqrt()), "{times:?}");
+    }
+}
+
+#[test]
+fn matrices_have_the_rank_that_was_asked_for() {
+    let noise = over(Sampler::LowRank { rank: 1 }, &[&[4], &[150, 3, 2], &[2, 1]]);
+    let z: Vec<f64> = drawn(&noise, Key::new(5), 0, 906);
+    let matrix = &z[4..904];
+    for (i, j) in [(1, 1), (77, 3), (149, 5)] {
+        assert!((matrix[0] * matrix[6 * i + j] - matrix[j] * matrix[6 * i]).abs() < 1e-12);
+    }
+    assert!(z[..4].iter().chain(&z[904..]).all(|z| *z != 0.0));
+}
+
+#[test]
+fn siblings_are_orthogonal() {
+    for (len, members) in [(128, 128), (256, 128), (64, 64), (5, 4)] {
+        let noise = Perturbation::from(Sampler::Orthogonal);
+        let rows: Vec<Vec<f64>> = (0..2 * members).map(|k| drawn(&noise, Key::new(6).member(k), 0, len)).collect();
+        assert!(rows.iter().flatten().all(|z| z.abs() == 1.0));
+        let whole = if len == 5 { 4 } else { len };
+        let dot = |a: &[f64], b: &[f64]| -> f64 { a[..whole].iter().zip(&b[..whole]).map(|(a, b)| a * b).sum() };
+        for group in rows.chunks(members as usize) {
+            for (i, a) in group.iter().enumerate() {
+                assert!(group[..i].iter().all(|b| dot(a, b) == 0.0), "{len}: {i}");
+            }
+        }
+        assert!(rows[..members as usize].iter().any(|row| dot(row, &rows[members as usize]) != 0.0), "groups differ");
+    }
+}
+
+/// Every coordinate of 64 points of a net has exactly one in each of 64 intervals of equal probability.
+#[test]
+fn a_sobol_net_is_even_in_every_coordinate() {
+    let net: Vec<Vec<f64>> = (0..64).map(|k| drawn(&Sampler::Sobol.into(), Key::new(7).member(k), 0, 600)).collect();
+    for i in [0, 1, 255, 256, 599] {
+        let mut cells: Vec<usize> = net.iter().map(|z| (normal_cdf(z[i]) * 64.0) as usize).collect();
+        cells.sort_unstable();
+        assert_eq!(cells, (0..64).collect::<Vec<_>>());
+    }
+    assert_ne!(net[0][0], drawn::<f64>(&Sampler::Sobol.into(), Key::new(8).member(0), 0, 1)[0]);
+}
+
+/// Neighbours along both dimensions of a matrix are alike, and those of another leaf are not.
+#[test]
+fn smoothing_runs_along_the_dimensions_of_a_leaf() {
+    let alike = |noise: &Perturbation, apart: usize| -> f64 {
+        (0..4_000).map(|k| drawn::<f64>(noise, Key::new(k), 0, 300)).map(|z| z[105] * z[105 + apart]).sum::<f64>() / 4_000.0
+    };
+    let noise = over(Sampler::GaussianFilter { sigma: 1.0 }, &[&[20, 10], &[100]]);
+    // Of a Gaussian filter, exp(-1/4) and exp(-1) for neighbours one and two apart.
+    assert!((alike(&noise, 1) - 0.779).abs() < 0.08 && (alike(&noise, 2) - 0.368).abs() < 0.08);
+    assert!((alike(&noise, 10) - 0.779).abs() < 0.08);
+    assert!(alike(&noise, 100).abs() < 0.08);
+    let median = over(Sampler::Median { size: 3 }, &[&[20, 10], &[100]]);
+    assert!(alike(&median, 1) > 0.3 && alike(&median, 10) > 0.3 && alike(&median, 100).abs() < 0.08);
 }
 
 #[test]
@@ -96,7 +254,7 @@ fn tails_are_there_and_finite() {
 fn neighbours_and_keys_are_unrelated() {
     let n = 100_000;
     let correlation = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / (n as f64).sqrt();
-    for sampler in SAMPLERS {
+    for sampler in LAWS {
         let (a, b): (Vec<f64>, Vec<f64>) = (draw(sampler, 1, 0, n + 128), draw(sampler, 2, 0, n));
         assert!(correlation(&a[..n], &b).abs() < 4.5, "{sampler:?}: keys");
         for lag in [1, 2, 32, 64, 96, 128] {
@@ -107,36 +265,37 @@ fn neighbours_and_keys_are_unrelated() {
 
 #[test]
 fn pieces_equal_the_whole() {
-    for sampler in SAMPLERS {
-        let whole: Vec<f32> = draw(sampler, 3, 0, 5_000);
+    for sampler in ALL {
+        let noise = over(sampler, &[&[40, 50], &[2_000], &[10, 10, 10]]);
+        let seed = Key::new(3).member(5);
+        let whole: Vec<f32> = drawn(&noise, seed, 0, 5_000);
         for (from, to) in [(0, 1), (1, 3), (127, 129), (128, 256), (100, 4_000), (4_999, 5_000), (700, 700), (1_000, 1_030)] {
-            assert_eq!(draw::<f32>(sampler, 3, from, to - from), whole[from..to], "{sampler:?} {from}..{to}");
-            let mut onto = vec![1.0; to - from];
-            sampler.add_slice(&[(Key::new(3), 0.5)], from, &mut onto);
-            let expected: Vec<f32> = whole[from..to].iter().map(|z| 1.0 + 0.5 * z).collect();
-            assert_eq!(onto, expected, "{sampler:?} {from}..{to}");
+            assert_eq!(drawn::<f32>(&noise, seed, from, to - from), whole[from..to], "{sampler:?} {from}..{to}");
         }
     }
 }
 
 #[test]
 fn tensors_equal_slices_for_any_number_of_threads() -> Result<()> {
-    let (n, d) = (7, 33_001);
-    for sampler in SAMPLERS {
+    let (n, d) = (3, 33_001);
+    for sampler in ALL {
+        let noise = over(sampler, &[&[100, 330], &[1]]);
         for threads in [1, 2, 3] {
             on_threads(threads, || {
-                let mut out = zeros(&[n * d], DType::F64)?;
-                sampler.fill(Key::new(5), &mut out)?;
-                assert_eq!(out.to_vec1::<f64>()?, draw::<f64>(sampler, 5, 0, n * d));
+                let mut out = zeros(&[d], DType::F64)?;
+                noise.fill(Key::new(5), &mut out)?;
+                assert_eq!(out.to_vec1::<f64>()?, drawn::<f64>(&noise, Key::new(5), 0, d));
 
                 let centre = Tensor::ones(d, DType::F64, &Device::Cpu)?;
-                let rows: Vec<_> = (0..n as u64).map(|k| (Key::new(k), k as f64 - 2.0)).collect();
+                let rows: Vec<_> = (0..n as u64).map(|k| (Key::new(9).member(k), k as f64 - 2.0)).collect();
                 let mut all = zeros(&[n, d], DType::F64)?;
-                sampler.perturb_rows(&centre, &rows, &mut all)?;
-                for (row, (key, scale)) in all.to_vec2::<f64>()?.into_iter().zip(&rows) {
+                noise.perturb_rows(&centre, &rows, &mut all)?;
+                for (row, (seed, scale)) in all.to_vec2::<f64>()?.into_iter().zip(&rows) {
                     let mut one = zeros(&[d], DType::F64)?;
-                    sampler.perturb(&centre, *scale, *key, &mut one)?;
+                    noise.perturb(&centre, *scale, *seed, &mut one)?;
                     assert_eq!(row, one.to_vec1::<f64>()?);
+                    let added: Vec<f64> = drawn(&noise, *seed, 0, d).iter().map(|z: &f64| 1.0 + scale * z).collect();
+                    assert_eq!(row, added);
                 }
                 Ok::<_, Error>(())
             })?;
@@ -147,11 +306,12 @@ fn tensors_equal_slices_for_any_number_of_threads() -> Result<()> {
 
 #[test]
 fn many_terms_equal_one_at_a_time() -> Result<()> {
-    let terms: Vec<_> = (0..9).map(|k| (Key::new(k), 0.3 - k as f64)).collect();
-    for sampler in SAMPLERS {
-        let (mut together, mut apart) = (zeros(&[50_000], DType::F32)?, zeros(&[50_000], DType::F32)?);
-        sampler.add_weighted(&terms, &mut together)?;
-        terms.iter().try_for_each(|(key, weight)| sampler.add(*key, *weight, &mut apart))?;
+    let terms: Vec<_> = (0..9).map(|k| (Key::new(2).member(k), 0.3 - k as f64)).collect();
+    for sampler in ALL {
+        let noise = over(sampler, &[&[500, 10], &[200, 5, 4], &[3]]);
+        let (mut together, mut apart) = (zeros(&[9_003], DType::F32)?, zeros(&[9_003], DType::F32)?);
+        noise.add_weighted(&terms, &mut together)?;
+        terms.iter().try_for_each(|(seed, weight)| noise.add(*seed, *weight, &mut apart))?;
         assert_eq!(together.to_vec1::<f32>()?, apart.to_vec1::<f32>()?);
     }
     Ok(())
@@ -163,7 +323,9 @@ fn mismatches_are_refused_and_change_nothing() -> Result<()> {
     let key = Key::new(1);
     assert!(matches!(Sampler::Normal.perturb(&*zeros(&[4], DType::F32)?, 1.0, key, &mut x), Err(Error::Shape { .. })));
     assert!(matches!(Sampler::Normal.perturb(&*zeros(&[3], DType::F64)?, 1.0, key, &mut x), Err(Error::Invalid { .. })));
-    assert!(matches!(Sampler::Normal.perturb_rows(&*zeros(&[3], DType::F32)?, &[(key, 1.0)], &mut x), Err(Error::Shape { .. })));
+    let (normal, centre) = (Perturbation::from(Sampler::Normal), zeros(&[3], DType::F32)?);
+    assert!(matches!(normal.perturb_rows(&centre, &[(key.into(), 1.0)], &mut x), Err(Error::Shape { .. })));
+    assert!(matches!(over(Sampler::Normal, &[&[2], &[2]]).fill(key, &mut x), Err(Error::Shape { .. })));
     assert!(matches!(Sampler::Normal.fill(key, &mut zeros(&[3], DType::BF16)?), Err(Error::Unsupported { .. })));
     assert_eq!(x.to_vec1::<f32>()?, [0.0; 3]);
     Ok(())
@@ -171,7 +333,23 @@ fn mismatches_are_refused_and_change_nothing() -> Result<()> {
 
 #[test]
 fn names_are_stable() -> std::result::Result<(), serde_json::Error> {
-    for (sampler, name) in SAMPLERS.into_iter().zip(["\"normal\"", "\"uniform\"", "\"rademacher\""]) {
+    let names = [
+        "\"normal\"",
+        "\"uniform\"",
+        "\"rademacher\"",
+        "\"laplace\"",
+        r#"{"student-t":{"dof":5.0}}"#,
+        "\"cauchy\"",
+        "\"sphere\"",
+        r#"{"sparse":{"fraction":0.1,"block":3}}"#,
+        r#"{"low-rank":{"rank":2}}"#,
+        "\"orthogonal\"",
+        "\"sobol\"",
+        r#"{"gaussian-filter":{"sigma":1.5}}"#,
+        r#"{"random-kernel":{"size":3}}"#,
+        r#"{"median":{"size":3}}"#,
+    ];
+    for (sampler, name) in ALL.into_iter().zip(names) {
         assert_eq!(serde_json::to_string(&sampler)?, name);
         assert_eq!(serde_json::from_str::<Sampler>(name)?, sampler);
     }
@@ -182,9 +360,18 @@ fn names_are_stable() -> std::result::Result<(), serde_json::Error> {
 #[test]
 fn golden_bits() {
     let fingerprint = |sampler| {
-        let (single, double): (Vec<f32>, Vec<f64>) = (draw(sampler, 2024, 100, 1_000), draw(sampler, 2024, 100, 1_000));
+        let noise = over(sampler, &[&[10, 50], &[5, 5, 4], &[500]]);
+        let drawn_at = (Key::new(2024), 100, 1_000);
+        let single: Vec<f32> = drawn(&noise, drawn_at.0, drawn_at.1, drawn_at.2);
+        let double: Vec<f64> = drawn(&noise, drawn_at.0, drawn_at.1, drawn_at.2);
         let bits = single.iter().map(|x| x.to_bits() as u64).chain(double.iter().map(|x| x.to_bits()));
         bits.fold(0xcbf2_9ce4_8422_2325_u64, |hash, bits| (hash ^ bits).wrapping_mul(0x0000_0100_0000_01b3))
     };
-    assert_eq!(SAMPLERS.map(fingerprint), [11244517189038599371, 16048878835761149402, 10242371837982728037]);
+    #[rustfmt::skip]
+    let bits = [
+        11244517189038599371, 16048878835761149402, 10242371837982728037, 5645764554831230636, 11550701269962918557,
+        5432899852500023390, 7560255223433312443, 13674843786632164890, 7642424829115608898, 16604644377598156645,
+        4931784404354947358, 9118491101948364770, 11703355255506810834, 9410419951934609800,
+    ];
+    assert_eq!(ALL.map(fingerprint), bits);
 }

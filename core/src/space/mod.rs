@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::{CowTensor, Error, Key, Result, Sampler, fuse::Element, host, with_scalar};
+use crate::{CowTensor, Error, Key, Result, Sampler, Seed, fuse::Element, host, noise::Shapes, with_scalar};
 pub use leaf::{Domain, Leaf};
 use segment::Segment;
 
@@ -41,6 +41,8 @@ pub struct Space(Arc<Inner>);
 struct Inner {
     leaves: Vec<Leaf>,
     segments: Vec<Segment>,
+    /// Of the free leaves.
+    shapes: Shapes,
     dim: usize,
     dtype: DType,
     start: CowTensor,
@@ -81,7 +83,8 @@ impl Space {
             let values: Vec<T> = segments.iter().flat_map(|s| std::iter::repeat_n(middle(s) as T, s.len)).collect();
             Ok(Tensor::from_vec(values, dim, &Device::Cpu)?)
         })?;
-        Ok(Self(Arc::new(Inner { leaves, segments, dim, dtype, start: start.into() })))
+        let shapes = leaves.iter().filter(|l| !l.frozen).map(|l| l.shape.clone().into()).collect();
+        Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start: start.into() })))
     }
 
     /// ℝᵈ in f64: one real leaf `x` without bounds, starting at zero.
@@ -122,6 +125,11 @@ impl Space {
     /// All leaves, frozen ones too, in the order of the flat vector.
     pub fn leaves(&self) -> &[Leaf] {
         &self.0.leaves
+    }
+
+    /// The shapes of the free leaves, in the order of the flat vector.
+    pub(crate) fn shapes(&self) -> &Shapes {
+        &self.0.shapes
     }
 
     /// Where a search starts, \[d\], in search coordinates.
@@ -173,12 +181,12 @@ impl Space {
     /// the point `around` \[d\] where there are none.
     pub fn scatter(&self, around: &CowTensor, key: Key, n: usize) -> Result<CowTensor> {
         let mut points = self.zeros_for(n)?;
-        let terms: Vec<(Key, f64)> = (0..n).map(|i| (key.fold(i as u64), 1.0)).collect();
-        Sampler::Normal.perturb_rows(around, &terms, &mut points)?;
+        let terms: Vec<(Seed, f64)> = (0..n).map(|i| (key.member(i as u64), 1.0)).collect();
+        Sampler::Normal.over(self).perturb_rows(around, &terms, &mut points)?;
         if self.is_bounded() {
             let mut uniform = self.zeros()?;
-            for (i, (key, _)) in terms.iter().enumerate() {
-                Sampler::Uniform.fill(key.fold(0), &mut uniform)?;
+            for (i, (seed, _)) in terms.iter().enumerate() {
+                Sampler::Uniform.fill(seed.key().fold(0), &mut uniform)?;
                 self.place_uniform(&uniform, i, &mut points)?;
             }
         }

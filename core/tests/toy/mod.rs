@@ -34,7 +34,7 @@ impl Walk {
 
 impl Optimizer for Walk {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let probe = |i: usize, scale| Probe { key: self.clock.key().fold(i as u64), scale, draw: 0 };
+        let probe = |i: usize, scale| Probe { seed: self.clock.key().fold(i as u64).into(), scale, draw: 0 };
         let probes: Vec<Probe> = (0..self.width).map(|i| probe(i, 0.3)).collect();
         let near = Batch::seeded(&self.at, Sampler::Normal, probes);
         let first = objective.losses(&near)?;

@@ -142,18 +142,18 @@ impl Specimen {
     fn probes(&self) -> Vec<Probe> {
         let (key, last) = (self.key(), self.config.lambda - 1);
         let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { self.sigma };
-        (0..self.config.lambda).map(|i| Probe { key: key.fold(i as u64), scale: scale(i), draw: 0 }).collect()
+        (0..self.config.lambda).map(|i| Probe { seed: key.fold(i as u64).into(), scale: scale(i), draw: 0 }).collect()
     }
 
     /// The rows of the next step, for a kind that holds them.
     fn propose(&mut self) -> Result<()> {
         if self.config.kind == Kind::Rows {
             let mut rows = self.rows.take().map_or_else(|| self.space.zeros_for(self.config.lambda), Ok)?;
-            let terms: Vec<(Key, f64)> = self.probes().iter().map(|p| (p.key, p.scale)).collect();
+            let terms: Vec<_> = self.probes().iter().map(|p| (p.seed, p.scale)).collect();
             if self.has(Flaw::OverwritesBatch) {
                 rows = CowTensor::new((*rows).clone());
             }
-            Sampler::Normal.perturb_rows(&self.at, &terms, &mut rows)?;
+            Sampler::Normal.over(&self.space).perturb_rows(&self.at, &terms, &mut rows)?;
             self.rows = Some(rows);
         }
         Ok(())

@@ -92,7 +92,7 @@ pub(super) fn space(inputs: usize, outputs: usize, key: Key) -> Result<Space> {
     let space = Space::with_dtype(leaves, DType::F64)?;
     let mut values = vec![0.0; space.dim()];
     let first = &mut values[..HIDDEN * inputs];
-    Sampler::Normal.fill_slice(key, 0, first);
+    Sampler::Normal.fill_slice(key, first);
     first.iter_mut().for_each(|w| *w *= near);
     space.starting_at(&Tensor::from_vec(values, space.dim(), &Device::Cpu)?)
 }

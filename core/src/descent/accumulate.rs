@@ -1,0 +1,70 @@
+//! Gradients that are never zeroed.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Descent, NamedDescent};
+use crate::{CowTensor, Result, Space, Spec, kernel, persist, register_descent};
+
+/// Settings of [`Accumulate`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccumulateConfig {
+    /// What is fed the sum of all gradients.
+    pub inner: Spec,
+}
+
+impl Default for AccumulateConfig {
+    fn default() -> Self {
+        Self { inner: Spec::new("sgd") }
+    }
+}
+
+/// Momentum that never forgets: the gradients of all steps are summed, as if nobody ever zeroed them, and the sum is what descends.
+///
+/// ```text
+/// G ← G + g          x ← inner(x, G)
+/// ```
+///
+/// It is heavy-ball momentum with μ = 1, and has no friction: under plain gradient descent x oscillates around a minimum for ever. With noisy or
+/// sign-only estimates the sum is a running vote that averages them out, and then it needs rates about 100 times smaller than the inner rule alone,
+/// and annealed ones. Slow at first, while the sum is small; what it gathers it never gives back, so late changes of direction are slow too.
+///
+/// Source: an observation of this project (a loop that forgot to zero its gradients).
+pub struct Accumulate {
+    sum: CowTensor,
+    inner: Box<dyn Descent>,
+}
+
+kernel! { fn accumulate(sum: inout, g: mat) {
+    sum = sum + g;
+} }
+
+impl NamedDescent for Accumulate {
+    const ID: &'static str = "accumulate";
+    const SUMMARY: &'static str = "The sum of all gradients there ever were, fed to another descent.";
+    type Config = AccumulateConfig;
+
+    fn new(config: AccumulateConfig, space: &Space) -> Result<Self> {
+        Ok(Self { sum: space.zeros()?, inner: super::build_part("inner", &config.inner, space)? })
+    }
+
+    fn state_per_parameter(config: &AccumulateConfig) -> Result<f64> {
+        Ok(1.0 + super::state_of_part("inner", &config.inner)?)
+    }
+}
+
+impl Descent for Accumulate {
+    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+        super::same_shape(at, g)?;
+        accumulate(&mut self.sum, g)?;
+        self.inner.descend(at, &self.sum)
+    }
+
+    fn witness(&mut self, at: &CowTensor, loss: f64) {
+        self.inner.witness(at, loss);
+    }
+}
+
+persist!(Accumulate { sum, inner });
+register_descent!(Accumulate);
