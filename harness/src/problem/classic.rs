@@ -2,7 +2,7 @@
 
 use std::f64::consts::{E, PI, TAU};
 
-use super::{Entry, Kind, Options, boxed::Boxed};
+use super::{Entry, Has, Kind, Options, boxed::Boxed};
 use crate::{Error, Result};
 
 /// The number of variables where nobody says.
@@ -173,9 +173,7 @@ impl Classic {
     /// # Errors
     /// [`Error::Invalid`] for less than two dimensions, and for options it does not have.
     fn problem(&'static self, options: &Options) -> Result<Boxed<Value>> {
-        options.refuse_validate(self.name)?;
-        options.refuse_data(self.name)?;
-        options.refuse_instance(self.name)?;
+        options.only(self.name, &[Has::Dim])?;
         let dim = options.dim.unwrap_or(DIM);
         if !(2..=1_000_000).contains(&dim) {
             return Err(Error::invalid("--dim", dim, "an integer from 2 to 1000000"));

@@ -17,6 +17,7 @@ use crate::Result;
 pub use catalogue::{Entry, Kind, SUITES, Suite, entries, find, read, resolve, suite};
 pub use digits::{Digits, Network, Path};
 pub use measure::{Figure, Measure};
+use options::Has;
 pub use options::Options;
 
 /// Something to minimise, and to judge answers by.

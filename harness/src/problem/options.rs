@@ -27,41 +27,68 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// Examples in a minibatch, from 1 to 32 [default: 32]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minibatch: Option<u8>,
+    /// Begin with an output layer of zeros: the network then says the same of everything, whatever its other weights
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub zero_head: bool,
     /// Lay noise over all losses, as `/cauchy` behind the name: gaussian, uniform or cauchy, or one of these with -severe
     #[arg(long, value_name = "NOISE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noise: Option<Noise>,
 }
 
-impl Options {
-    /// An error if the number of variables is given.
-    pub(super) fn refuse_dim(&self, problem: &str) -> Result<()> {
-        self.dim.map_or(Ok(()), |dim| Err(Error::invalid("--dim", dim, format!("`{problem}` has a fixed number of parameters"))))
-    }
+/// What a problem may have, and an option then says something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Has {
+    Dim,
+    Instance,
+    HeldOut,
+    Data,
+    Minibatch,
+    Head,
+}
 
-    /// An error if an instance is given.
-    pub(super) fn refuse_instance(&self, problem: &str) -> Result<()> {
-        let refused = |instance| Err(Error::invalid("--instance", instance, format!("there is only one `{problem}`")));
-        self.instance.map_or(Ok(()), refused)
-    }
-
-    /// An error if data are to be held out.
-    pub(super) fn refuse_validate(&self, problem: &str) -> Result<()> {
-        if self.validate {
-            return Err(Error::invalid("--validate", true, format!("`{problem}` has no data to hold out")));
+impl Has {
+    /// Why its option says nothing to a problem without it.
+    fn missing(self, problem: &str) -> String {
+        match self {
+            Self::Dim => format!("`{problem}` has a fixed number of parameters"),
+            Self::Instance => format!("there is only one `{problem}`"),
+            Self::HeldOut => format!("`{problem}` has no data to hold out"),
+            Self::Data => format!("`{problem}` reads no files"),
+            Self::Minibatch => format!("`{problem}` has no minibatches"),
+            Self::Head => format!("`{problem}` has no output layer that may begin at zero"),
         }
-        Ok(())
+    }
+}
+
+impl Options {
+    /// An error for each option that is given, but that the problem does not have.
+    pub(super) fn only(&self, problem: &str, has: &[Has]) -> Result<()> {
+        let refused = self.given().into_iter().find(|(what, ..)| !has.contains(what));
+        refused.map_or(Ok(()), |(what, flag, value)| Err(Error::invalid(flag, value, what.missing(problem))))
+    }
+
+    /// The options that say something.
+    fn given(&self) -> Vec<(Has, &'static str, String)> {
+        let given = [
+            (Has::Dim, "--dim", self.dim.map(|dim| dim.to_string())),
+            (Has::Instance, "--instance", self.instance.map(|instance| instance.to_string())),
+            (Has::HeldOut, "--validate", self.validate.then(|| "true".into())),
+            (Has::Data, "--data", self.data.as_ref().map(|folder| folder.display().to_string())),
+            (Has::Minibatch, "--minibatch", self.minibatch.map(|examples| examples.to_string())),
+            (Has::Head, "--zero-head", self.zero_head.then(|| "true".into())),
+        ];
+        given.into_iter().filter_map(|(what, flag, value)| Some((what, flag, value?))).collect()
     }
 
     /// These options, and where they say nothing, those.
     pub(super) fn or(self, defaults: &Self) -> Self {
         Self { dim: self.dim.or(defaults.dim), instance: self.instance.or(defaults.instance), ..self }
-    }
-
-    /// An error if a folder of data is given.
-    pub(super) fn refuse_data(&self, problem: &str) -> Result<()> {
-        let refused = |data: &PathBuf| Err(Error::invalid("--data", data.display(), format!("`{problem}` reads no files")));
-        self.data.as_ref().map_or(Ok(()), refused)
     }
 
     /// The name of a problem with these options: `bbob/f08/d10/i3/cauchy`.
@@ -92,5 +119,23 @@ fn said<T: PartialEq + Copy + std::fmt::Display>(flag: &str, in_name: T, given: 
     match given.replace(in_name) {
         Some(other) if other != in_name => Err(Error::invalid(flag, other, format!("the name of the problem says {in_name}"))),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_problem_does_not_have_is_refused_by_name() {
+        let given = Options { minibatch: Some(8), zero_head: true, dim: Some(3), ..Options::default() };
+        assert!(given.only("net/mnist-cnn", &[Has::Dim, Has::Minibatch, Has::Head]).is_ok());
+        let refusal = |has: &[Has]| given.only("bbob/f01", has).err().map(|e| e.to_string()).unwrap_or_default();
+        assert_eq!(refusal(&[Has::Dim, Has::Head]), "--minibatch = 8: `bbob/f01` has no minibatches");
+        assert_eq!(
+            refusal(&[Has::Dim, Has::Minibatch]),
+            "--zero-head = true: `bbob/f01` has no output layer that may begin at zero"
+        );
+        assert_eq!(refusal(&[Has::Minibatch, Has::Head]), "--dim = 3: `bbob/f01` has a fixed number of parameters");
     }
 }

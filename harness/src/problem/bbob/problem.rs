@@ -3,7 +3,7 @@
 use super::{Bbob, FUNCTIONS, Function};
 use crate::{
     Result,
-    problem::{Entry, Kind, Options, boxed::Boxed},
+    problem::{Entry, Has, Kind, Options, boxed::Boxed},
 };
 
 /// The options of a function where nobody says.
@@ -15,8 +15,7 @@ const DEFAULTS: (usize, u32) = (10, 1);
 /// [`moths::Error::Invalid`] for those there are not, and for options it does not have.
 fn problem(function: &Function, options: &Options) -> Result<Boxed<impl FnMut(&[f64]) -> f64 + Clone + Send + Sync + use<>>> {
     let name = function.name();
-    options.refuse_validate(&name)?;
-    options.refuse_data(&name)?;
+    options.only(&name, &[Has::Dim, Has::Instance])?;
     let mut bbob = Bbob::new(function.number, options.dim.unwrap_or(DEFAULTS.0), options.instance.unwrap_or(DEFAULTS.1))?;
     let (dim, minimum) = (bbob.dim(), bbob.minimum());
     // Nearly all minima lie in [-4, 4]ᵈ, so a start outside would only be a longer way.

@@ -15,7 +15,7 @@ use std::marker::PhantomData;
 
 use moths::{CowTensor, Key, Objective, Space, Spec, host};
 
-use super::{Answer, Entry, Examiner, Figure, Kind, Measure, Options, Problem};
+use super::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem};
 use crate::Result;
 use acrobot::Acrobot;
 use cart_pole::CartPole;
@@ -39,9 +39,7 @@ impl<T: Task> Control<T> {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for options it does not have.
     fn new(options: &Options) -> Result<Self> {
-        options.refuse_dim(T::NAME)?;
-        options.refuse_instance(T::NAME)?;
-        options.refuse_data(T::NAME)?;
+        options.only(T::NAME, &[Has::HeldOut])?;
         // Candidates play the episodes of branch 3 of their seed's key: never these, whatever the seed.
         let judged = Key::new(u64::MAX).fold(u64::from(options.validate));
         Ok(Self { judged, task: PhantomData })

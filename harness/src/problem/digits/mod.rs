@@ -8,7 +8,7 @@ use candle_core::{D, DType, Tensor};
 use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
 use serde_json::json;
 
-use super::{Answer, Entry, Examiner, Figure, Kind, Measure, Options, Problem};
+use super::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem};
 use crate::Result;
 pub(super) use data::{Images, PIXELS};
 pub use network::{Network, Path};
@@ -34,9 +34,7 @@ impl Digits {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for options it does not have.
     pub fn new(options: &Options) -> Result<Self> {
-        options.refuse_dim("digits")?;
-        options.refuse_instance("digits")?;
-        options.refuse_data("digits")?;
+        options.only("digits", &[Has::HeldOut])?;
         let (train, judged) = parts(options.validate)?;
         let part = if options.validate { "validation_accuracy" } else { "test_accuracy" };
         let share = |name| Measure { name, kind: Figure::Share };

@@ -1,7 +1,7 @@
 //! Networks that say what an example is.
 
 use candle_core::Tensor;
-use candle_nn::VarBuilder;
+use candle_nn::{Init, VarBuilder};
 use moths::{Key, ModelOptions};
 
 use super::{
@@ -58,6 +58,8 @@ pub(super) struct Classification<A> {
     pub(super) judged: Examples,
     /// Which training examples a loss is of.
     pub(super) share: Share,
+    /// The layer that begins at zero, if one does.
+    pub(super) zero_head: Option<&'static str>,
     pub(super) measures: [Measure; 3],
     pub(super) defaults: Defaults,
 }
@@ -77,7 +79,7 @@ impl<A: Architecture> Task for Classification<A> {
     }
 
     fn stochastic(&self) -> bool {
-        self.share == Share::Minibatch
+        matches!(self.share, Share::Minibatch(_))
     }
 
     fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<A::Network> {
@@ -85,7 +87,8 @@ impl<A: Architecture> Task for Classification<A> {
     }
 
     fn options(&self, options: ModelOptions) -> ModelOptions {
-        self.architecture.options(options)
+        let options = self.architecture.options(options);
+        self.zero_head.map_or(options.clone(), |layer| options.init(layer, Init::Const(0.0)))
     }
 
     fn loss(&self, network: &A::Network, key: Key) -> candle_core::Result<Tensor> {

@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use moths::Key;
 
 use super::lanes::{LANES, Lanes};
+use crate::problem::Options;
 
 /// Inputs of equal length, and what each of them is. Cloning copies no data.
 #[derive(Clone)]
@@ -118,16 +119,21 @@ impl Block {
 pub(super) enum Share {
     /// All of them, always.
     All,
-    /// A minibatch of [`LANES`], drawn with replacement by the key of the loss.
-    Minibatch,
+    /// A minibatch of so many, drawn with replacement by the key of the loss; at most [`LANES`].
+    Minibatch(usize),
 }
 
 impl Share {
+    /// Minibatches as large as the options say.
+    pub(super) fn minibatch(options: &Options) -> Self {
+        Self::Minibatch(options.minibatch.map_or(LANES, usize::from))
+    }
+
     /// The numbers of the examples that a key names, of `all`.
     pub(super) fn rows(self, all: usize, key: Key) -> Vec<usize> {
         match self {
             Self::All => (0..all).collect(),
-            Self::Minibatch => (0..LANES as u64).map(|i| below(all, key.fold(i))).collect(),
+            Self::Minibatch(examples) => (0..examples as u64).map(|i| below(all, key.fold(i))).collect(),
         }
     }
 }
@@ -142,14 +148,14 @@ pub(super) enum Blocks {
     /// All of them.
     All(Vec<Block>),
     /// Those that were drawn last: candidates of one step mostly share them.
-    Drawn { examples: Examples, key: Option<Key>, block: Block },
+    Drawn { examples: Examples, share: Share, key: Option<Key>, block: Block },
 }
 
 impl Blocks {
     pub(super) fn new(examples: &Examples, share: Share) -> Self {
         match share {
             Share::All => Self::All(blocks(examples, 0..examples.len()).collect()),
-            Share::Minibatch => Self::Drawn { examples: examples.clone(), key: None, block: Block::of(examples) },
+            Share::Minibatch(_) => Self::Drawn { examples: examples.clone(), share, key: None, block: Block::of(examples) },
         }
     }
 
@@ -157,9 +163,9 @@ impl Blocks {
     pub(super) fn of(&mut self, wanted: Key) -> &[Block] {
         match self {
             Self::All(blocks) => blocks,
-            Self::Drawn { examples, key, block } => {
+            Self::Drawn { examples, share, key, block } => {
                 if *key != Some(wanted) {
-                    block.take(examples, &Share::Minibatch.rows(examples.len(), wanted));
+                    block.take(examples, &share.rows(examples.len(), wanted));
                     *key = Some(wanted);
                 }
                 std::slice::from_ref(block)
@@ -201,13 +207,13 @@ mod tests {
     #[test]
     fn minibatches_follow_from_their_key() -> candle_core::Result<()> {
         let examples = seventy();
-        let mut drawn = Blocks::new(&examples, Share::Minibatch);
+        let mut drawn = Blocks::new(&examples, Share::Minibatch(LANES));
         let labels = |drawn: &mut Blocks, seed| drawn.of(Key::new(seed))[0].labels.clone();
         let first = labels(&mut drawn, 1);
         assert_ne!(labels(&mut drawn, 2), first);
         assert_eq!(labels(&mut drawn, 1), first);
         // candle's path sees the same examples.
-        let (inputs, numbers) = examples.tensors(&Share::Minibatch.rows(70, Key::new(1)))?;
+        let (inputs, numbers) = examples.tensors(&Share::Minibatch(LANES).rows(70, Key::new(1)))?;
         assert_eq!(numbers.to_vec1::<u32>()?, first.iter().map(|l| u32::from(*l)).collect::<Vec<_>>());
         let lanes: Vec<Vec<f32>> = (0..LANES).map(|l| drawn.of(Key::new(1))[0].inputs.iter().map(|v| v.0[l]).collect()).collect();
         assert_eq!(inputs.to_vec2::<f32>()?, lanes);
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn every_example_is_drawn_as_often_as_any_other() {
         let mut counts = [0u32; 10];
-        (0..1000).flat_map(|seed| Share::Minibatch.rows(10, Key::new(seed))).for_each(|row| counts[row] += 1);
+        (0..1000).flat_map(|seed| Share::Minibatch(LANES).rows(10, Key::new(seed))).for_each(|row| counts[row] += 1);
         // 3,200 expected each, with a deviation of 54.
         assert!(counts.iter().all(|count| count.abs_diff(3200) < 5 * 54), "{counts:?}");
     }

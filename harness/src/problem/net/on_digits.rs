@@ -6,11 +6,11 @@ use super::{
     examples::{Examples, Share},
     lanes::Activation,
     mlp::Mlp,
-    task::{Defaults, Training, refuse_options_of_functions},
+    task::{Defaults, Training},
 };
 use crate::{
     Result,
-    problem::{Options, digits},
+    problem::{Has, Options, digits},
 };
 
 /// The digits network with a step in place of ReLU: 2,080 + 330 = 2,410 parameters.
@@ -35,7 +35,7 @@ pub(super) fn binary(options: &Options) -> Result<Training<Classification<Binary
 /// A million parameters, minibatches of 32.
 pub(super) fn wide(options: &Options) -> Result<Training<Classification<Mlp>>> {
     let defaults = Defaults { evaluations: 20_000, pairs: 32, sigma: 0.1, rate: 0.1 };
-    on_digits("net/mlp-1m", WIDE, Share::Minibatch, defaults, options)
+    on_digits("net/mlp-1m", WIDE, Share::minibatch(options), defaults, options)
 }
 
 fn on_digits<A: Architecture>(
@@ -45,13 +45,20 @@ fn on_digits<A: Architecture>(
     defaults: Defaults,
     options: &Options,
 ) -> Result<Training<Classification<A>>> {
-    refuse_options_of_functions(options, name)?;
-    options.refuse_data(name)?;
+    options.only(name, if share == Share::All { &[Has::HeldOut] } else { &[Has::HeldOut, Has::Minibatch] })?;
     let (train, judged) = digits::parts(options.validate)?;
     let examples = |images: digits::Images| -> Result<Examples> {
         let labels = images.labels.to_vec1::<u32>()?.into_iter().map(|label| label as u8).collect();
         Ok(Examples::reals(digits::PIXELS, images.pixels.flatten_all()?.to_vec1()?, labels))
     };
     let (train, judged) = (examples(train)?, examples(judged)?);
-    Ok(Training(Classification { architecture, train, judged, share, measures: measures(options.validate), defaults }))
+    Ok(Training(Classification {
+        architecture,
+        train,
+        judged,
+        share,
+        zero_head: None,
+        measures: measures(options.validate),
+        defaults,
+    }))
 }

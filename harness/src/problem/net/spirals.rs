@@ -7,9 +7,12 @@ use super::{
     examples::{Examples, Share},
     lanes::Activation,
     mlp::Mlp,
-    task::{Defaults, Training, refuse_options_of_functions},
+    task::{Defaults, Training},
 };
-use crate::{Result, problem::Options};
+use crate::{
+    Result,
+    problem::{Has, Options},
+};
 
 /// Points of each spiral.
 const POINTS: usize = 97;
@@ -21,13 +24,12 @@ const NETWORK: Mlp = Mlp { widths: &[2, 16, 16, 2], activation: Activation::Tanh
 
 /// Say which of the two spirals a point is on; judged by the points halfway between two training points of a spiral.
 pub(super) fn spirals(options: &Options) -> Result<Training<Classification<Mlp>>> {
-    refuse_options_of_functions(options, "net/spirals")?;
-    options.refuse_data("net/spirals")?;
+    options.only("net/spirals", &[Has::HeldOut])?;
     let (all, between) = (points(POINTS, 0.0), points(POINTS - 1, 0.5));
     let (judged, train) = if options.validate { all.split(HELD_OUT) } else { (between, all) };
     let defaults = Defaults { evaluations: 200_000, pairs: 32, sigma: 0.1, rate: 0.1 };
     let measures = measures(options.validate);
-    Ok(Training(Classification { architecture: NETWORK, train, judged, share: Share::All, measures, defaults }))
+    Ok(Training(Classification { architecture: NETWORK, train, judged, share: Share::All, zero_head: None, measures, defaults }))
 }
 
 /// Points i + `ahead` of both spirals by turns: radius (104 − i) / 104 at the angle i π / 16, and its mirror image. The paper's unit is 6.5

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     Error, Result,
-    problem::{Answer, Examiner, Measure, Options, Problem},
+    problem::{Answer, Examiner, Measure, Problem},
 };
 
 /// A network to train, its data, and how it is judged.
@@ -93,12 +93,6 @@ impl Defaults {
         let settings = [("pairs", json!(self.pairs)), ("sigma", json!(self.sigma)), ("descent", descent)];
         Spec { name: "open-es".into(), settings: settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect() }
     }
-}
-
-/// An error for each option that no network has.
-pub(super) fn refuse_options_of_functions(options: &Options, problem: &str) -> Result<()> {
-    options.refuse_dim(problem)?;
-    options.refuse_instance(problem)
 }
 
 /// A [`Task`] as a problem.

@@ -13,11 +13,11 @@ use moths::Key;
 use super::{
     examples::below,
     lanes::LANES,
-    task::{Defaults, Task, Training, refuse_options_of_functions},
+    task::{Defaults, Task, Training},
 };
 use crate::{
     Result,
-    problem::{Figure, Measure, Options},
+    problem::{Figure, Has, Measure, Options},
 };
 use fused::FusedCharacters;
 use network::{CONTEXT, Transformer};
@@ -34,8 +34,7 @@ pub(super) struct Characters {
 
 /// The problem, from the text in this program.
 pub(super) fn characters(options: &Options) -> Result<Training<Characters>> {
-    refuse_options_of_functions(options, "net/char-transformer")?;
-    options.refuse_data("net/char-transformer")?;
+    options.only("net/char-transformer", &[Has::HeldOut])?;
     let (train, judged) = parts(options.validate);
     let name = if options.validate { "validation_bits" } else { "test_bits" };
     Ok(Training(Characters { train, judged, measures: [Measure::LOSS, Measure { name, kind: Figure::Loss }] }))

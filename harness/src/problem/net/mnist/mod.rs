@@ -10,9 +10,12 @@ use super::{
     examples::{Examples, Share},
     lanes::Activation,
     mlp::Mlp,
-    task::{Defaults, Training, refuse_options_of_functions},
+    task::{Defaults, Training},
 };
-use crate::{Error, Result, problem::Options};
+use crate::{
+    Error, Result,
+    problem::{Has, Options},
+};
 use idx::Idx;
 
 /// Rows and columns of an image.
@@ -29,22 +32,23 @@ const MLP: Mlp = Mlp { widths: &[SIDE * SIDE, 100, 10], activation: Activation::
 /// The convolutional network, minibatches of 32.
 pub(super) fn cnn(options: &Options) -> Result<Training<Classification<Cnn>>> {
     let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1 };
-    on_mnist("net/mnist-cnn", Cnn, defaults, options)
+    on_mnist("net/mnist-cnn", Cnn, "output", defaults, options)
 }
 
 /// 784-100-10, minibatches of 32.
 pub(super) fn mlp(options: &Options) -> Result<Training<Classification<Mlp>>> {
     let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1 };
-    on_mnist("net/mnist-mlp", MLP, defaults, options)
+    on_mnist("net/mnist-mlp", MLP, "layer1", defaults, options)
 }
 
 fn on_mnist<A: Architecture>(
     name: &str,
     architecture: A,
+    head: &'static str,
     defaults: Defaults,
     options: &Options,
 ) -> Result<Training<Classification<A>>> {
-    refuse_options_of_functions(options, name)?;
+    options.only(name, &[Has::HeldOut, Has::Data, Has::Minibatch, Has::Head])?;
     let folder = options.data.as_deref().ok_or_else(|| {
         let valid = format!("`{name}` needs the folder that holds {}, as they are or with .gz", FILES.join(", "));
         Error::invalid("--data", "(not given)", valid)
@@ -57,8 +61,9 @@ fn on_mnist<A: Architecture>(
         let test = images(folder, FILES[2], FILES[3])?;
         (train, test)
     };
-    let (share, measures) = (Share::Minibatch, measures(options.validate));
-    Ok(Training(Classification { architecture, train, judged, share, measures, defaults }))
+    let (share, measures) = (Share::minibatch(options), measures(options.validate));
+    let zero_head = options.zero_head.then_some(head);
+    Ok(Training(Classification { architecture, train, judged, share, zero_head, measures, defaults }))
 }
 
 /// The images of one file and their labels of another.

@@ -3,9 +3,10 @@
 use std::{fs, io::Write, path::PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
+use moths::{Batch, Key, Objective};
 
 use super::*;
-use crate::problem::Problem;
+use crate::problem::{Problem, net::task::Path};
 
 /// An IDX file as it is written down.
 fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
@@ -79,6 +80,28 @@ fn validation_holds_out_the_last_training_images() -> Result<()> {
     let (pixels, _) = bars(120);
     let held: Vec<f32> = pixels[100 * 784..101 * 784].iter().map(|p| f32::from(*p) / 255.0).collect();
     assert_eq!(task.judged.tensors(&[0])?.0.to_vec2::<f32>()?, [held]);
+    Ok(())
+}
+
+#[test]
+fn minibatches_are_as_large_as_asked_for() -> Result<()> {
+    let folder = folder();
+    let Training(task) = cnn(&Options { minibatch: Some(8), ..with_data(folder.path().into()) })?;
+    assert_eq!(task.share.rows(120, Key::new(1)).len(), 8);
+    Ok(())
+}
+
+/// Logits of zero: the cross-entropy of ten classes is ln 10, by either path.
+#[test]
+fn a_head_of_zeros_says_nothing_at_first() -> Result<()> {
+    let folder = folder();
+    let training = mlp(&Options { zero_head: true, ..with_data(folder.path().into()) })?;
+    for path in [Path::Plain, Path::Fused] {
+        let mut model = training.model(1, path)?;
+        let start = model.space().start();
+        let loss = model.evaluate(&Batch::one(&start)?)?[0];
+        assert!((loss - 10f64.ln()).abs() < 1e-6, "{loss}");
+    }
     Ok(())
 }
 
