@@ -16,10 +16,11 @@ fn every_feature_registers_its_optimizers_and_no_others() {
         expected.extend(["pso"]);
     }
     if cfg!(feature = "evolution") {
-        expected.extend(["open-es", "sep-cma-es"]);
+        expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);
+        expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "xnes"]);
     }
     if cfg!(feature = "ensemble") {
-        expected.extend(["undo"]);
+        expected.extend(["restart", "undo"]);
     }
     expected.sort_unstable();
     let registered: Vec<&str> = registry::entries().iter().map(|e| e.meta.id).collect();

@@ -35,11 +35,13 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
-    fuse, kernel, persist, register, settings, shaping,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse,
+    kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::covariance::Constants;
 
 /// Settings of [`SepCmaEs`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +65,7 @@ impl Default for SepCmaEsConfig {
 pub struct SepCmaEs {
     space: Space,
     constants: Constants,
+    sigma_0: f64,
     clock: Clock,
     m: CowTensor,
     sigma: f64,
@@ -103,56 +106,6 @@ kernel! { fn adapt(m: inout, p: inout, c: inout, y: mat, y2: mat, sigma: num, ke
     m = m + sigma * y;
 } }
 
-/// The constants of the update, all from d and λ.
-struct Constants {
-    lambda: usize,
-    weights: Vec<f64>,
-    mu_eff: f64,
-    c_sigma: f64,
-    d_sigma: f64,
-    c_c: f64,
-    c_1: f64,
-    c_mu: f64,
-    /// E‖z‖ for z ~ N(0, I) in d dimensions.
-    chi: f64,
-    sigma_0: f64,
-}
-
-impl Constants {
-    fn new(config: &SepCmaEsConfig, dim: usize) -> Self {
-        let d = dim as f64;
-        let lambda = config.population.unwrap_or(4 + (3.0 * libm::log(d)).floor() as usize);
-        let weights = shaping::recombination_weights(lambda);
-        let mu_eff = shaping::effective_mass(&weights);
-        let c_sigma = (mu_eff + 2.0) / (d + mu_eff + 5.0);
-        let separable = (d + 2.0) / 3.0;
-        let full_c_1 = 2.0 / ((d + 1.3).powi(2) + mu_eff);
-        let full_c_mu = 2.0 * (mu_eff - 2.0 + 1.0 / mu_eff) / ((d + 2.0).powi(2) + mu_eff);
-        let c_1 = (full_c_1 * separable).min(1.0);
-        Self {
-            lambda,
-            mu_eff,
-            c_sigma,
-            d_sigma: 1.0 + 2.0 * (((mu_eff - 1.0) / (d + 1.0)).sqrt() - 1.0).max(0.0) + c_sigma,
-            c_c: (4.0 + mu_eff / d) / (d + 4.0 + 2.0 * mu_eff / d),
-            c_1,
-            c_mu: (full_c_mu * separable).min(1.0 - c_1),
-            chi: d.sqrt() * (1.0 - 1.0 / (4.0 * d) + 1.0 / (21.0 * d * d)),
-            weights,
-            sigma_0: config.sigma,
-        }
-    }
-
-    /// One weight a candidate, by rank; none for those that failed. `None` when all failed.
-    fn weights_by_candidate(&self, losses: &Losses) -> Option<Vec<f64>> {
-        let mut weights = vec![0.0; losses.len()];
-        let valid = shaping::order(losses).into_iter().filter(|&i| losses[i].is_finite());
-        valid.zip(&self.weights).for_each(|(i, w)| weights[i] = *w);
-        let sum: f64 = weights.iter().sum();
-        (sum > 0.0).then(|| weights.iter().map(|w| w / sum).collect())
-    }
-}
-
 impl Algorithm for SepCmaEs {
     const META: Meta = Meta {
         id: "sep-cma-es",
@@ -171,10 +124,11 @@ impl Algorithm for SepCmaEs {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let constants = Constants::new(&config, space.dim());
+        let constants = Constants::separable(space.dim(), config.population);
         let lambda = constants.lambda;
         Ok(Self {
             constants,
+            sigma_0: config.sigma,
             clock: Clock::new(key),
             m: space.start(),
             sigma: config.sigma,
@@ -210,24 +164,21 @@ impl SepCmaEs {
     /// Steps are σ √C; the run has converged when their root mean square is 1e-12 of the initial one.
     fn convergence(&self) -> Result<Option<&'static str>> {
         let rms = fuse::norm(&self.scratch.deviation)? / (self.space.dim() as f64).sqrt();
-        Ok((self.sigma * rms < 1e-12 * self.constants.sigma_0).then_some("steps became 1e-12 of the first"))
+        Ok((self.sigma * rms < 1e-12 * self.sigma_0).then_some("steps became 1e-12 of the first"))
     }
 
     fn adapt(&mut self, weights: &[f64]) -> Result<()> {
         let k = &self.constants;
         let Scratch { y, deviation, mean_y, mean_y2, zero, .. } = &mut self.scratch;
         fuse::weighted_moments(y, zero, weights, mean_y, mean_y2)?;
-        let gain_sigma = (k.c_sigma * (2.0 - k.c_sigma) * k.mu_eff).sqrt();
-        step_size_path(&mut self.p_sigma, mean_y, deviation, 1.0 - k.c_sigma, gain_sigma)?;
+        let (keep, gain) = k.sigma_path();
+        step_size_path(&mut self.p_sigma, mean_y, deviation, keep, gain)?;
         let length = fuse::norm(&self.p_sigma)?;
-        let unbiased = length / (1.0 - libm::pow(1.0 - k.c_sigma, 2.0 * (self.clock.step + 1) as f64)).sqrt();
-        let h = f64::from(u8::from(unbiased < (1.4 + 2.0 / (self.space.dim() as f64 + 1.0)) * k.chi));
-        let gain_c = h * (k.c_c * (2.0 - k.c_c) * k.mu_eff).sqrt();
-        let keep_c = 1.0 - k.c_1 - k.c_mu + (1.0 - h) * k.c_1 * k.c_c * (2.0 - k.c_c);
+        let h = k.h(length, self.clock.step);
+        let (keep, gain) = k.covariance_path(h);
         let Self { m, p_c, c, sigma, .. } = self;
-        adapt(m, p_c, c, mean_y, mean_y2, *sigma, 1.0 - k.c_c, gain_c, keep_c, k.c_1, k.c_mu)?;
-        // A path longer than any sample makes the step size explode: it grows e-fold at most.
-        *sigma *= libm::exp((k.c_sigma / k.d_sigma * (length / k.chi - 1.0)).min(1.0));
+        adapt(m, p_c, c, mean_y, mean_y2, *sigma, keep, gain, k.keep(h, 1.0), k.c_1, k.c_mu)?;
+        *sigma *= k.growth(length);
         self.space.confine(&mut self.m)
     }
 }

@@ -77,6 +77,8 @@ pub struct Capabilities {
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
     pub state_per_candidate: f64,
+    /// State size: numbers per pair of parameters, as in a d × d matrix.
+    pub state_per_pair: f64,
 }
 
 impl Capabilities {
@@ -91,5 +93,6 @@ impl Capabilities {
         beats_random: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
+        state_per_pair: 0.0,
     };
 }

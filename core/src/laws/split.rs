@@ -42,7 +42,8 @@ fn compare(subject: &Subject, problem: &Problem, steps: usize) -> Verdict {
 }
 
 fn path(subject: &Subject, objective: &mut dyn Objective, steps: usize) -> Result<Vec<Moment>> {
-    let mut optimizer = subject.build(objective.space(), KEY)?;
+    // Methods that keep a matrix refuse so many dimensions.
+    let Some(mut optimizer) = subject.build_if_able(objective.space(), KEY)? else { return Ok(vec![]) };
     path::run(&mut *optimizer, objective, steps)
 }
 

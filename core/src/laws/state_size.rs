@@ -13,7 +13,8 @@ use crate::{Capabilities, Space, State};
 
 pub(super) const LAW: Law = Law {
     name: "state_size",
-    statement: "the state takes no more bytes than declared: (per parameter · d + per candidate · n · d) elements + 4096",
+    statement: "the state takes no more bytes than declared: (per parameter · d + per candidate · n · d + per pair · d²) elements, \
+                and 4096",
     holds,
 };
 
@@ -41,15 +42,18 @@ fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
 
 /// `candidates`: how many a step has.
 pub(super) fn within(declared: &Capabilities, state: &State, space: &Space, candidates: u64) -> Verdict {
-    let numbers = (declared.state_per_parameter + declared.state_per_candidate * candidates as f64) * space.dim() as f64;
+    let d = space.dim() as f64;
+    let numbers =
+        (declared.state_per_parameter + declared.state_per_candidate * candidates as f64 + declared.state_per_pair * d) * d;
     let allowed = (numbers * space.dtype().size_in_bytes() as f64) as usize + SLACK;
     let bytes = state.bytes();
     if bytes <= allowed {
         return Ok(());
     }
-    let (d, per_parameter, per_candidate) = (space.dim(), declared.state_per_parameter, declared.state_per_candidate);
+    let &Capabilities { state_per_parameter, state_per_candidate, state_per_pair, .. } = declared;
     Err(Breach::new(format!(
-        "the state takes {bytes} bytes, where {allowed} are declared: {per_parameter} numbers per parameter and {per_candidate} per \
-         parameter and candidate, for {d} parameters and {candidates} candidates"
+        "the state takes {bytes} bytes, where {allowed} are declared: {state_per_parameter} numbers per parameter, \
+         {state_per_candidate} per parameter and candidate, {state_per_pair} per pair of parameters, for {d} parameters and \
+         {candidates} candidates"
     )))
 }

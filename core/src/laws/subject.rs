@@ -62,13 +62,14 @@ impl Subject {
 /// The setting by which a wrapper names what it wraps.
 const INNER: &str = "inner";
 
-/// Every registered optimizer, and every wrapper around every one of them: a wrapper is what has a setting `inner`.
+/// Every registered optimizer, and every wrapper around every one of them that it takes: a wrapper is what has a setting `inner`.
 pub fn subjects() -> Vec<Subject> {
     let ids: Vec<&str> = registry::entries().iter().map(|entry| entry.meta.id).collect();
     let alone = ids.iter().map(|id| Spec::new(*id));
     let wrappers = registry::entries().into_iter().filter(|entry| entry.schema()["properties"].get(INNER).is_some());
     let wrapped = wrappers.flat_map(|wrapper| ids.iter().map(move |id| around(wrapper.meta.id, id)));
-    alone.chain(wrapped.collect::<Vec<_>>()).map(|spec| Subject { spec }).collect()
+    let taken = |spec: &Spec| !registry::capabilities(spec).is_err_and(|error| is_refusal(&error));
+    alone.chain(wrapped.filter(taken).collect::<Vec<_>>()).map(|spec| Subject { spec }).collect()
 }
 
 fn around(wrapper: &str, inner: &str) -> Spec {

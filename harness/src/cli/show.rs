@@ -63,7 +63,11 @@ fn facts(can: &Capabilities) -> Vec<String> {
         0.0 => String::new(),
         numbers => format!(" and {numbers} a parameter and candidate"),
     };
-    facts.push(format!("state: {} numbers a parameter{a_candidate}", can.state_per_parameter));
+    let a_pair = match can.state_per_pair {
+        0.0 => String::new(),
+        numbers => format!(" and {numbers} a pair of parameters"),
+    };
+    facts.push(format!("state: {} numbers a parameter{a_candidate}{a_pair}", can.state_per_parameter));
     facts
 }
 

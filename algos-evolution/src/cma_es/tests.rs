@@ -1,0 +1,157 @@
+use moths_core::{Function, Leaf, Stop, minimize};
+use serde_json::Value;
+
+use super::*;
+
+/// What `reference/cma_es.py` wrote.
+fn reference() -> Value {
+    serde_json::from_str(include_str!("../../reference/cma_es.json")).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn problem(name: &str) -> fn(&[f64]) -> f64 {
+    match name {
+        "sphere" => |x| x.iter().map(|x| (x - 1.0).powi(2)).sum(),
+        "ellipsoid" => |x| {
+            let last = (x.len() - 1) as f64;
+            x.iter().enumerate().map(|(i, x)| 10f64.powf(6.0 * i as f64 / last) * (x - 1.0).powi(2)).sum()
+        },
+        _ => |x| x.windows(2).map(|x| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2)).sum(),
+    }
+}
+
+/// The noise of the script.
+struct Normals(u64);
+
+impl Normals {
+    fn uniform(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn next(&mut self) -> f64 {
+        let length = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
+        length * (std::f64::consts::TAU * self.uniform()).cos()
+    }
+}
+
+#[test]
+fn ten_generations_are_pycmas() {
+    for expected in reference()["with_noise"].as_array().unwrap() {
+        let d = expected["dim"].as_u64().unwrap() as usize;
+        let space = Space::real(d).unwrap();
+        let mut es = CmaEs::new(CmaEsConfig { sigma: 0.5, ..CmaEsConfig::default() }, &space, Key::new(0)).unwrap();
+        let (mut noise, mut objective) = (Normals(1), Function::new(space, problem("rosenbrock")));
+        for _ in 0..10 {
+            es.scratch.z.fill_with(|| noise.next());
+            es.place().unwrap();
+            let losses = (&mut objective as &mut dyn Objective).losses(&Batch::Dense(es.scratch.x.clone())).unwrap();
+            es.learn(&losses).unwrap();
+        }
+        let close = |got: &[f64], expected: &[f64]| {
+            let size = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+            let apart = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(got.len() == expected.len() && apart < 1e-10 * size, "{d}-D: {:e} apart", apart / size);
+        };
+        close(&es.m, &numbers(&expected["mean"]));
+        close(&[es.sigma], &[expected["sigma"].as_f64().unwrap()]);
+        close(&host::to_f64s(&es.matrix.c).unwrap(), &numbers(&expected["c"]));
+    }
+}
+
+#[test]
+fn it_needs_as_many_evaluations_as_pycma() {
+    for run in reference()["runs"].as_array().unwrap() {
+        let (name, d) = (run["problem"].as_str().unwrap(), run["dim"].as_u64().unwrap() as usize);
+        let space = Space::real(d).unwrap();
+        let mut used: Vec<u64> = (0..11)
+            .map(|seed| {
+                let mut es = CmaEs::new(CmaEsConfig::default(), &space, Key::new(seed)).unwrap();
+                let stop = Stop::evaluations(100_000).or_target(1e-9);
+                minimize(&mut es, &mut Function::new(space.clone(), problem(name)), &stop).unwrap().tally.evaluations
+            })
+            .collect();
+        used.sort_unstable();
+        let theirs = numbers(&run["evaluations"])[5];
+        assert!((used[5] as f64 / theirs - 1.0).abs() < 0.1, "{name} in {d}-D: {used:?} against a median of {theirs}");
+    }
+}
+
+/// The paper's equations by hand, from a start where Σ = I.
+#[test]
+fn adapted_rates_take_part_of_the_plain_step() {
+    let space = Space::real(6).unwrap();
+    let build = |learning_rate| CmaEs::new(CmaEsConfig { learning_rate, ..CmaEsConfig::default() }, &space, Key::new(4)).unwrap();
+    let (mut plain, mut adapted) = (build(LearningRate::Fixed), build(LearningRate::Adapted));
+    plain.step(&mut Function::new(space.clone(), problem("ellipsoid"))).unwrap();
+    adapted.step(&mut Function::new(space.clone(), problem("ellipsoid"))).unwrap();
+    // E = β Δ̃ and V = β ‖Δ̃‖² after one step, so that the SNR is β/(2 − β), whatever Δ̃ is.
+    let eta = |beta: f64, most: f64| (most * (beta / (2.0 - beta) / 1.4 - 1.0)).exp();
+    let (eta_m, eta_sigma) = (eta(0.1, 0.1), eta(0.03, 0.03));
+    let c = host::to_f64s(&plain.matrix.c).unwrap();
+    let sigma: Vec<f64> = (0..36)
+        .map(|at| {
+            let identity = f64::from(u8::from(at % 7 == 0));
+            identity + eta_sigma * (plain.sigma.powi(2) * c[at] - identity)
+        })
+        .collect();
+    let factor = adapted.sigma * eta_m;
+    for (at, c) in host::to_f64s(&adapted.matrix.c).unwrap().iter().enumerate() {
+        assert!((factor * factor * c - sigma[at]).abs() < 1e-12);
+    }
+    assert!(plain.m.iter().zip(&adapted.m).all(|(plain, adapted)| (eta_m * plain - adapted).abs() < 1e-12));
+    assert!(adapted.matrix.axes.iter().map(|a| a.ln()).sum::<f64>().abs() < 1e-12);
+}
+
+#[test]
+fn adapted_rates_see_through_noise() {
+    let space = Space::real(10).unwrap();
+    let loss = problem("sphere");
+    let end = |learning_rate| {
+        let mut ends: Vec<f64> = (0..5)
+            .map(|seed| {
+                let config = CmaEsConfig { learning_rate, ..CmaEsConfig::default() };
+                let mut es = CmaEs::new(config, &space, Key::new(seed)).unwrap();
+                let mut noise = Normals(seed);
+                let mut objective = Function::new(space.clone(), |x| loss(x) + noise.next());
+                for _ in 0..5000 {
+                    es.step(&mut objective).unwrap();
+                }
+                loss(&es.m)
+            })
+            .collect();
+        ends.sort_by(f64::total_cmp);
+        ends[2]
+    };
+    let (fixed, adapted) = (end(LearningRate::Fixed), end(LearningRate::Adapted));
+    assert!(adapted < 0.05 && adapted < 0.1 * fixed, "{adapted} against {fixed}");
+}
+
+#[test]
+fn the_margin_solves_a_mixed_problem_on_which_plain_steps_freeze() {
+    let leaves = vec![Leaf::real("x", [5]).dtype(DType::F64), Leaf::bool("bits", [5])];
+    let space = Space::with_dtype(leaves, DType::F64).unwrap();
+    let start = Tensor::from_slice(&[2.0, 2.0, 2.0, 2.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0], 10, space.device()).unwrap();
+    let space = space.starting_at(&start).unwrap();
+    // A sphere, and the number of bits before the first 0 (`SphereLeadingOnes` of the paper).
+    let loss = |x: &[f64]| {
+        let leading = x[5..].iter().take_while(|bit| **bit == 1.0).count();
+        x[..5].iter().map(|x| x * x).sum::<f64>() + 5.0 - leading as f64
+    };
+    let solved = |margin: bool| {
+        let is_solved = |seed: &u64| {
+            let mut es = CmaEs::new(CmaEsConfig::default(), &space, Key::new(*seed)).unwrap();
+            if !margin {
+                es.margin = Margin::new(&Space::real(10).unwrap(), 10);
+            }
+            let stop = Stop::evaluations(20_000).or_target(1e-9);
+            minimize(&mut es, &mut Function::new(space.clone(), loss), &stop).unwrap().tally.lowest <= 1e-9
+        };
+        (0..11).filter(is_solved).count()
+    };
+    let (with, without) = (solved(true), solved(false));
+    assert!(with == 11 && without < 6, "{with} and {without} of 11");
+}

@@ -1,0 +1,252 @@
+//! Differential evolution: the differences of a population's points are its steps.
+//!
+//! ```text
+//! rand               v_i = x_a + F (x_b − x_c)
+//! best               v_i = x_best + F (x_b − x_c)
+//! current-to-best    v_i = x_i + F (x_best − x_i) + F (x_b − x_c)
+//! current-to-pbest   v_i = x_i + F (x_pbest − x_i) + F (x_b − x_c)     pbest: one of the best p n, drawn for each i
+//!                    … + F (x_e − x_g) with two differences
+//! u_ij = v_ij or x_ij, by crossover
+//! x_i ← u_i where f(u_i) ≤ f(x_i)
+//! ```
+//!
+//! x, v, u: \[n, d\]; a, b, c, e, g: different points other than i, at random. Binomial crossover takes each coordinate of v with the
+//! probability CR, and a random one in any case; exponential crossover takes a run of neighbours (the first after the last), from a
+//! random one on, which goes on after each with the probability CR. Sources: Storn & Price 1997, doi:10.1023/A:1008202821328 (rand, best,
+//! current-to-best, both crossovers); Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (current-to-pbest).
+//! Differs from the papers: a coordinate of v outside the bounds is moved halfway between the bound and x_i's; integers and flags take the
+//! differences of rounded values, and go up or down to a whole number at random; n is no more than half a million numbers hold.
+//! Cost per step: n evaluations in one round; 1 number of state per parameter and candidate.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let spec = Spec::new("de").with("strategy", "current-to-pbest")?.with("crossover", "exponential")?;
+//! let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..50 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+use moths_core::{
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    Stream, persist, register, settings,
+};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::differential::{
+    ONE_POINT, another,
+    breeder::{Breeder, Recipe, Taken},
+    population::{Population, size},
+};
+
+/// Settings of [`De`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeConfig {
+    /// n, the number of points; null: 10 d. With two differences at least 6.
+    #[schemars(range(min = 4, max = 1_000_000))]
+    pub population: Option<usize>,
+    /// What a donor starts from, and is drawn to.
+    pub strategy: Strategy,
+    /// How many differences a donor adds.
+    #[schemars(range(min = 1, max = 2))]
+    pub differences: usize,
+    /// F, the weight of differences.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 2.0))]
+    pub weight: f64,
+    /// Which coordinates of a donor are taken.
+    pub crossover: Crossover,
+    /// CR, the probability of taking one (exponential: one more).
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub crossover_rate: f64,
+    /// p, the part of the population that `current-to-pbest` follows.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub best_fraction: f64,
+}
+
+/// What a donor starts from, and is drawn to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// From a random point.
+    Rand,
+    /// From the best point.
+    Best,
+    /// From the parent, drawn to the best point.
+    CurrentToBest,
+    /// From the parent, drawn to one of the best.
+    CurrentToPbest,
+}
+
+/// Which coordinates of a donor are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Crossover {
+    /// Each by a draw of its own.
+    Binomial,
+    /// A run of neighbours.
+    Exponential,
+}
+
+impl Default for DeConfig {
+    fn default() -> Self {
+        Self {
+            population: None,
+            strategy: Strategy::Rand,
+            differences: 1,
+            weight: 0.5,
+            crossover: Crossover::Binomial,
+            crossover_rate: 0.9,
+            best_fraction: 0.1,
+        }
+    }
+}
+
+/// Differential evolution. See the [module documentation](self) for equations.
+pub struct De {
+    config: DeConfig,
+    space: Space,
+    clock: Clock,
+    pub(crate) population: Population,
+    breeder: Breeder,
+}
+
+impl Algorithm for De {
+    const META: Meta = Meta {
+        id: "de",
+        family: Family::Evolution,
+        summary: "A population whose own differences are its steps; each trial against its parent.",
+        citation: "Storn & Price 1997, doi:10.1023/A:1008202821328",
+        capabilities: Capabilities {
+            rank_based: true,
+            translation: true,
+            monotone: true,
+            beats_random: true,
+            state_per_candidate: 1.0,
+            ..Capabilities::NONE
+        },
+    };
+    type Config = DeConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let n = size(config.population, 10.0 * space.dim() as f64, space.dim());
+        if n < 2 + 2 * config.differences {
+            return Err(Error::invalid("population", n, "at least 6 points for two differences"));
+        }
+        Ok(Self {
+            config,
+            clock: Clock::new(key),
+            population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
+            breeder: Breeder::new(space, n)?,
+            space: space.clone(),
+        })
+    }
+}
+
+impl De {
+    /// The recipe of every trial of this step.
+    fn recipes(&mut self) {
+        let Self { config, clock, population, breeder, .. } = self;
+        let (n, d) = (population.len(), population.x.dims()[1]);
+        let leaders = match config.strategy {
+            Strategy::Rand => vec![],
+            Strategy::Best | Strategy::CurrentToBest => vec![population.best()],
+            Strategy::CurrentToPbest => {
+                let mut order = population.order();
+                order.truncate(((config.best_fraction * n as f64).round() as usize).max(1));
+                order
+            }
+        };
+        let mut stream = clock.key().fold(1).stream();
+        breeder.recipes.clear();
+        breeder.recipes.extend((0..n).map(|i| recipe(config, i, n, d, &leaders, &mut stream)));
+    }
+
+    fn propose(&mut self) -> Result<CowTensor> {
+        if !self.population.judged {
+            return Ok(self.population.x.clone());
+        }
+        self.recipes();
+        // The archive is empty: a recipe that names nobody in it never looks.
+        let nobody = &self.population.x;
+        self.breeder.breed(&self.population.x, nobody, self.clock.key().fold(2))?;
+        Ok(self.breeder.trials.clone())
+    }
+}
+
+/// How the trial of point `i` is made.
+fn recipe(config: &DeConfig, i: usize, n: usize, d: usize, leaders: &[usize], stream: &mut Stream) -> Recipe {
+    let mut others = [i; 6];
+    let wanted = 1 + 2 * config.differences;
+    for k in 1..=wanted {
+        others[k] = another(stream, n, &others[..k]);
+    }
+    let [_, a, b, c, e, g] = others;
+    let leader =
+        if leaders.len() > 1 { leaders[stream.random_range(0..leaders.len())] } else { leaders.first().copied().unwrap_or(a) };
+    let (base, pull) = match config.strategy {
+        Strategy::Rand | Strategy::Best => (leader, 0.0),
+        Strategy::CurrentToBest | Strategy::CurrentToPbest => (i, config.weight),
+    };
+    Recipe {
+        base,
+        goal: leader,
+        pull,
+        weight: config.weight,
+        first: [b, c],
+        second: (config.differences == 2).then_some([e, g]),
+        taken: taken(config, d, stream),
+    }
+}
+
+fn taken(config: &DeConfig, d: usize, stream: &mut Stream) -> Taken {
+    let (from, rate) = (stream.random_range(0..d), config.crossover_rate);
+    match config.crossover {
+        Crossover::Binomial => Taken::Each { rate, certain: from },
+        // P(len > k) = CRᵏ.
+        Crossover::Exponential => {
+            let run = libm::log(1.0 - stream.random::<f64>()) / libm::log(rate);
+            Taken::Run { from, len: if rate < 1.0 { (1.0 + run).min(d as f64) as usize } else { d } }
+        }
+    }
+}
+
+impl Optimizer for De {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let points = self.propose()?;
+        let losses = objective.losses(&Batch::Dense(points))?;
+        let Self { population, breeder, clock, .. } = self;
+        if population.judged {
+            population.replace(&population.winners(&losses), &breeder.trials, &losses)?;
+        } else {
+            population.judge(&losses);
+        }
+        clock.tick();
+        let converged = population.is_one_point()?.then_some(ONE_POINT);
+        Ok(Report { converged, ..Report::of(&losses) })
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        self.population.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let at = self.space.point(at)?;
+        self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
+        Ok(())
+    }
+}
+
+persist!(De { clock, population });
+register!(De);

@@ -1,0 +1,247 @@
+//! The family of JADE: current-to-pbest with an archive, and F and CR that learn from what succeeded.
+//!
+//! ```text
+//! F_i ~ Cauchy(M_F, 0.1) in (0, 1],  CR_i ~ N(M_CR, 0.1) in [0, 1]   (M_F, M_CR): a random entry of the memory
+//! v_i = x_i + F_w (x_pbest − x_i) + F_i (x_a − x_b)                  pbest: one of the best p n; b may be in the archive
+//! u_i = v_i with the probability CR_i in each coordinate, and in one at least; x_i elsewhere
+//! x_i ← u_i where f(u_i) ≤ f(x_i);  the old x_i into the archive where f(u_i) < f(x_i)
+//! memory ← means of the F_i and CR_i of those
+//! ```
+//!
+//! A method is what it says of these: its [`Rules`].
+
+use std::marker::PhantomData;
+
+use moths_core::{
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space, Stream,
+    persist, settings,
+};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    another,
+    archive::Archive,
+    breeder::{Breeder, Recipe, Taken},
+    memory::{Learning, Memory, Success},
+    population::Population,
+};
+
+/// The settings of a member of the family.
+pub trait Preset: Serialize + DeserializeOwned + JsonSchema + Default + Send + 'static {
+    /// What it is.
+    const META: Meta;
+    /// Archived points a candidate.
+    fn archive(&self) -> f64;
+    #[doc(hidden)]
+    fn rules(&self, d: usize) -> Rules;
+}
+
+/// What a member of the family says of the equations.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// n, at first.
+    pub(crate) population: usize,
+    /// Archived points a candidate.
+    pub(crate) archive: f64,
+    pub(crate) greed: Greed,
+    pub(crate) learning: Learning,
+    /// The evaluations over which the population shrinks to four.
+    pub(crate) shrinks_over: Option<f64>,
+    /// Are F, CR and F_w held back early on, as jSO does?
+    pub(crate) staged: bool,
+}
+
+/// p.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Greed {
+    /// The same in every step.
+    Fixed(f64),
+    /// Uniform between 2/n and this, drawn anew for each trial.
+    UpTo(f64),
+    /// This, and half of it in the end.
+    Halving(f64),
+}
+
+impl Greed {
+    /// How many of n are worth following.
+    fn top(self, n: usize, progress: f64, stream: &mut Stream) -> usize {
+        let p = match self {
+            Self::Fixed(p) => p,
+            Self::UpTo(most) => 2.0 / n as f64 + (most - 2.0 / n as f64).max(0.0) * stream.random::<f64>(),
+            Self::Halving(p) => p * (1.0 - 0.5 * progress),
+        };
+        ((p * n as f64).round() as usize).clamp(2.min(n), n)
+    }
+}
+
+impl Rules {
+    /// How much of the budget is used, from 0 to 1.
+    fn progress(&self, used: u64) -> f64 {
+        self.shrinks_over.map_or(0.0, |all| (used as f64 / all).min(1.0))
+    }
+
+    /// n after so many evaluations.
+    fn population_after(&self, used: u64) -> usize {
+        let first = self.population as f64;
+        (first + (FEWEST as f64 - first) * self.progress(used)).round() as usize
+    }
+
+    fn capacity(&self, n: usize) -> usize {
+        (self.archive * n as f64) as usize
+    }
+
+    /// F_i, CR_i and F_w / F_i, from what was drawn.
+    fn held_back(&self, weight: f64, rate: f64, progress: f64) -> (f64, f64, f64) {
+        if !self.staged {
+            return (weight, rate, 1.0);
+        }
+        let by_stage = |stages: &[(f64, f64)], last: f64| stages.iter().find(|s| progress < s.0).map_or(last, |s| s.1);
+        let most = by_stage(&[(0.6, 0.7)], 1.0);
+        let least = by_stage(&[(0.25, 0.7), (0.5, 0.6)], 0.0);
+        (weight.min(most), rate.max(least), by_stage(&[(0.2, 0.7), (0.4, 0.8)], 1.2))
+    }
+}
+
+/// What every member promises; [`Algorithm::capabilities`] adds the archive.
+pub(crate) const FAMILY: Capabilities =
+    Capabilities { translation: true, monotone: true, beats_random: true, state_per_candidate: 2.0, ..Capabilities::NONE };
+
+/// The evaluations a schedule goes by: what was asked for, or those of the CEC competitions.
+pub(crate) fn budget(asked: Option<u64>, d: usize) -> f64 {
+    asked.map_or(1e4 * d as f64, |evaluations| evaluations as f64)
+}
+
+/// The fewest that can make a trial: a parent, two others, and one to spare.
+const FEWEST: usize = 4;
+
+/// A member of the family of JADE.
+pub struct AdaptiveDe<P> {
+    rules: Rules,
+    space: Space,
+    clock: Clock,
+    pub(super) population: Population,
+    pub(super) archive: Archive,
+    pub(super) memory: Memory,
+    /// Evaluations so far.
+    used: u64,
+    breeder: Breeder,
+    /// CR's normal numbers; overwritten in every step.
+    z: Vec<f64>,
+    preset: PhantomData<P>,
+}
+
+impl<P: Preset> Algorithm for AdaptiveDe<P> {
+    const META: Meta = P::META;
+    type Config = P;
+
+    fn new(config: P, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let rules = config.rules(space.dim());
+        let n = rules.population;
+        Ok(Self {
+            clock: Clock::new(key),
+            population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
+            archive: Archive::new(space, rules.capacity(n))?,
+            memory: Memory::new(&rules.learning),
+            used: 0,
+            breeder: Breeder::new(space, n)?,
+            z: vec![],
+            space: space.clone(),
+            rules,
+            preset: PhantomData,
+        })
+    }
+
+    fn capabilities(config: &P) -> Result<Capabilities> {
+        Ok(Capabilities { state_per_candidate: 1.0 + config.archive(), ..P::META.capabilities })
+    }
+}
+
+impl<P> AdaptiveDe<P> {
+    /// The recipe of every trial of this step.
+    fn recipes(&mut self) {
+        let Self { rules, clock, population, archive, memory, breeder, z, used, .. } = self;
+        let (n, d, progress) = (population.len(), population.x.dims()[1], rules.progress(*used));
+        let (order, mut stream) = (population.order(), clock.key().fold(1).stream());
+        z.resize(n, 0.0);
+        Sampler::Normal.fill_slice(clock.key().fold(2), z);
+        breeder.recipes.clear();
+        breeder.recipes.extend(z.iter().enumerate().map(|(i, z)| {
+            let (weight, rate) = memory.draw(&rules.learning, *z, &mut stream);
+            let (weight, rate, pull) = rules.held_back(weight, rate, progress);
+            let top = rules.greed.top(n, progress, &mut stream);
+            let goal = order[stream.random_range(0..top)];
+            let a = another(&mut stream, n, &[i]);
+            let b = another(&mut stream, n + archive.len, &[i, a]);
+            let taken = Taken::Each { rate, certain: stream.random_range(0..d) };
+            Recipe { base: i, goal, pull: pull * weight, weight, first: [a, b], second: None, taken }
+        }));
+    }
+
+    fn propose(&mut self) -> Result<CowTensor> {
+        if !self.population.judged {
+            return Ok(self.population.x.clone());
+        }
+        self.recipes();
+        self.breeder.breed(&self.population.x, &self.archive.x, self.clock.key().fold(3))?;
+        Ok(self.breeder.trials.clone())
+    }
+
+    fn commit(&mut self, losses: &[f64]) -> Result<()> {
+        let mut stream = self.clock.key().fold(4).stream();
+        let Self { rules, population, archive, memory, breeder, used, .. } = self;
+        if population.judged {
+            let winners = population.winners(losses);
+            let better: Vec<usize> = winners.iter().copied().filter(|&i| losses[i] < population.loss[i]).collect();
+            let successes: Vec<Success> =
+                better.iter().map(|&i| success(&breeder.recipes[i], population.loss[i] - losses[i])).collect();
+            archive.take(&population.x, &better, &mut stream)?;
+            population.replace(&winners, &breeder.trials, losses)?;
+            memory.learn(&rules.learning, &successes);
+        } else {
+            population.judge(losses);
+        }
+        *used += losses.len() as u64;
+        let n = rules.population_after(*used);
+        if n < population.len() {
+            population.shrink(n)?;
+            archive.shrink(rules.capacity(n), &mut stream)?;
+        }
+        Ok(())
+    }
+}
+
+fn success(recipe: &Recipe, gain: f64) -> Success {
+    let rate = match recipe.taken {
+        Taken::Each { rate, .. } => rate,
+        Taken::Run { .. } => 0.0,
+    };
+    Success { weight: recipe.weight, rate, gain }
+}
+
+impl<P: Preset> Optimizer for AdaptiveDe<P> {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let points = self.propose()?;
+        let losses = objective.losses(&Batch::Dense(points))?;
+        self.commit(&losses)?;
+        self.clock.tick();
+        let converged = self.population.is_one_point()?.then_some(super::ONE_POINT);
+        Ok(Report { converged, ..Report::of(&losses) })
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        self.population.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let at = self.space.point(at)?;
+        self.population = self.population.moved(&at, &self.space, self.clock.key().fold(5))?;
+        self.archive.len = 0;
+        Ok(())
+    }
+}
+
+persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used });

@@ -1,0 +1,368 @@
+//! The evolution strategy (μ/ρ +, λ) with step sizes that evolve beside the point.
+//!
+//! ```text
+//! of ρ random parents, for each child k = 1..λ:
+//! ⟨x⟩, ⟨s⟩  the means over them                                  ρ = μ: over all
+//! s_k = ⟨s⟩ exp(τ₀ z_k + τ z_kj)                                 one step size: no second term;  z ~ N(0, 1)
+//! x_k = ⟨x⟩ + s_k ⊙ z'_k
+//! parents ← the μ best of the children (comma), or of parents and children (plus)
+//! ```
+//!
+//! x: parents \[μ, d\], children \[λ, d\]; s: a column of one step size a point, or one a coordinate. τ₀ = 1/√(2d), τ = 1/√(2√d). Source: Beyer &
+//! Schwefel 2002, doi:10.1023/A:1015059928466 (λ = 7 μ: (15/15, 100)). Differs from the paper: step sizes are averaged as points are, and
+//! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside.
+//! Cost per step: λ evaluations in one round; μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let spec = Spec::new("es").with("parents", 5)?.with("population", 35)?;
+//! let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut objective, &Stop::evaluations(5_000))?;
+//! assert!(end.tally.lowest < 1e-6);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+use candle_core::Tensor;
+use moths_core::{
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    Stream, fuse::Element, host, kernel, persist, register, settings, shaping, with_scalar,
+};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::differential::population::size;
+
+/// Settings of [`Es`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EsConfig {
+    /// λ, children a step; null: 100.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub population: Option<usize>,
+    /// μ, parents, at most λ; null: λ/7.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub parents: Option<usize>,
+    /// ρ, parents of one child, at most μ; null: all.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub mixed: Option<usize>,
+    /// Do parents compete with their children (plus), or make way for them (comma)?
+    pub plus: bool,
+    /// One step size a coordinate, or one for all?
+    pub step_sizes: StepSizes,
+    /// s at first, in search coordinates.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    pub sigma: f64,
+}
+
+/// How many step sizes a point has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepSizes {
+    /// One.
+    One,
+    /// One for each coordinate.
+    Each,
+}
+
+impl Default for EsConfig {
+    fn default() -> Self {
+        Self { population: None, parents: None, mixed: None, plus: false, step_sizes: StepSizes::One, sigma: 1.0 }
+    }
+}
+
+/// The evolution strategy. See the [module documentation](self) for equations.
+pub struct Es {
+    /// ρ.
+    mixed: usize,
+    plus: bool,
+    sigma: f64,
+    space: Space,
+    clock: Clock,
+    /// The parents \[μ, d\], from best to worst.
+    x: CowTensor,
+    /// Their step sizes, \[μ, 1\] or \[μ, d\].
+    s: CowTensor,
+    /// Their losses; +∞ before there were any.
+    loss: Vec<f64>,
+    /// The children, and their step sizes; overwritten in every step.
+    children: CowTensor,
+    child_s: CowTensor,
+}
+
+kernel! { fn mutate_one(s: inout, tau: num, z: normal) {
+    s = max(s * exp(tau * z), 1e-30);
+} }
+kernel! { fn mutate_each(s: inout, common: col, tau: num, z: normal) {
+    s = max(s * exp(common + tau * z), 1e-30);
+} }
+kernel! { fn step_one(x: inout, s: col, z: normal) {
+    x = x + s * z;
+} }
+kernel! { fn step_each(x: inout, s: mat, z: normal) {
+    x = x + s * z;
+} }
+kernel! { fn normals(x: out, scale: num, z: normal) {
+    x = scale * z;
+} }
+
+impl Algorithm for Es {
+    const META: Meta = Meta {
+        id: "es",
+        family: Family::Evolution,
+        summary: "Means of parents, mutated with step sizes that are inherited and mutate too.",
+        citation: "Beyer & Schwefel 2002, doi:10.1023/A:1015059928466",
+        capabilities: Capabilities {
+            rank_based: true,
+            translation: true,
+            beats_random: true,
+            state_per_candidate: 1.0,
+            ..Capabilities::NONE
+        },
+    };
+    type Config = EsConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let lambda = size(config.population, 100.0, space.dim());
+        let mu = config.parents.unwrap_or((lambda / 7).max(1));
+        if mu > lambda {
+            return Err(Error::invalid("parents", mu, format!("at most the population, which is {lambda}")));
+        }
+        let mixed = config.mixed.unwrap_or(mu);
+        if mixed > mu {
+            return Err(Error::invalid("mixed", mixed, format!("at most the parents, which are {mu}")));
+        }
+        let columns = if config.step_sizes == StepSizes::One { 1 } else { space.dim() };
+        let sigmas =
+            |n: usize| Ok::<_, Error>((Tensor::ones((n, columns), space.dtype(), space.device())? * config.sigma)?.into());
+        Ok(Self {
+            mixed,
+            plus: config.plus,
+            sigma: config.sigma,
+            clock: Clock::new(key),
+            x: crowd(space, &space.start(), mu)?,
+            s: sigmas(mu)?,
+            loss: vec![f64::INFINITY; mu],
+            children: space.zeros_for(lambda)?,
+            child_s: sigmas(lambda)?,
+            space: space.clone(),
+        })
+    }
+
+    fn capabilities(config: &EsConfig) -> Result<Capabilities> {
+        let each = if config.step_sizes == StepSizes::One { 1.0 } else { 2.0 };
+        Ok(Capabilities { state_per_candidate: each, ..Self::META.capabilities })
+    }
+}
+
+/// A point n times.
+fn crowd(space: &Space, at: &CowTensor, n: usize) -> Result<CowTensor> {
+    Ok(at.broadcast_as((n, space.dim()))?.copy()?.contiguous()?.copy()?.into())
+}
+
+impl Es {
+    fn propose(&mut self) -> Result<()> {
+        let (d, lambda, mu, key) = (self.space.dim() as f64, self.children.dims()[0], self.loss.len(), self.clock.key());
+        let families = families(lambda, mu, self.mixed, &mut key.fold(1).stream());
+        mix(&self.x, &families, &mut self.children)?;
+        mix(&self.s, &families, &mut self.child_s)?;
+        let common = 1.0 / (2.0 * d).sqrt();
+        if self.s.dims()[1] == 1 && self.space.dim() > 1 {
+            mutate_one(&mut self.child_s, common, key.fold(2))?;
+            step_one(&mut self.children, &self.child_s, key.fold(3))?;
+        } else {
+            let mut z = CowTensor::new(Tensor::zeros(lambda, self.space.dtype(), self.space.device())?);
+            normals(&mut z, common, key.fold(4))?;
+            mutate_each(&mut self.child_s, &z, 1.0 / (2.0 * d.sqrt()).sqrt(), key.fold(2))?;
+            step_each(&mut self.children, &self.child_s, key.fold(3))?;
+        }
+        self.space.confine(&mut self.children)
+    }
+
+    /// The best become parents; if none has succeeded, the parents stay.
+    fn select(&mut self, losses: &[f64]) -> Result<()> {
+        let mu = self.loss.len();
+        // Parents are named by 0..μ, children by the numbers from μ on; of equals, a child goes first.
+        let mut all: Vec<f64> = self.loss.iter().map(|loss| if self.plus { *loss } else { f64::INFINITY }).collect();
+        all.extend(losses);
+        all.rotate_left(mu);
+        let mut chosen: Vec<usize> = shaping::order(&all).into_iter().take(mu).filter(|&i| all[i].is_finite()).collect();
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        // Too few that succeeded stand in for those that did not.
+        let found = chosen.len();
+        (found..mu).for_each(|k| chosen.push(chosen[k % found]));
+        self.loss = chosen.iter().map(|&i| all[i]).collect();
+        (self.x, self.s) = (choose(&self.children, &self.x, &chosen)?, choose(&self.child_s, &self.s, &chosen)?);
+        Ok(())
+    }
+}
+
+/// ρ different parents for each child; all of them where ρ = μ.
+fn families(lambda: usize, mu: usize, mixed: usize, stream: &mut Stream) -> Vec<Vec<usize>> {
+    let mut all: Vec<usize> = (0..mu).collect();
+    let family = |_| {
+        if mixed < mu {
+            (0..mixed).for_each(|k| all.swap(k, stream.random_range(k..mu)));
+        }
+        all[..mixed].to_vec()
+    };
+    (0..lambda).map(family).collect()
+}
+
+/// Row k of `onto`: the mean over family k of the rows of `of`.
+fn mix(of: &Tensor, families: &[Vec<usize>], onto: &mut CowTensor) -> Result<()> {
+    onto.make_out()?;
+    let columns = of.dims()[1];
+    with_scalar!(of.dtype(), T => host::read::<T, _>(of, |of| host::edit::<T, _>(onto, |onto| {
+        for (k, family) in families.iter().enumerate() {
+            let (done, rest) = onto.split_at_mut(k * columns);
+            let row = &mut rest[..columns];
+            // Whoever has the same parents as the one before has the same mean.
+            match k.checked_sub(1) {
+                Some(before) if families[before] == *family => row.copy_from_slice(&done[before * columns..]),
+                _ => mean(of, family, row),
+            }
+        }
+    }))?)
+}
+
+fn mean<T: Element>(of: &[T], family: &[usize], row: &mut [T]) {
+    let columns = row.len();
+    row.fill(T::ZERO);
+    for parent in family {
+        row.iter_mut().zip(&of[parent * columns..]).for_each(|(row, x)| *row += *x);
+    }
+    let share = T::of(family.len() as f64);
+    row.iter_mut().for_each(|x| *x /= share);
+}
+
+/// Rows of the children, and after them those of the parents.
+fn choose(children: &Tensor, parents: &Tensor, chosen: &[usize]) -> Result<CowTensor> {
+    let (lambda, columns) = (children.dims()[0], children.dims()[1]);
+    let rows = with_scalar!(children.dtype(), T => {
+        host::read::<T, _>(children, |children| host::read::<T, _>(parents, |parents| {
+            let row = |&i: &usize| if i < lambda { &children[i * columns..][..columns] } else { &parents[(i - lambda) * columns..][..columns] };
+            Tensor::from_vec(chosen.iter().flat_map(row).copied().collect::<Vec<T>>(), (chosen.len(), columns), &candle_core::Device::Cpu)
+        }))?
+    })?;
+    Ok(rows?.into())
+}
+
+impl Optimizer for Es {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        self.propose()?;
+        let losses = objective.losses(&Batch::Dense(self.children.clone()))?;
+        self.select(&losses)?;
+        self.clock.tick();
+        let largest = host::to_f64s(&self.s)?.into_iter().fold(0.0, f64::max);
+        let converged = (largest < 1e-12 * self.sigma).then_some("step sizes became 1e-12 of the first");
+        Ok(Report { converged, ..Report::of(&losses) })
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        Ok(self.x.get(0)?.copy()?.into())
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let at = self.space.point(at)?;
+        self.x = crowd(&self.space, &at, self.loss.len())?;
+        self.loss.fill(f64::INFINITY);
+        Ok(())
+    }
+}
+
+persist!(Es { clock, x, s, loss });
+register!(Es);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::{Function, Stop, minimize};
+
+    fn bowl(x: &[f64]) -> f64 {
+        x.iter().enumerate().map(|(j, x)| (j + 1) as f64 * (x - 1.0).powi(2)).sum()
+    }
+
+    /// Loss, x, s.
+    type Parent = (f64, Vec<f64>, Vec<f64>);
+
+    fn drawn(key: Key, shape: (usize, usize)) -> Vec<Vec<f64>> {
+        let mut z = CowTensor::new(Tensor::zeros(shape, candle_core::DType::F64, &candle_core::Device::Cpu).unwrap());
+        normals(&mut z, 1.0, key).unwrap();
+        z.to_vec2().unwrap()
+    }
+
+    #[test]
+    fn steps_are_those_of_the_equations() {
+        for (step_sizes, plus) in [(StepSizes::One, false), (StepSizes::Each, true)] {
+            let (space, key, d, mu, lambda) = (Space::real(3).unwrap(), Key::new(8), 3usize, 3, 9);
+            let config =
+                EsConfig { population: Some(lambda), parents: Some(mu), mixed: None, plus, step_sizes, ..EsConfig::default() };
+            let mut ours = Es::new(config, &space, key).unwrap();
+            let mut parents: Vec<Parent> = vec![(f64::INFINITY, vec![0.0; d], vec![1.0; d]); mu];
+            for t in 0..6 {
+                let key = key.fold(t);
+                let mean = |j: usize, of: fn(&Parent) -> &Vec<f64>| parents.iter().map(|p| of(p)[j]).sum::<f64>() / mu as f64;
+                let (own, z) = (
+                    drawn(key.fold(2), (lambda, if step_sizes == StepSizes::One { 1 } else { d })),
+                    drawn(key.fold(3), (lambda, d)),
+                );
+                let common = drawn(key.fold(4), (1, lambda));
+                let mut all: Vec<_> = (0..lambda)
+                    .map(|k| {
+                        let rate = |j: usize| match step_sizes {
+                            StepSizes::One => own[k][0] / 6f64.sqrt(),
+                            StepSizes::Each => common[0][k] / 6f64.sqrt() + own[k][j] / (2.0 * 3f64.sqrt()).sqrt(),
+                        };
+                        let s: Vec<f64> = (0..d).map(|j| mean(j, |p| &p.2) * rate(j).exp()).collect();
+                        let x: Vec<f64> = (0..d).map(|j| mean(j, |p| &p.1) + s[j] * z[k][j]).collect();
+                        (bowl(&x), x, s)
+                    })
+                    .collect();
+                if plus {
+                    all.extend(parents.clone());
+                }
+                all.sort_by(|a, b| a.0.total_cmp(&b.0));
+                parents = all[..mu].to_vec();
+                ours.step(&mut Function::new(space.clone(), bowl)).unwrap();
+                for (x, parent) in ours.x.to_vec2::<f64>().unwrap().iter().zip(&parents) {
+                    assert!(x.iter().zip(&parent.1).all(|(a, b)| (a - b).abs() < 1e-9), "{step_sizes:?} in step {t}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_finds_the_optimum_of_a_bowl() {
+        let space = Space::real(10).unwrap();
+        for (plus, step_sizes, mixed) in [
+            (false, StepSizes::One, None),
+            (true, StepSizes::One, None),
+            (false, StepSizes::Each, None),
+            (false, StepSizes::One, Some(2)),
+        ] {
+            let config = EsConfig { plus, step_sizes, mixed, ..EsConfig::default() };
+            let mut es = Es::new(config.clone(), &space, Key::new(1)).unwrap();
+            let stop = Stop::evaluations(60_000).or_target(1e-9);
+            let end = minimize(&mut es, &mut Function::new(space.clone(), bowl), &stop).unwrap();
+            assert!(end.tally.lowest <= 1e-9, "{config:?}: {}", end.tally.lowest);
+        }
+    }
+
+    #[test]
+    fn a_family_is_of_different_parents() {
+        for family in families(50, 6, 4, &mut Key::new(1).stream()) {
+            let mut sorted = family.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            assert_eq!((sorted.len(), family.len()), (4, 4));
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The genetic algorithm: parents are chosen for their losses, their children are mixed from them and mutated.
+//!
+//! ```text
+//! parents      tournament   the best of k at random
+//!              truncation   any of the best ⌈τ n⌉
+//!              roulette     i with a probability ∝ f_worst − f_i
+//!              rank         i-th best with the probability (s − 2 (s − 1) (i − 1)/(n − 1)) / n
+//! children     a + t (b − a) and b + t (a − b), with the probability p_c, with a t for every gene:
+//!              uniform      t = 0 or 1                      one-point, two-point   t = 1 from a cut on, or between two
+//!              arithmetic   t ~ U[0, 1)                     blend   t ~ U[−α, 1 + α), another one for each child
+//!              sbx          t = (1 − β)/2 with probability ½ (else 0);  β = (2u)^{1/(η+1)} for u < ½, else (2 − 2u)^{−1/(η+1)}
+//! mutation     of each gene, with the probability p_m; of all its elements:
+//!              gaussian     x + σ z                         polynomial   x + 4 δ;  δ = (2u)^{1/(η_m+1)} − 1, mirrored for u ≥ ½
+//!              self-adaptive  σ_i ← σ_i e^{z/√d}, then x + σ_i z    flags are flipped; integers step, by one at least
+//! next         the e best, and n − e children
+//! ```
+//!
+//! x: \[n, d\]; σ_i: \[n\]. A gene is an element, a row of a tensor, or a tensor. Sources: Bäck 1996, "Evolutionary Algorithms in Theory and
+//! Practice", ISBN 0-19-509971-0 (selection, σ_i); Eshelman & Schaffer 1993, doi:10.1016/B978-0-08-094832-4.50018-0 (blend, BLX-α); Deb & Agrawal
+//! 1995, "Simulated binary crossover for continuous search space", Complex Systems 9, 115-148 (sbx); Deb & Goyal 1996, "A combined genetic
+//! adaptive search (GeneAS) for engineering design", Computer Science and Informatics 26, 30-45 (polynomial).
+//! Differs from the papers: polynomial mutation reaches 4 units of the search, which are the interval of a coordinate with bounds; values outside bounds
+//! are moved to the nearest inside; a mixture of integers goes up or down to a whole number at random; a child has the σ_i of its first parent.
+//! Cost per step: n − e evaluations in one round (n in the first step); 1 number of state per parameter and point.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let spec = Spec::new("genetic").with("crossover", "blend")?.with("selection", "rank")?;
+//! let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut objective, &Stop::evaluations(5_000))?;
+//! assert!(end.tally.lowest < 0.01);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+mod crossover;
+mod genes;
+mod mutation;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+use moths_core::{
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    fuse::Element, host, persist, register, settings, with_scalar,
+};
+use rand::RngExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use crossover::Crossover;
+pub use genes::Genes;
+pub use mutation::Mutation;
+pub use selection::Selection;
+
+use crate::differential::{
+    population::{Population, size},
+    whole::Whole,
+};
+use genes::Layout;
+use mutation::Mutator;
+
+/// Settings of [`Genetic`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GeneticConfig {
+    /// n, the number of points; null: 100.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub population: Option<usize>,
+    /// e, how many of the best go on as they are; fewer than n.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub elite: usize,
+    /// How parents are chosen.
+    pub selection: Selection,
+    /// k, how many take part in a tournament.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub tournament: usize,
+    /// τ, the part of the population that truncation lets breed.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub truncation: f64,
+    /// s, how many children the best may expect under rank selection, where the average is one.
+    #[schemars(range(min = 1.0, max = 2.0))]
+    pub pressure: f64,
+    /// What is inherited as one.
+    pub genes: Genes,
+    /// How parents are mixed.
+    pub crossover: Crossover,
+    /// p_c, the probability that a pair is mixed at all.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub crossover_rate: f64,
+    /// α, how far `blend` goes beyond the parents.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub blend: f64,
+    /// η of `sbx`: the higher, the nearer children are to their parents.
+    #[schemars(range(min = 0.0, max = 1e4))]
+    pub crossover_index: f64,
+    /// What mutation adds.
+    pub mutation: Mutation,
+    /// p_m, the probability that a gene mutates; null: one gene a child on average.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub mutation_rate: Option<f64>,
+    /// σ, or σ_i at first, in search coordinates.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    pub sigma: f64,
+    /// η_m of polynomial mutation: the higher, the smaller it is.
+    #[schemars(range(min = 0.0, max = 1e4))]
+    pub mutation_index: f64,
+}
+
+impl Default for GeneticConfig {
+    fn default() -> Self {
+        Self {
+            population: None,
+            elite: 1,
+            selection: Selection::Tournament,
+            tournament: 2,
+            truncation: 0.5,
+            pressure: 1.5,
+            genes: Genes::Element,
+            crossover: Crossover::Sbx,
+            crossover_rate: 0.9,
+            blend: 0.5,
+            crossover_index: 15.0,
+            mutation: Mutation::Polynomial,
+            mutation_rate: None,
+            sigma: 0.1,
+            mutation_index: 20.0,
+        }
+    }
+}
+
+/// The genetic algorithm. See the [module documentation](self) for equations.
+pub struct Genetic {
+    config: GeneticConfig,
+    space: Space,
+    layout: Layout,
+    wholes: Vec<Whole>,
+    clock: Clock,
+    population: Population,
+    /// σ_i.
+    sigma: Vec<f64>,
+    /// The next generation: elite, then children. Overwritten in every step.
+    next: CowTensor,
+    next_sigma: Vec<f64>,
+}
+
+impl Algorithm for Genetic {
+    const META: Meta = Meta {
+        id: "genetic",
+        family: Family::Evolution,
+        summary: "Parents chosen for their losses; children mixed from them, gene by gene, and mutated.",
+        citation: "Baeck 1996, ISBN 0-19-509971-0; Deb & Agrawal 1995, Complex Systems 9, 115-148",
+        capabilities: Capabilities {
+            rank_based: true,
+            translation: true,
+            monotone: true,
+            beats_random: true,
+            // The elite is not evaluated again, so that a step may have half as many candidates as there are points, or fewer.
+            state_per_candidate: 1.0,
+            state_per_parameter: 2.0,
+            ..Capabilities::NONE
+        },
+    };
+    type Config = GeneticConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let n = size(config.population, 100.0, space.dim());
+        if config.elite >= n {
+            return Err(Error::invalid("elite", config.elite, format!("fewer than the population, which is {n}")));
+        }
+        Ok(Self {
+            layout: Layout::new(config.genes, space),
+            wholes: Whole::of(space),
+            clock: Clock::new(key),
+            population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
+            sigma: vec![config.sigma; n],
+            next: space.zeros_for(n)?,
+            next_sigma: vec![config.sigma; n],
+            space: space.clone(),
+            config,
+        })
+    }
+
+    fn capabilities(config: &GeneticConfig) -> Result<Capabilities> {
+        Ok(Capabilities {
+            rank_based: config.selection != Selection::Roulette,
+            monotone: config.elite > 0,
+            state_per_parameter: 1.0 + config.elite as f64,
+            ..Self::META.capabilities
+        })
+    }
+}
+
+impl Genetic {
+    /// The elite and its children, into `next`.
+    fn breed(&mut self) -> Result<()> {
+        let (n, d, e) = (self.population.len(), self.space.dim(), self.config.elite);
+        let order = self.population.order();
+        self.next.make_out()?;
+        let Self { config, layout, wholes, clock, population, sigma, next, next_sigma, .. } = self;
+        let pool = selection::Pool::new(config, &order, &population.loss);
+        order[..e].iter().enumerate().for_each(|(k, i)| next_sigma[k] = sigma[*i]);
+        let brood = Brood { config, layout, wholes, pool, sigma, key: clock.key() };
+        with_scalar!(population.x.dtype(), T => host::read::<T, _>(&population.x, |x| host::edit::<T, _>(next, |next| {
+            let (elite, children) = next.split_at_mut(e * d);
+            elite.chunks_exact_mut(d).zip(&order).for_each(|(row, i)| row.copy_from_slice(&x[i * d..(i + 1) * d]));
+            brood.fill(x, children, &mut next_sigma[e..n], d);
+        }))?)?;
+        self.space.confine(&mut self.next)
+    }
+}
+
+/// What children are made from.
+struct Brood<'a> {
+    config: &'a GeneticConfig,
+    layout: &'a Layout,
+    wholes: &'a [Whole],
+    pool: selection::Pool<'a>,
+    sigma: &'a [f64],
+    key: Key,
+}
+
+impl Brood<'_> {
+    fn fill<T: Element>(&self, x: &[T], children: &mut [T], child_sigma: &mut [f64], d: usize) {
+        let mut stream = self.key.fold(1).stream();
+        let mut mutator = Mutator::new(self.config, self.layout, self.wholes, self.key.fold(2));
+        let row = |i: usize| &x[i * d..(i + 1) * d];
+        for (pair, sigma) in children.chunks_mut(2 * d).zip(child_sigma.chunks_mut(2)) {
+            let parents = [self.pool.parent(&mut stream), self.pool.parent(&mut stream)];
+            let (first, second) = pair.split_at_mut(d);
+            let mixed = stream.random::<f64>() < self.config.crossover_rate;
+            let mut cross = |children| {
+                let how = if mixed { Some(self.config) } else { None };
+                crossover::cross(how, self.layout, self.wholes, parents.map(row), children, &mut stream);
+            };
+            // The last pair may have one child only.
+            let mut spare = vec![T::ZERO; if second.is_empty() { d } else { 0 }];
+            cross([&mut *first, if second.is_empty() { &mut spare } else { &mut *second }]);
+            for ((child, parent), sigma) in [first, second].into_iter().zip(parents).zip(sigma) {
+                *sigma = mutator.mutate(child, self.sigma[parent]);
+            }
+        }
+    }
+}
+
+impl Optimizer for Genetic {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let losses = if self.population.judged {
+            self.breed()?;
+            let (e, n) = (self.config.elite, self.population.len());
+            objective.losses(&Batch::Dense(self.next.clone()).part(e..n))?
+        } else {
+            objective.losses(&Batch::Dense(self.population.x.clone()))?
+        };
+        if !self.population.judged {
+            self.population.judge(&losses);
+        } else if !losses.all_failed() {
+            let mut loss: Vec<f64> =
+                self.population.order()[..self.config.elite].iter().map(|&i| self.population.loss[i]).collect();
+            loss.extend(&*losses);
+            std::mem::swap(&mut self.population.x, &mut self.next);
+            std::mem::swap(&mut self.sigma, &mut self.next_sigma);
+            self.population.loss = loss;
+        }
+        self.clock.tick();
+        Ok(Report::of(&losses))
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        self.population.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let at = self.space.point(at)?;
+        self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
+        Ok(())
+    }
+}
+
+persist!(Genetic { clock, population, sigma });
+register!(Genetic);

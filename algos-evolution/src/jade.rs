@@ -1,0 +1,100 @@
+//! JADE: differential evolution that follows any of its best, and learns F and CR from what succeeded in the last steps.
+//!
+//! ```text
+//! CR_i ~ N(μ_CR, 0.1) in [0, 1],  F_i ~ Cauchy(μ_F, 0.1) in (0, 1]
+//! v_i = x_i + F_i (x_pbest − x_i) + F_i (x_a − x_b)     pbest: one of the best p n; a from the population, b from it or the archive
+//! u_ij = v_ij with the probability CR_i, and for one random j; x_ij elsewhere
+//! x_i ← u_i where f(u_i) ≤ f(x_i);  the old x_i into the archive where f(u_i) < f(x_i)
+//! μ_CR ← (1 − c) μ_CR + c mean(S_CR)
+//! μ_F  ← (1 − c) μ_F + c Σ F² / Σ F  over S_F           S: the CR_i and F_i of the trials with f(u_i) < f(x_i)
+//! ```
+//!
+//! x, v, u: \[n, d\]; the archive: \[n, d\]; a ≠ b ≠ i. Source: Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (with archive), whose
+//! populations are 30, 100 and 400 for d up to 10, 30 and 100. Differs from the paper: when the archive is full, a newcomer takes the place
+//! of a random point (the paper adds all, then removes); beyond d = 100, n stays 400 or what half a million numbers hold; integers as in `de`.
+//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Stop, minimize, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&"jade".parse()?, &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut objective, &Stop::evaluations(10_000).or_target(1e-6))?;
+//! assert!(end.tally.lowest <= 1e-6);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+use moths_core::{Capabilities, Family, Meta, register};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::differential::{
+    adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules},
+    memory::{Learning, Mean},
+    population::size,
+};
+
+/// Settings of [`Jade`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct JadeConfig {
+    /// n, the number of points; null: 30, 100 or 400 for d up to 10, up to 30 and above.
+    #[schemars(range(min = 4, max = 1_000_000))]
+    pub population: Option<usize>,
+    /// p, the part of the population that is followed.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub best_fraction: f64,
+    /// c, how fast μ_CR and μ_F change.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub learning_rate: f64,
+    /// Archived points per point of the population.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub archive: f64,
+}
+
+impl Default for JadeConfig {
+    fn default() -> Self {
+        Self { population: None, best_fraction: 0.05, learning_rate: 0.1, archive: 1.0 }
+    }
+}
+
+/// JADE. See the [module documentation](self) for equations.
+pub type Jade = AdaptiveDe<JadeConfig>;
+
+impl Preset for JadeConfig {
+    const META: Meta = Meta {
+        id: "jade",
+        family: Family::Evolution,
+        summary: "Differential evolution towards any of the best; F and CR learn from recent successes.",
+        citation: "Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613",
+        capabilities: Capabilities { rank_based: true, ..FAMILY },
+    };
+
+    fn archive(&self) -> f64 {
+        self.archive
+    }
+
+    fn rules(&self, d: usize) -> Rules {
+        let of_the_paper = [(10, 30.0), (30, 100.0)].into_iter().find(|(most, _)| d <= *most).map_or(400.0, |(_, n)| n);
+        Rules {
+            population: size(self.population, of_the_paper, d),
+            archive: self.archive,
+            greed: Greed::Fixed(self.best_fraction),
+            learning: Learning {
+                entries: 1,
+                weight: 0.5,
+                rate: 0.5,
+                speed: self.learning_rate,
+                by_gain: false,
+                rates: Mean::Arithmetic,
+                fixed_last: false,
+            },
+            shrinks_over: None,
+            staged: false,
+        }
+    }
+}
+
+register!(Jade);

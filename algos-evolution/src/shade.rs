@@ -1,0 +1,99 @@
+//! SHADE: JADE with a memory of many means, so that one bad generation spoils little.
+//!
+//! ```text
+//! CR_i ~ N(M_CR[r_i], 0.1) in [0, 1],  F_i ~ Cauchy(M_F[r_i], 0.1) in (0, 1]       r_i: a random one of H entries
+//! p_i ~ U[2/n, p]
+//! v_i = x_i + F_i (x_pbest − x_i) + F_i (x_a − x_b)                pbest: one of the best p_i n; b may be in the archive
+//! u_ij = v_ij with the probability CR_i, and for one random j; x_ij elsewhere
+//! x_i ← u_i where f(u_i) ≤ f(x_i);  the old x_i into the archive where f(u_i) < f(x_i)
+//! w_k = Δf_k / Σ Δf                                                over the trials with Δf = f(x_i) − f(u_i) > 0
+//! M_CR[k] ← Σ w CR,  M_F[k] ← Σ w F² / Σ w F                       one entry a step, in turn
+//! ```
+//!
+//! x, v, u, the archive: \[n, d\]; M: \[H\]. Source: Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555 (n = H = 100). Differs from the
+//! paper: a gain over a parent that had failed is infinite, and then only such gains count; integers as in `de`.
+//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Stop, minimize, registry};
+//! use moths_evolution as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&"shade".parse()?, &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut objective, &Stop::evaluations(10_000).or_target(1e-6))?;
+//! assert!(end.tally.lowest <= 1e-6);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+use moths_core::{Family, Meta, register};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::differential::{
+    adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules},
+    memory::{Learning, Mean},
+    population::size,
+};
+
+/// Settings of [`Shade`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShadeConfig {
+    /// n, the number of points; null: 100.
+    #[schemars(range(min = 4, max = 1_000_000))]
+    pub population: Option<usize>,
+    /// H, how many means are remembered.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub memory: usize,
+    /// The greatest part p of the population that is followed; the smallest is two points.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub best_fraction: f64,
+    /// Archived points per point of the population.
+    #[schemars(range(min = 0.0, max = 10.0))]
+    pub archive: f64,
+}
+
+impl Default for ShadeConfig {
+    fn default() -> Self {
+        Self { population: None, memory: 100, best_fraction: 0.2, archive: 1.0 }
+    }
+}
+
+/// SHADE. See the [module documentation](self) for equations.
+pub type Shade = AdaptiveDe<ShadeConfig>;
+
+impl Preset for ShadeConfig {
+    const META: Meta = Meta {
+        id: "shade",
+        family: Family::Evolution,
+        summary: "JADE with a history of successful F and CR, weighted by what they gained.",
+        citation: "Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555",
+        capabilities: FAMILY,
+    };
+
+    fn archive(&self) -> f64 {
+        self.archive
+    }
+
+    fn rules(&self, d: usize) -> Rules {
+        Rules {
+            population: size(self.population, 100.0, d),
+            archive: self.archive,
+            greed: Greed::UpTo(self.best_fraction),
+            learning: Learning {
+                entries: self.memory,
+                weight: 0.5,
+                rate: 0.5,
+                speed: 1.0,
+                by_gain: true,
+                rates: Mean::Arithmetic,
+                fixed_last: false,
+            },
+            shrinks_over: None,
+            staged: false,
+        }
+    }
+}
+
+register!(Shade);
