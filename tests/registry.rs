@@ -7,6 +7,8 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     let mut expected: Vec<&str> = vec![];
     if cfg!(feature = "random") {
         expected.extend(["backprop", "random-search", "spsa"]);
+        expected.extend(["mezo", "random-grad", "random-best-grad"]);
+        expected.extend(["adam-spsa", "fdsa", "forward-differences", "gaussian-smoothing", "parabola", "rdsa", "residual-feedback"]);
         expected.extend(["random-walk", "inf-order-walk", "convex-inf-order-walk"]);
         expected.extend(["accelerated-random-search", "gradientless-descent", "one-plus-one-es", "random-optimizer"]);
         expected.extend(["stochastic-three-points", "two-step-random-search"]);

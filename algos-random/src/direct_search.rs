@@ -29,7 +29,7 @@
 //!         Ok(Self { directions: Directions::new(Sampler::Normal, space) })
 //!     }
 //!     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
-//!         Ok(self.directions.batch(x, &[(clock.key(), 0.1)]))
+//!         Ok(self.directions.batch(x, &[(clock.key().into(), 0.1)]))
 //!     }
 //!     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict> {
 //!         trial.if_lower()

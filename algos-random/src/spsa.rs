@@ -1,21 +1,26 @@
 //! Simultaneous perturbation stochastic approximation: a gradient from two evaluations, whatever the dimension.
 //!
 //! ```text
-//! ĝ = (f(x + c Δ) − f(x − c Δ)) / (2 c) · Δ⁻¹          Δ ∈ {−1, +1}ᵈ, so that Δ⁻¹ = Δ; the mean over `pairs`
+//! ĝ = mean over `pairs` of ŝ Δ,   s = (f(x + c Δ) − f(x − c Δ)) / (2 c)          Δ ∈ {−1, +1}ᵈ, so that Δ⁻¹ = Δ
 //! x ← descent(x, ĝ)
 //! c_k = c / (k + 1)^γ,  a_k = a ((A + 1) / (A + k + 1))^α,  γ = 0.101, α = 0.602
 //! ```
 //!
-//! Calibration (Spall 1998, section III.B: choose a so that the first steps have a wanted size): ĝ is divided by the median
-//! of |f(x + c Δ) − f(x − c Δ)| / (2 c) over the pairs of the first step, at least `calibration` of them, so that its elements begin near
-//! ±1 and a is the length of the first step in every search coordinate, whatever the unit of the loss. Should slopes ever be 1e-12 of that,
-//! the first step was no measure (a simulator that blew up), and the unit is taken anew.
+//! Calibration (Spall 1998, section III.B: choose a so that the first steps have a wanted size): ŝ is s divided by the median of |s| over
+//! the pairs of the first step, at least `calibration` of them, so that gains mean the same whatever the unit of the loss. Should
+//! slopes ever be 1e-12 of that, the first step was no measure (a simulator that blew up), and the unit is taken anew.
+//! Clipping: ŝ is kept in \[−clip, clip\], so that no step of plain descent is longer than a · clip in any search coordinate, 0.05 by
+//! default, as long as slopes are steep: without, a function whose slopes grow with the distance throws the point further and further
+//! out. A small clip and a large a go fast also where slopes are a hundredth of what they were at the start.
+//! Blocking (Spall 1998, section III.B; off by default): with b > 0 the point x' that the step leads to is evaluated too, and the step is
+//! refused, with the descent's state put back, when f(x') > f̄ + b σ, or x' failed. f̄ is the mean loss of the step's candidates, which
+//! stands for f(x) on the same data, and σ the deviation of its last ten values.
 //!
 //! x, Δ, ĝ: \[d\]. Source: Spall 1992, doi:10.1109/9.119632; gain sequences of Spall 1998, doi:10.1109/7.705889.
-//! Differs from the paper: several pairs may be averaged, any descent takes the place of plain gradient descent, and a pair with a
-//! candidate that failed counts for nothing.
-//! With the default gains it can leave the valley where slopes grow steeply (Rosenbrock): there, lower the rate, or wrap it in `undo`.
-//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point and the descent's.
+//! Differs from the paper: several pairs may be averaged, slopes are clipped, any descent takes the place of plain gradient descent,
+//! Δ may have another law (then it is ĝ = ŝ Δ as for random directions), and a pair with a candidate that failed counts for nothing.
+//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first, one more in a round of its own with blocking; no
+//! state of size d beside the point and the descent's.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -34,12 +39,17 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,
-    Objective, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta,
+    NamedEstimator, Objective, Report, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+use crate::{
+    rehearsal::rehearse,
+    slopes::{self, Unit},
+};
 
 /// Settings of [`Spsa`], beside its `descent`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -50,30 +60,50 @@ pub struct SpsaConfig {
     /// Pairs of candidates a step, averaged.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub pairs: usize,
-    /// Pairs of the first step, from which the unit of the loss is taken; 0: the gradient stays in that unit.
+    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub calibration: usize,
+    /// The steepest slope a pair may have, in that unit; 0: any.
+    #[schemars(range(min = 0.0, max = 1e12))]
+    pub clip: f64,
+    /// b: a step that raises the loss by more than so many of its recent deviations is refused; 0: none is.
+    #[schemars(range(min = 0.0, max = 1e12))]
+    pub blocking: f64,
+    /// The distribution of Δ.
+    pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
     pub draws: Draws,
 }
 
 impl Default for SpsaConfig {
     fn default() -> Self {
-        Self { c: Schedule::power(0.1, 0.0, 0.101), pairs: 1, calibration: 10, draws: Draws::Shared }
+        Self {
+            c: Schedule::power(0.1, 0.0, 0.101),
+            pairs: 1,
+            calibration: 10,
+            clip: 0.25,
+            blocking: 0.0,
+            sampler: Sampler::Rademacher,
+            draws: Draws::Shared,
+        }
     }
 }
 
 /// SPSA as an optimizer. See the [module documentation](self) for equations.
 pub type Spsa = Descend<SpsaEstimator, Box<dyn Descent>>;
 
-/// The two-point gradient estimate of SPSA.
+/// The two-point gradient estimate of SPSA. As an [`Estimator`] alone, which knows no descent, it cannot refuse a step.
 pub struct SpsaEstimator {
     config: SpsaConfig,
     space: Space,
     clock: Clock,
-    /// What gradients are divided by; 0 until it is calibrated.
-    unit: f64,
+    unit: Unit,
+    /// f̄ of the last steps, the latest last; only with blocking.
+    recent: Vec<f64>,
 }
+
+/// How many f̄ the deviation is taken of.
+const RECENT: usize = 10;
 
 impl NamedEstimator for SpsaEstimator {
     const META: Meta = Meta {
@@ -93,66 +123,104 @@ impl NamedEstimator for SpsaEstimator {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let unit = if config.calibration == 0 { 1.0 } else { 0.0 };
-        Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit })
+        let unit = Unit::new(config.calibration, config.clip);
+        Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit, recent: vec![] })
     }
 
     fn default_descent() -> Spec {
-        let rate = json!({ "power": { "from": 0.05, "offset": 100.0, "exponent": 0.602 } });
+        let rate = json!({ "power": { "from": 0.2, "offset": 100.0, "exponent": 0.602 } });
         Spec { name: "sgd".into(), settings: [("rate".to_owned(), rate)].into_iter().collect() }
     }
 }
 
 impl Estimator for SpsaEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        let calibrated = self.unit > 0.0;
-        let pairs = Antithetic {
-            key: self.clock.key(),
-            pairs: if calibrated { self.config.pairs } else { self.config.pairs.max(self.config.calibration) },
-            scale: self.config.c.at(self.clock.step),
-            sampler: Sampler::Rademacher,
-            draws: self.config.draws,
-        };
-        let losses = objective.losses(&pairs.batch(at, &self.space))?;
-        let unit = self.unit_after(&losses, pairs.scale);
-        // Nothing can be said of a flat start, or of one where every pair failed: the next step calibrates.
-        let gradient = if unit > 0.0 {
-            let values: Vec<f64> = losses.iter().map(|loss| loss / unit).collect();
-            pairs.combine(&values, &self.space)?
-        } else {
-            None
-        };
-        self.unit = unit;
-        self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        let found = self.look(at, objective)?;
+        self.commit(found.unit, found.mean);
+        Ok(found.estimate)
     }
+
+    fn advance(
+        &mut self,
+        at: &mut CowTensor,
+        descent: &mut dyn Descent,
+        space: &Space,
+        objective: &mut dyn Objective,
+    ) -> Result<Report> {
+        let Found { mut estimate, unit, mean } = self.look(at, objective)?;
+        let mut report = Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None };
+        if self.config.blocking > 0.0 && estimate.gradient.is_some() {
+            let next = rehearse(&estimate, at, &mut *descent, space)?;
+            let after = objective.losses(&Batch::one(&next)?)?[0];
+            report.evaluations += 1;
+            report.loss = report.loss.min(after);
+            if after > mean + self.config.blocking * deviation(&self.recent) {
+                estimate.gradient = None;
+            }
+        }
+        estimate.follow(at, descent, space)?;
+        self.commit(unit, mean);
+        Ok(report)
+    }
+}
+
+/// What a look around the point found.
+struct Found {
+    estimate: Estimate,
+    unit: Unit,
+    /// f̄; +∞ when all candidates failed.
+    mean: f64,
 }
 
 impl SpsaEstimator {
-    fn unit_after(&self, losses: &[f64], c: f64) -> f64 {
-        if self.config.calibration == 0 {
-            return 1.0;
+    /// The gradient, and what the estimator will then know: nothing has changed yet.
+    fn look(&self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Found> {
+        let SpsaConfig { sampler, draws, .. } = self.config;
+        let scale = self.config.c.at(self.clock.step);
+        let pairs = Antithetic { key: self.clock.key(), pairs: self.unit.pairs(self.config.pairs), scale, sampler, draws };
+        let losses = objective.losses(&pairs.batch(at, &self.space))?;
+        let slopes = slopes::of_pairs(&losses, scale);
+        let unit = self.unit.after(&slopes);
+        let gradient = slopes::sum(&slopes::terms(&slopes, &unit, pairs.key, 1.0), sampler, &self.space)?;
+        let estimate = Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 };
+        Ok(Found { estimate, unit, mean: mean(&losses) })
+    }
+
+    fn commit(&mut self, unit: Unit, mean: f64) {
+        if self.config.blocking > 0.0 && mean.is_finite() {
+            let forgotten = (self.recent.len() + 1).saturating_sub(RECENT);
+            self.recent.drain(..forgotten);
+            self.recent.push(mean);
         }
-        let slope = median_slope(losses, c);
-        let no_measure = slope > 0.0 && slope < 1e-12 * self.unit;
-        if self.unit == 0.0 || no_measure { slope } else { self.unit }
+        self.unit = unit;
+        self.clock.tick();
     }
 }
 
-/// The median of |f₊ − f₋| / (2 c) over the pairs that did not fail; 0 when all did.
-fn median_slope(losses: &[f64], c: f64) -> f64 {
-    let mut slopes: Vec<f64> = losses.chunks(2).map(|f| (f[0] - f[1]).abs() / (2.0 * c)).filter(|s| s.is_finite()).collect();
-    slopes.sort_unstable_by(f64::total_cmp);
-    slopes.get(slopes.len() / 2).copied().unwrap_or(0.0)
+/// The mean of those that did not fail; +∞ when all did.
+fn mean(losses: &[f64]) -> f64 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    losses.iter().filter(|loss| loss.is_finite()).for_each(|loss| (sum, count) = (sum + loss, count + 1.0));
+    if count > 0.0 { sum / count } else { f64::INFINITY }
 }
 
-persist!(SpsaEstimator { clock, unit });
+/// The standard deviation; 0 of fewer than two.
+fn deviation(values: &[f64]) -> f64 {
+    if values.len() < 2 {
+        return 0.0;
+    }
+    let centre = mean(values);
+    let squares: f64 = values.iter().map(|v| (v - centre) * (v - centre)).sum();
+    (squares / (values.len() - 1) as f64).sqrt()
+}
+
+persist!(SpsaEstimator { clock, unit, recent });
 register!(Spsa);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{CowTensor, Function, kernel};
+    use moths_core::{Algorithm, CowTensor, Function, Optimizer, State, kernel};
 
     kernel! { fn signs(x: out, z: sign) { x = z; } }
 
@@ -169,7 +237,7 @@ mod tests {
     fn one_estimate_is_that_of_the_paper() {
         let space = Space::real(5).unwrap();
         let at: CowTensor = candle_core::Tensor::new(&[0.3, -0.2, 1.0, 0.0, 2.0], space.device()).unwrap().into();
-        let config = SpsaConfig { c: 0.25.into(), pairs: 3, calibration: 0, ..SpsaConfig::default() };
+        let config = SpsaConfig { c: 0.25.into(), pairs: 3, calibration: 0, clip: 0.0, ..SpsaConfig::default() };
         let mut objective = Function::new(space.clone(), cubic);
         let estimate = estimator(config, &space).estimate(&at, &mut objective).unwrap();
         let x: Vec<f64> = at.to_vec1().unwrap();
@@ -208,5 +276,40 @@ mod tests {
         assert!(estimator(SpsaConfig::default(), &space).estimate(&at, &mut failing).unwrap().gradient.is_none());
         let mut flat = Function::new(space.clone(), |_| 1.0);
         assert!(estimator(SpsaConfig::default(), &space).estimate(&at, &mut flat).unwrap().gradient.is_none());
+    }
+
+    /// Slopes grow with the cube of the distance: without a limit the first long step is the last one.
+    #[test]
+    fn a_valley_with_steep_walls_is_not_left() {
+        let space = Space::real(5).unwrap();
+        let rosenbrock =
+            |x: &[f64]| x.windows(2).map(|x| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2)).sum::<f64>();
+        for seed in 0..5 {
+            let mut spsa = <Spsa as Algorithm>::new(Default::default(), &space, Key::new(seed)).unwrap();
+            let mut objective = Function::new(space.clone(), rosenbrock);
+            for _ in 0..3000 {
+                spsa.step(&mut objective).unwrap();
+            }
+            let loss = rosenbrock(&spsa.answer().unwrap().to_vec1::<f64>().unwrap());
+            assert!(loss < 4.0, "seed {seed}: {loss}, and it began at 4");
+        }
+    }
+
+    #[test]
+    fn a_step_that_raises_the_loss_too_much_is_refused_with_the_state_it_made() {
+        let space = Space::real(3).unwrap();
+        let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| x * x + x).sum());
+        for (rate, moves) in [(0.1, true), (100.0, false)] {
+            let config = SpsaConfig { blocking: 1.0, clip: 0.0, ..SpsaConfig::default() };
+            let descent = Spec::new("heavy-ball").with("rate", rate).unwrap();
+            let settings = moths_core::DescendConfig { estimator: config, descent };
+            let mut spsa = <Spsa as Algorithm>::new(settings, &space, Key::new(2)).unwrap();
+            assert_eq!(spsa.step(&mut objective).unwrap().evaluations, 21);
+            assert_eq!(spsa.step(&mut objective).unwrap().evaluations, 3);
+            let moved = spsa.answer().unwrap().to_vec1::<f64>().unwrap() != [0.0; 3];
+            let velocity = State::of(&mut spsa).unwrap().digest().unwrap().into_iter().find(|(name, _)| name == "descent.v");
+            assert_eq!(velocity.unwrap().1.iter().any(|bits| *bits != 0), moves);
+            assert_eq!(moved, moves);
+        }
     }
 }

@@ -1,0 +1,211 @@
+//! MeZO: zeroth-order gradient descent of which nothing but seeds and a few numbers are ever held beside the parameters.
+//!
+//! ```text
+//! p_k = (f(x + c z_k) − f(x − c z_k)) / (2 c)          k = 1..pairs; z_k follows from a seed
+//! x ← (1 − η λ) x − η · mean of p̂_k z_k                 p̂_k = p_k in units of the first slopes, clipped; z_k is drawn again
+//! ```
+//!
+//! x, z_k: \[d\]. The update is added to x in place, in one pass however many pairs there are, and every z_k is drawn anew as it is
+//! needed: no noise, no gradient and no moment of size d exists at any time. A run follows from its seeds and p_k alone, two numbers
+//! a pair: that is what a journal of it holds. λ is a decoupled weight decay in search coordinates.
+//!
+//! Source: Malladi et al. 2023, arXiv:2305.17333.
+//! Differs from the paper: p is divided by the unit of `calibration` and limited to `clip` of it (see [`spsa`](crate::spsa)); with both 0
+//! it is the paper's. The paper's c = 1e-3 and η = 1e-6 are in units of the parameters of language models, which deviate by about 0.02 at
+//! initialisation; one unit of a search coordinate is such a deviation, so that c = 1e-3 / 0.02 = 0.05 here, and η = 1e-6 / 0.02² =
+//! 0.0025 without calibration. With it no step is longer than η · clip in units of z, 0.05 by default. Candidates are made from
+//! copies of x, not by walking x there and back, which would leave rounding errors in it.
+//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_random as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("mezo").with("pairs", 2)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..500 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+use moths_core::{
+    Algorithm, Antithetic, Capabilities, Clock, CowTensor, Draws, Family, Key, Meta, Objective, Optimizer, Report, Result,
+    Sampler, Schedule, Space, kernel, persist, register, settings,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::slopes::{self, Unit};
+
+/// Settings of [`Mezo`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct MezoConfig {
+    /// η, the learning rate.
+    pub rate: Schedule,
+    /// c, the length of the perturbation in every search coordinate (the paper's ε).
+    pub c: Schedule,
+    /// Pairs of candidates a step, averaged (the paper's n).
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub pairs: usize,
+    /// λ, the decoupled weight decay.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub weight_decay: f64,
+    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub calibration: usize,
+    /// The steepest slope a pair may have, in that unit; 0: any.
+    #[schemars(range(min = 0.0, max = 1e12))]
+    pub clip: f64,
+    /// The distribution of z.
+    pub sampler: Sampler,
+    /// Which candidates of a step see the same data of a stochastic objective.
+    pub draws: Draws,
+}
+
+impl Default for MezoConfig {
+    fn default() -> Self {
+        Self {
+            rate: 0.05.into(),
+            c: 0.05.into(),
+            pairs: 1,
+            weight_decay: 0.0,
+            calibration: 10,
+            clip: 1.0,
+            sampler: Sampler::Normal,
+            draws: Draws::Shared,
+        }
+    }
+}
+
+/// MeZO. See the [module documentation](self) for equations.
+pub struct Mezo {
+    config: MezoConfig,
+    space: Space,
+    clock: Clock,
+    at: CowTensor,
+    unit: Unit,
+}
+
+kernel! { fn shrink(x: inout, by: num) {
+    x = by * x;
+} }
+
+impl Algorithm for Mezo {
+    const META: Meta = Meta {
+        id: "mezo",
+        family: Family::Random,
+        summary: "Gradient descent from two evaluations, in place: nothing but seeds beside the parameters.",
+        citation: "Malladi et al. 2023, arXiv:2305.17333",
+        capabilities: Capabilities { seeds_only: true, translation: true, beats_random: true, ..Capabilities::NONE },
+    };
+    type Config = MezoConfig;
+
+    fn new(config: MezoConfig, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let unit = Unit::new(config.calibration, config.clip);
+        Ok(Self { config, space: space.clone(), clock: Clock::new(key), at: space.start(), unit })
+    }
+
+    fn capabilities(config: &MezoConfig) -> Result<Capabilities> {
+        // Weights decay to zero, which is a special point then.
+        Ok(Capabilities { translation: config.weight_decay == 0.0, ..Self::META.capabilities })
+    }
+}
+
+impl Optimizer for Mezo {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let MezoConfig { sampler, draws, weight_decay, .. } = self.config;
+        let (rate, scale) = (self.config.rate.at(self.clock.step), self.config.c.at(self.clock.step));
+        let pairs = Antithetic { key: self.clock.key(), pairs: self.unit.pairs(self.config.pairs), scale, sampler, draws };
+        // The batch is gone when the point is written, which is then its only holder: no copy is made.
+        let losses = objective.losses(&pairs.batch(&self.at, &self.space))?;
+        let slopes = slopes::of_pairs(&losses, scale);
+        let unit = self.unit.after(&slopes);
+        let terms = slopes::terms(&slopes, &unit, pairs.key, -rate);
+        if !terms.is_empty() {
+            if weight_decay > 0.0 {
+                shrink(&mut self.at, 1.0 - (rate * weight_decay).min(1.0))?;
+            }
+            sampler.over(&self.space).add_weighted(&terms, &mut self.at)?;
+            self.space.confine(&mut self.at)?;
+        }
+        self.unit = unit;
+        self.clock.tick();
+        Ok(Report::of(&losses))
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        Ok(self.at.clone())
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        self.at = self.space.point(at)?;
+        Ok(())
+    }
+}
+
+persist!(Mezo { clock, at, unit });
+register!(Mezo);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::Function;
+
+    fn cubic(x: &[f64]) -> f64 {
+        x.iter().enumerate().map(|(i, x)| (i + 1) as f64 * x * x + x * x * x).sum()
+    }
+
+    /// The formula of the paper, with its weight decay, one pair at a time on the same noise.
+    #[test]
+    fn uncalibrated_steps_are_those_of_the_paper() {
+        let (space, key, c, rate, decay) = (Space::real(5).unwrap(), Key::new(4), 0.2, 0.01, 0.3);
+        let start: CowTensor = candle_core::Tensor::new(&[0.3, -0.2, 1.0, 0.0, 2.0], space.device()).unwrap().into();
+        let config = MezoConfig {
+            rate: rate.into(),
+            c: c.into(),
+            pairs: 2,
+            weight_decay: decay,
+            calibration: 0,
+            clip: 0.0,
+            ..MezoConfig::default()
+        };
+        let mut mezo = Mezo::new(config, &space, key).unwrap();
+        mezo.move_to(&start).unwrap();
+        let mut x: Vec<f64> = start.to_vec1().unwrap();
+        for step in 0..3 {
+            let report = mezo.step(&mut Function::new(space.clone(), cubic)).unwrap();
+            assert_eq!(report.evaluations, 4);
+            let mut next: Vec<f64> = x.iter().map(|x| x - rate * decay * x).collect();
+            for pair in 0..2 {
+                let mut z = space.zeros().unwrap();
+                Sampler::Normal.fill(key.fold(step).fold(pair), &mut z).unwrap();
+                let z: Vec<f64> = z.to_vec1().unwrap();
+                let loss = |c: f64| cubic(&x.iter().zip(&z).map(|(x, z)| x + c * z).collect::<Vec<_>>());
+                let p = (loss(c) - loss(-c)) / (2.0 * c);
+                next.iter_mut().zip(&z).for_each(|(x, z)| *x -= rate * p * z / 2.0);
+            }
+            x = next;
+            let got: Vec<f64> = mezo.answer().unwrap().to_vec1().unwrap();
+            assert!(got.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?} {x:?}");
+        }
+    }
+
+    /// In place: the storage of the point is the same after the step as before.
+    #[test]
+    fn the_point_is_written_where_it_is() {
+        let space = Space::real(300).unwrap();
+        let mut mezo = Mezo::new(MezoConfig::default(), &space, Key::new(1)).unwrap();
+        let mut objective = Function::new(space, |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+        mezo.step(&mut objective).unwrap();
+        let before = mezo.at.id();
+        mezo.step(&mut objective).unwrap();
+        assert!(mezo.at.id() == before && !mezo.at.is_shared());
+    }
+}

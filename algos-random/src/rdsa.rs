@@ -1,0 +1,147 @@
+//! Random directions stochastic approximation: slopes along random directions of any law.
+//!
+//! ```text
+//! ĝ = mean over `pairs` of ŝ z,   s = (f(x + c z) − f(x − c z)) / (2 c)          z_i uniform on [−√3, √3], E z z' = I
+//! x ← descent(x, ĝ)
+//! ```
+//!
+//! x, z, ĝ: \[d\]. Calibration, clipping, blocking and gain sequences are those of [`spsa`](crate::spsa), and so is the code: with
+//! directions of signs, which are their own inverses, the two are the same, and this is a preset with others. Normal ones
+//! (`"sampler": "normal"`) are those of Kushner & Clark 1978; their fourth moment is larger, 3 where uniform ones have 9/5 and signs
+//! have 1, and so is the error of ĝ.
+//!
+//! Source: Prashanth et al. 2017, arXiv:1502.05577.
+//! Differs from the paper: the uniform law is scaled to variance 1, which turns its factor 3/η² into 1; its asymmetric Bernoulli
+//! directions are not among the samplers (for ε → 0, which it recommends, they become those of `rademacher`); and see
+//! [`spsa`](crate::spsa).
+//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point and the
+//! descent's.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_random as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("rdsa").with("sampler", "normal")?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..500 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+
+use moths_core::{
+    CowTensor, Descend, Descent, Draws, Estimate, Estimator, Key, Meta, NamedEstimator, Objective, Report, Result, Sampler,
+    Schedule, Space, Spec, persist, register, settings,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{SpsaConfig, SpsaEstimator};
+
+/// Settings of [`Rdsa`], beside its `descent`: those of [`SpsaConfig`], with another law by default.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct RdsaConfig {
+    /// c_k, the length of the perturbation in every search coordinate.
+    pub c: Schedule,
+    /// Pairs of candidates a step, averaged.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub pairs: usize,
+    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss.
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub calibration: usize,
+    /// The steepest slope a pair may have, in that unit; 0: any.
+    #[schemars(range(min = 0.0, max = 1e12))]
+    pub clip: f64,
+    /// A step that raises the loss by more than so many of its recent deviations is refused; 0: none is.
+    #[schemars(range(min = 0.0, max = 1e12))]
+    pub blocking: f64,
+    /// The distribution of z.
+    pub sampler: Sampler,
+    /// Which candidates of a step see the same data of a stochastic objective.
+    pub draws: Draws,
+}
+
+impl Default for RdsaConfig {
+    fn default() -> Self {
+        let SpsaConfig { c, pairs, calibration, clip, blocking, draws, .. } = SpsaConfig::default();
+        Self { c, pairs, calibration, clip, blocking, draws, sampler: Sampler::Uniform }
+    }
+}
+
+/// RDSA as an optimizer. See the [module documentation](self) for equations.
+pub type Rdsa = Descend<RdsaEstimator, Box<dyn Descent>>;
+
+/// The gradient estimate of RDSA: that of [`SpsaEstimator`].
+pub struct RdsaEstimator {
+    two_point: SpsaEstimator,
+}
+
+impl NamedEstimator for RdsaEstimator {
+    const META: Meta = Meta {
+        id: "rdsa",
+        summary: "A gradient from two evaluations along one random direction, uniform by default: SPSA with other directions.",
+        citation: "Prashanth et al. 2017, arXiv:1502.05577",
+        ..SpsaEstimator::META
+    };
+    type Config = RdsaConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        let RdsaConfig { c, pairs, calibration, clip, blocking, sampler, draws } = config;
+        let config = SpsaConfig { c, pairs, calibration, clip, blocking, sampler, draws };
+        Ok(Self { two_point: SpsaEstimator::new(config, space, key)? })
+    }
+
+    fn default_descent() -> Spec {
+        SpsaEstimator::default_descent()
+    }
+}
+
+impl Estimator for RdsaEstimator {
+    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+        self.two_point.estimate(at, objective)
+    }
+
+    fn advance(
+        &mut self,
+        at: &mut CowTensor,
+        descent: &mut dyn Descent,
+        space: &Space,
+        objective: &mut dyn Objective,
+    ) -> Result<Report> {
+        self.two_point.advance(at, descent, space, objective)
+    }
+}
+
+persist!(RdsaEstimator { two_point });
+register!(Rdsa);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::Function;
+
+    /// The paper's formula for ξ uniform on [−η, η], 3/η² · ξ (f(x + δ ξ) − f(x − δ ξ)) / (2 δ), with η = 0.5 and δ = 0.2.
+    #[test]
+    fn one_estimate_is_that_of_the_paper() {
+        let (space, eta, delta) = (Space::real(4).unwrap(), 0.5, 0.2);
+        let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| (i + 1) as f64 * x * x + x.powi(3) - x).sum::<f64>();
+        let c = delta * eta / 3f64.sqrt();
+        let config = RdsaConfig { c: c.into(), calibration: 0, clip: 0.0, ..RdsaConfig::default() };
+        let mut rdsa = RdsaEstimator::new(config, &space, Key::new(7)).unwrap();
+        let estimate = rdsa.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap();
+        let mut z = space.zeros().unwrap();
+        Sampler::Uniform.fill(Key::new(7).fold(0).fold(0), &mut z).unwrap();
+        let xi: Vec<f64> = z.to_vec1::<f64>().unwrap().iter().map(|z| z * eta / 3f64.sqrt()).collect();
+        let at = |delta: f64| f(&xi.iter().map(|xi| delta * xi).collect::<Vec<_>>());
+        let expected = xi.iter().map(|xi| 3.0 / (eta * eta) * xi * (at(delta) - at(-delta)) / (2.0 * delta));
+        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        // In the paper's unit z is η/√3 times as long.
+        assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Slopes along random directions, in a unit of their own, and the gradient they amount to.
+//!
+//! ```text
+//! s_k = (f(x + c z_k) − f(x − c z_k)) / (2 c)         the slope along z_k
+//! U   = median |s_k| over the pairs of the first step, at least `calibration` of them
+//! ŝ_k = min(max(s_k / U, −clip), clip)
+//! ĝ   = mean of ŝ_k z_k over the pairs that did not fail
+//! ```
+//!
+//! With U, the elements of ĝ begin near ±1, and a learning rate is the length of the first step in every search coordinate, whatever the
+//! unit of the loss (Spall 1998, doi:10.1109/7.705889, section III.B: choose the gain so that the first steps have a wanted size).
+//! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should slopes ever be 1e-12
+//! of U, the first step was no measure (a simulator that blew up), and U is taken anew.
+
+use moths_core::{CowTensor, Fields, Key, Persist, Result, Sampler, Seed, Space};
+
+/// The unit of slopes.
+pub(crate) struct Unit {
+    /// 0 until it is known.
+    value: f64,
+    calibration: usize,
+    clip: f64,
+}
+
+impl Unit {
+    /// `calibration`: pairs it is taken from, 0 for the unit of the loss itself; `clip`: the steepest slope in this unit, 0 for any.
+    pub(crate) fn new(calibration: usize, clip: f64) -> Self {
+        Self { value: if calibration == 0 { 1.0 } else { 0.0 }, calibration, clip }
+    }
+
+    /// How many pairs a step takes that needs `pairs`.
+    pub(crate) fn pairs(&self, pairs: usize) -> usize {
+        if self.is_known() { pairs } else { pairs.max(self.calibration) }
+    }
+
+    pub(crate) fn is_known(&self) -> bool {
+        self.value > 0.0
+    }
+
+    /// The unit after these slopes were seen. Nothing can be said of a flat start, or of one where all failed: the next step calibrates.
+    pub(crate) fn after(&self, slopes: &[f64]) -> Self {
+        let Self { value, calibration, clip } = *self;
+        if calibration == 0 {
+            return Self { ..*self };
+        }
+        let median = median(slopes);
+        let no_measure = median > 0.0 && median < 1e-12 * value;
+        Self { value: if value == 0.0 || no_measure { median } else { value }, calibration, clip }
+    }
+
+    /// ŝ; NaN for slopes that failed, and for all while there is no unit.
+    pub(crate) fn of(&self, slope: f64) -> f64 {
+        if slope.is_nan() || !self.is_known() {
+            return f64::NAN;
+        }
+        let slope = slope / self.value;
+        if self.clip > 0.0 { slope.clamp(-self.clip, self.clip) } else { slope }
+    }
+}
+
+/// The value is all there is to save.
+impl Persist for Unit {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        self.value.visit(fields)
+    }
+}
+
+/// s_k of antithetic pairs of losses; NaN for a pair with a candidate that failed.
+pub(crate) fn of_pairs(losses: &[f64], c: f64) -> Vec<f64> {
+    let slope = |pair: &[f64]| match pair {
+        [up, down] if up.is_finite() && down.is_finite() => (up - down) / (2.0 * c),
+        _ => f64::NAN,
+    };
+    losses.chunks(2).map(slope).collect()
+}
+
+/// (f_k − f_0) / c of the losses f_0, f_1, ..; NaN where one of the two failed.
+pub(crate) fn one_sided(losses: &[f64], c: f64) -> Vec<f64> {
+    let (before, after) = losses.split_first().unwrap_or((&f64::INFINITY, &[]));
+    let slope = |after: &f64| if before.is_finite() && after.is_finite() { (after - before) / c } else { f64::NAN };
+    after.iter().map(slope).collect()
+}
+
+/// factor · the mean of ŝ_k z_k over those that are finite, as weights of the members k of `key`; empty when none is.
+pub(crate) fn terms(slopes: &[f64], unit: &Unit, key: Key, factor: f64) -> Vec<(Seed, f64)> {
+    let shaped = slopes.iter().enumerate().map(|(k, slope)| (key.member(k as u64), unit.of(*slope)));
+    let valid: Vec<(Seed, f64)> = shaped.filter(|(_, slope)| slope.is_finite()).collect();
+    valid.iter().map(|(seed, slope)| (*seed, factor * slope / valid.len() as f64)).collect()
+}
+
+/// Σ weight · z \[d\]; `None` without terms.
+pub(crate) fn sum(terms: &[(Seed, f64)], sampler: Sampler, space: &Space) -> Result<Option<CowTensor>> {
+    if terms.is_empty() {
+        return Ok(None);
+    }
+    let mut gradient = space.zeros()?;
+    sampler.over(space).add_weighted(terms, &mut gradient)?;
+    Ok(Some(gradient))
+}
+
+/// The median of all |s| that are finite; 0 when none is.
+fn median(slopes: &[f64]) -> f64 {
+    let mut sizes: Vec<f64> = slopes.iter().map(|s| s.abs()).filter(|s| s.is_finite()).collect();
+    sizes.sort_unstable_by(f64::total_cmp);
+    sizes.get(sizes.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unit_is_the_median_of_the_first_slopes_and_limits_later_ones() {
+        let unit = Unit::new(3, 2.0);
+        assert!((unit.pairs(1), unit.pairs(5)) == (3, 5) && unit.of(1.0).is_nan());
+        assert!(!unit.after(&[0.0, f64::NAN, f64::INFINITY]).is_known());
+        let unit = unit.after(&[1.0, f64::NAN, -4.0, 8.0]);
+        assert!(unit.pairs(1) == 1 && unit.of(2.0) == 0.5 && unit.of(f64::NEG_INFINITY) == -2.0);
+        let unit = unit.after(&[1e-3]);
+        assert_eq!(unit.of(-4.0), -1.0);
+        assert_eq!(unit.after(&[1e-12]).of(1e-12), 1.0);
+        assert_eq!(Unit::new(0, 0.0).after(&[8.0]).of(7.0), 7.0);
+    }
+
+    #[test]
+    fn a_pair_with_a_failed_candidate_has_no_slope() {
+        let slopes = of_pairs(&[2.0, 1.0, f64::INFINITY, 1.0], 0.25);
+        assert!(slopes[0] == 2.0 && slopes[1].is_nan());
+        let terms = terms(&slopes, &Unit::new(0, 0.0), Key::new(1), 1.0);
+        assert_eq!(terms, [(Key::new(1).member(0), 2.0)]);
+    }
+}
