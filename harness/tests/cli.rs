@@ -233,6 +233,8 @@ fn a_race_ranks_and_reports() -> Tested {
     assert!(!html.contains("http") && !html.contains("src=") && !html.contains("<script"), "it needs nothing else");
     assert_eq!((html.matches("<svg").count(), html.matches("</svg>").count()), (2, 2));
     assert!(html.contains("prefers-color-scheme: dark") && html.contains("name=\"viewport\""));
+    let picture = fs::read_to_string(place.path().join("moths-out/race-classic-rosenbrock-d5/race.svg"))?;
+    assert!(picture.starts_with("<svg") && picture.contains("medians and quartiles"));
     let csv = fs::read_to_string(place.path().join("moths-out/race-classic-rosenbrock-d5/race.csv"))?;
     assert!(csv.starts_with("problem,optimizer,seed,evaluations,seconds,measure,value\n") && csv.lines().count() > 1000);
     let said = said(

@@ -194,18 +194,29 @@ impl Layout {
         let dtype = if options.dtype == DType::F64 { DType::F64 } else { DType::F32 };
         let leaves: Vec<Leaf> = requests.iter().map(|r| r.leaf(options)).collect();
         let space = Space::with_dtype(leaves, dtype)?;
-        let (mut free, mut frozen) = (vec![], HashMap::new());
-        for (i, (request, leaf)) in requests.iter().zip(space.leaves()).enumerate() {
+        let is_frozen = |i: &usize| space.leaves()[*i].is_frozen();
+        let mut frozen = HashMap::new();
+        for (i, request) in requests.iter().enumerate().filter(|(i, _)| is_frozen(i)) {
             let values = request.initial(options, dtype, i)?;
-            if leaf.is_frozen() {
-                frozen.insert(request.name.clone(), values.reshape(leaf.shape())?.to_dtype(options.dtype)?);
-            } else {
-                free.push((*values).clone());
-            }
+            frozen.insert(request.name.clone(), values.reshape(request.shape.as_slice())?.to_dtype(options.dtype)?);
         }
-        let space = space.starting_at(&Tensor::cat(&free, 0)?)?;
+        let free: Vec<(usize, Request)> = requests.iter().cloned().enumerate().filter(|(i, _)| !is_frozen(i)).collect();
+        let (options, len) = (options.clone(), space.dim());
+        let space = space.starting_by(move || initial(&free, &options, dtype, len))?;
         Ok(Self { space, frozen })
     }
+}
+
+/// The initial values of these tensors, flat, each drawn into its place.
+fn initial(requests: &[(usize, Request)], options: &ModelOptions, dtype: DType, len: usize) -> Result<Tensor> {
+    let all = Tensor::zeros(len, dtype, &Device::Cpu)?;
+    let mut at = 0;
+    for (i, request) in requests {
+        let values = request.initial(options, dtype, *i)?;
+        all.slice_set(&values, 0, at)?;
+        at += values.elem_count();
+    }
+    Ok(all)
 }
 
 impl Request {

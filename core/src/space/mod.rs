@@ -13,6 +13,7 @@
 
 mod leaf;
 mod segment;
+mod start;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::{CowTensor, Error, Key, Result, Sampler, Seed, fuse::Element, host, noise::Shapes, with_scalar};
 pub use leaf::{Domain, Leaf};
 use segment::Segment;
+use start::Start;
 
 /// The searched parameters of a problem. Cheap to clone.
 ///
@@ -45,7 +47,7 @@ struct Inner {
     shapes: Shapes,
     dim: usize,
     dtype: DType,
-    start: CowTensor,
+    start: Start,
 }
 
 impl Space {
@@ -84,7 +86,7 @@ impl Space {
             Ok(Tensor::from_vec(values, dim, &Device::Cpu)?)
         })?;
         let shapes = leaves.iter().filter(|l| !l.frozen).map(|l| l.shape.clone().into()).collect();
-        Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start: start.into() })))
+        Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start: Start::At(start.into()) })))
     }
 
     /// ℝᵈ in f64: one real leaf `x` without bounds, starting at zero.
@@ -104,7 +106,17 @@ impl Space {
     /// # Errors
     /// [`Error::Shape`] unless there are [`Space::dim`] values.
     pub fn starting_at(&self, values: &Tensor) -> Result<Self> {
-        Ok(Self(Arc::new(Inner { start: self.encode(values)?, ..(*self.0).clone() })))
+        Ok(Self(Arc::new(Inner { start: Start::At(self.encode(values)?), ..(*self.0).clone() })))
+    }
+
+    /// The same space starting at values that are drawn anew whenever somebody asks, so that nobody has to keep them.
+    ///
+    /// # Errors
+    /// What `draw` fails with; [`Error::Shape`] unless it gives [`Space::dim`] values, always the same.
+    pub(crate) fn starting_by(&self, draw: impl Fn() -> Result<Tensor> + Send + Sync + 'static) -> Result<Self> {
+        let free = self.clone();
+        let start = Start::drawn(move || free.encode(&draw()?))?;
+        Ok(Self(Arc::new(Inner { start, ..(*self.0).clone() })))
     }
 
     /// How many numbers are searched.
@@ -134,7 +146,7 @@ impl Space {
 
     /// Where a search starts, \[d\], in search coordinates.
     pub fn start(&self) -> CowTensor {
-        self.0.start.clone()
+        self.0.start.point()
     }
 
     /// Does any coordinate have bounds?

@@ -5,6 +5,7 @@ mod kernels;
 mod memory;
 mod model;
 mod runs;
+mod steps;
 mod summary;
 
 use std::{path::PathBuf, time::Duration};
@@ -27,10 +28,11 @@ fn main() {
             .configure_from_args();
         kernels::bench(&mut criterion);
         candidates::bench(&mut criterion);
+        steps::bench(&mut criterion);
         model::bench(&mut criterion);
         runs::bench(&mut criterion);
         criterion.final_summary();
-        println!("{}", summary::table(&output));
+        println!("{}\n{}", summary::table(&output), summary::steps(&output));
     });
     memory::report();
 }

@@ -3,9 +3,42 @@
 use std::{fs, path::Path};
 
 use comfy_table::Table;
+use moths::registry;
 use serde_json::Value;
 
 use crate::runs::{EVALUATIONS, OPTIMIZERS};
+
+/// (d, population).
+const SHAPES: [(usize, usize); 6] = [(10, 10), (100, 17), (1000, 32), (10_000, 64), (100_000, 256), (1_000_000, 32)];
+/// Microseconds a candidate: the best of the field's libraries, half of that in the large shapes.
+#[rustfmt::skip]
+const GOALS: &[(&str, &[Option<f64>; 6])] = &[
+    ("pso", &[Some(2.0), None, Some(3.0), None, None, None]),
+    ("open-es", &[Some(2.0), Some(1.7), Some(2.0), Some(19.0), Some(550.0), None]),
+    ("cma-es", &[Some(0.82), Some(25.0), Some(410.0), None, None, None]),
+    ("sep-cma-es", &[Some(1.2), Some(2.2), Some(4.0), Some(31.0), Some(1325.0), None]),
+    ("snes", &[Some(1.6), Some(5.8), Some(7.8), Some(38.0), Some(800.0), Some(8250.0)]),
+    ("xnes", &[Some(4.4), Some(90.0), Some(8180.0), None, None, None]),
+    ("cr-fm-nes", &[Some(0.71), Some(2.2), Some(6.7), Some(30.0), Some(910.0), None]),
+    ("lm-ma-es", &[None, Some(3.3), Some(11.0), Some(65.0), None, None]),
+    ("de", &[Some(0.19), Some(0.44), Some(0.84), Some(5.1), Some(790.0), Some(11450.0)]),
+];
+
+/// What a step of every optimizer takes, in microseconds and in passes over d numbers.
+pub(crate) fn steps(output: &Path) -> String {
+    let mut table = Table::new();
+    table.set_header(["a step of", "d = 1,000", "passes", "d = 1,000,000", "passes"]);
+    let pass = [1_000, 1_000_000].map(|d| median(output, &format!("step_{d}"), "read_and_write"));
+    let ids = registry::entries().into_iter().map(|entry| entry.meta.id);
+    for id in std::iter::once("read_and_write").chain(ids) {
+        let cells = [1_000, 1_000_000].into_iter().zip(pass).flat_map(|(d, pass)| {
+            let step = median(output, &format!("step_{d}"), id);
+            [step.map(|ns| format!("{:.1} us", ns / 1e3)), step.zip(pass).map(|(step, pass)| format!("{:.1}", step / pass))]
+        });
+        table.add_row(std::iter::once(id.to_owned()).chain(cells.map(|cell| cell.unwrap_or_else(|| "-".into()))));
+    }
+    table.to_string()
+}
 
 pub(crate) fn table(output: &Path) -> String {
     let median = |group: &str, name: &str| median(output, group, name);
@@ -34,12 +67,12 @@ pub(crate) fn table(output: &Path) -> String {
         training.map(|r| format!("{:.1} %", 100.0 * (1.0 - 1.0 / r))),
         "< 10 %",
     );
-    for (id, goals) in [("pso", [2.0, 3.0, f64::NAN]), ("sep-cma-es", [2.0, 4.0, 40.0]), ("open-es", [2.0, 2.0, f64::NAN])] {
-        for ((d, n), goal) in [(10, 10), (1000, 32), (10_000, 64)].into_iter().zip(goals) {
+    for (id, goals) in GOALS {
+        for ((d, n), goal) in SHAPES.into_iter().zip(*goals) {
             let per_candidate = |name: &str| median(&format!("candidate_{d}x{n}"), name).map(|ns| ns / 1e3 / n as f64);
             let (bare, rows) = (per_candidate(id), per_candidate(&format!("{id}_and_rows")));
             let measured = bare.zip(rows).map(|(bare, rows)| format!("{bare:.2} us ({rows:.2} with rows written)"));
-            let goal = if goal.is_nan() { String::new() } else { format!("<= {goal} us") };
+            let goal = goal.map_or_else(String::new, |goal| format!("<= {goal} us"));
             row(&format!("{id} ({d}, {n}), a candidate"), measured, &goal);
         }
     }

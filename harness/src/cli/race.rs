@@ -57,9 +57,10 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let hall = Hall::new(&race, console);
     let standing = race.run(threads, &hall, interrupt::asked())?;
     drop(hall);
-    let files = [out.join("race.html"), out.join("race.csv")];
+    let files = ["race.html", "race.csv", "race.svg"].map(|name| out.join(name));
     output::write_file(&files[0], &report::html(&standing)?)?;
     output::write_file(&files[1], &standing.csv()?)?;
+    output::write_file(&files[2], &report::race::svg(&standing)?)?;
     conclude(&standing, &files, console)?;
     Ok(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done })
 }
@@ -127,10 +128,10 @@ fn told(curve: &Curve, event: &mut Value) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn conclude(standing: &Standing, [html, csv]: &[PathBuf; 2], console: Console) -> Result<()> {
+fn conclude(standing: &Standing, [html, csv, svg]: &[PathBuf; 3], console: Console) -> Result<()> {
     leaderboard(standing, console)?;
-    console.object(&json!({ "event": "end", "leaderboard": places(standing), "report": html, "csv": csv }))?;
-    console.line(format!("report         {}\nfigures        {}", html.display(), csv.display()))
+    console.object(&json!({ "event": "end", "leaderboard": places(standing), "report": html, "csv": csv, "picture": svg }))?;
+    console.line(format!("report         {}\nfigures        {}\npicture        {}", html.display(), csv.display(), svg.display()))
 }
 
 fn leaderboard(standing: &Standing, console: Console) -> Result<()> {

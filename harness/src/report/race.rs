@@ -94,17 +94,40 @@ fn chip(i: usize) -> String {
     format!("<i style=\"background:{}\"></i>", plot::css(plot::colour(i)))
 }
 
+/// The measure that ranks, and the loss if that is another, as a picture of its own.
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn svg(standing: &Standing) -> Result<String> {
+    let last = standing.measures.len().saturating_sub(1);
+    let mut panels: Vec<Panel> =
+        panels(standing).enumerate().filter(|(m, _)| [0, last].contains(m)).map(|(_, panel)| panel).collect();
+    panels.reverse();
+    for panel in &mut panels {
+        panel.lines.iter_mut().zip(&standing.racers).for_each(|(line, racer)| line.label.clone_from(&racer.label));
+    }
+    plot::svg(&format!("{}: medians and quartiles of {} seeds", standing.race.address(), standing.race.seeds), &panels, Page::Own)
+}
+
 /// A label and a picture for every measure, the one that ranks first.
 fn pictures(standing: &Standing) -> Result<Vec<(String, String)>> {
-    let measures = standing.measures.iter().enumerate().rev();
-    measures
-        .map(|(m, measure)| {
-            let lines = standing.racers.iter().enumerate().map(|(i, racer)| line(standing, racer, i, m)).collect();
-            let picture = plot::svg("", &[Panel { measure: *measure, lines }], Page::Inside)?;
+    let mut pictures = panels(standing)
+        .map(|panel| {
+            let picture = plot::svg("", std::slice::from_ref(&panel), Page::Inside)?;
             // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
-            Ok((measure.label(), picture.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "")))
+            Ok((panel.measure.label(), picture.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "")))
         })
-        .collect()
+        .collect::<Result<Vec<_>>>()?;
+    pictures.reverse();
+    Ok(pictures)
+}
+
+/// One panel a measure, one line a racer.
+fn panels(standing: &Standing) -> impl Iterator<Item = Panel> {
+    standing.measures.iter().enumerate().map(|(m, measure)| {
+        let lines = standing.racers.iter().enumerate().map(|(i, racer)| line(standing, racer, i, m)).collect();
+        Panel { measure: *measure, lines }
+    })
 }
 
 fn line(standing: &Standing, racer: &Racer, i: usize, measure: usize) -> Line {
