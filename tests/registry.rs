@@ -6,9 +6,17 @@ use moths::{descent, registry};
 fn every_feature_registers_its_optimizers_and_no_others() {
     let mut expected: Vec<&str> = vec![];
     if cfg!(feature = "random") {
-        expected.extend(["backprop", "random-search", "spsa"]);
+        expected.extend(["backprop", "random-search", "spsa", "spsa2"]);
         expected.extend(["mezo", "random-grad", "random-best-grad"]);
-        expected.extend(["adam-spsa", "fdsa", "forward-differences", "gaussian-smoothing", "parabola", "rdsa", "residual-feedback"]);
+        expected.extend([
+            "adam-spsa",
+            "fdsa",
+            "forward-differences",
+            "gaussian-smoothing",
+            "parabola",
+            "rdsa",
+            "residual-feedback",
+        ]);
         expected.extend(["random-walk", "inf-order-walk", "convex-inf-order-walk"]);
         expected.extend(["accelerated-random-search", "gradientless-descent", "one-plus-one-es", "random-optimizer"]);
         expected.extend(["stochastic-three-points", "two-step-random-search"]);
@@ -19,6 +27,7 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     }
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);
+        expected.extend(["ars", "low-rank-es", "pgpe"]);
         expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "xnes"]);
     }
     if cfg!(feature = "ensemble") {
@@ -34,6 +43,18 @@ fn the_descents_of_core_are_always_there() {
     let registered: Vec<&str> = descent::entries().iter().map(|e| e.id).collect();
     assert_eq!(
         registered,
-        ["accumulate", "adam", "adamw", "heavy-ball", "lion", "momentum-to-best", "nesterov", "rmsprop", "sgd", "sign"]
+        [
+            "accumulate",
+            "adam",
+            "adamw",
+            "clip-up",
+            "heavy-ball",
+            "lion",
+            "momentum-to-best",
+            "nesterov",
+            "rmsprop",
+            "sgd",
+            "sign"
+        ]
     );
 }

@@ -1,5 +1,6 @@
 //! Populations with selection, and distributions that adapt.
 
+pub mod ars;
 pub mod cem;
 pub mod cma_es;
 pub mod cr_fm_nes;
@@ -10,7 +11,9 @@ pub mod jade;
 pub mod jso;
 pub mod l_shade;
 pub mod lm_ma_es;
+pub mod low_rank_es;
 pub mod open_es;
+pub mod pgpe;
 pub mod sep_cma_es;
 pub mod shade;
 pub mod snes;
@@ -21,10 +24,11 @@ mod convergence;
 mod covariance;
 mod differential;
 mod directed;
-mod eigen;
 mod products;
+mod shaping;
 mod utilities;
 
+pub use ars::{Ars, ArsConfig, ArsEstimator};
 pub use cem::{Cem, CemConfig};
 pub use cma_es::{CmaEs, CmaEsConfig, LearningRate};
 pub use cr_fm_nes::{CrFmNes, CrFmNesConfig};
@@ -36,8 +40,11 @@ pub use jade::{Jade, JadeConfig};
 pub use jso::{Jso, JsoConfig};
 pub use l_shade::{LShade, LShadeConfig};
 pub use lm_ma_es::{LmMaEs, LmMaEsConfig};
+pub use low_rank_es::{LowRankEs, LowRankEsConfig, LowRankEsEstimator};
 pub use open_es::{OpenEs, OpenEsConfig, OpenEsEstimator};
+pub use pgpe::{Pgpe, PgpeConfig, PgpeEstimator};
 pub use sep_cma_es::{SepCmaEs, SepCmaEsConfig};
 pub use shade::{Shade, ShadeConfig};
+pub use shaping::Shaping;
 pub use snes::{Snes, SnesConfig};
 pub use xnes::{Xnes, XnesConfig};

@@ -5,7 +5,7 @@
 //! x ← descent(x, ĝ)                                                    Adam by default
 //! ```
 //!
-//! with u the centred rank of a candidate's loss among all of the step, in [−½, ½]. x, ε_k, ĝ: \[d\]. Source: Salimans et al.
+//! with u the centred rank of a candidate's loss among all of the step, in [−½, ½], or what `shaping` says. x, ε_k, ĝ: \[d\]. Source: Salimans et al.
 //! 2017, arXiv:1703.03864. Differs from the paper: no table of noise is shared, since every ε_k follows from its key alone and is
 //! never stored; weight decay is a setting of the descent.
 //! Cost per step: 2 · pairs evaluations in one round; no state beside the point and the descent's.
@@ -27,22 +27,13 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Losses, Meta,
-    NamedEstimator, Objective, Result, Sampler, Schedule, Space, Spec, persist, register, settings, shaping,
+    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,
+    Objective, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the losses of a step are turned into before they weigh perturbations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Shaping {
-    /// Centred ranks in [−½, ½].
-    #[default]
-    Ranks,
-    /// The losses themselves.
-    Raw,
-}
+use crate::Shaping;
 
 /// Settings of [`OpenEs`], beside its `descent`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -108,17 +99,6 @@ impl NamedEstimator for OpenEsEstimator {
     }
 }
 
-impl OpenEsEstimator {
-    /// u: one value a candidate, not finite for those that count for nothing.
-    fn utilities(&self, losses: &Losses) -> Vec<f64> {
-        match self.config.shaping {
-            Shaping::Raw => losses.to_vec(),
-            Shaping::Ranks if losses.all_failed() => vec![f64::NAN; losses.len()],
-            Shaping::Ranks => shaping::centred_ranks(losses),
-        }
-    }
-}
-
 impl Estimator for OpenEsEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let pairs = Antithetic {
@@ -129,7 +109,7 @@ impl Estimator for OpenEsEstimator {
             draws: self.config.draws,
         };
         let losses = objective.losses(&pairs.batch(at, &self.space))?;
-        let gradient = pairs.combine(&self.utilities(&losses), &self.space)?;
+        let gradient = pairs.combine(&self.config.shaping.of(&losses), &self.space)?;
         self.clock.tick();
         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
     }

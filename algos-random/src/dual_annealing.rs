@@ -170,6 +170,7 @@ impl Algorithm for DualAnnealing {
             needs_gradient: local.needs_gradient,
             state_per_parameter: 2.0 + local.state_per_parameter,
             state_per_candidate: local.state_per_candidate,
+            state_per_pair: local.state_per_pair,
             ..Self::META.capabilities
         })
     }

@@ -39,7 +39,7 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta,
+    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Losses, Meta,
     NamedEstimator, Objective, Report, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
 };
 use schemars::JsonSchema;
@@ -47,6 +47,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::{
+    blocking::Blocking,
     rehearsal::rehearse,
     slopes::{self, Unit},
 };
@@ -98,12 +99,8 @@ pub struct SpsaEstimator {
     space: Space,
     clock: Clock,
     unit: Unit,
-    /// f̄ of the last steps, the latest last; only with blocking.
-    recent: Vec<f64>,
+    blocking: Blocking,
 }
-
-/// How many f̄ the deviation is taken of.
-const RECENT: usize = 10;
 
 impl NamedEstimator for SpsaEstimator {
     const META: Meta = Meta {
@@ -124,7 +121,8 @@ impl NamedEstimator for SpsaEstimator {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         let unit = Unit::new(config.calibration, config.clip);
-        Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit, recent: vec![] })
+        let blocking = Blocking::new(config.blocking);
+        Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit, blocking })
     }
 
     fn default_descent() -> Spec {
@@ -136,7 +134,7 @@ impl NamedEstimator for SpsaEstimator {
 impl Estimator for SpsaEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let found = self.look(at, objective)?;
-        self.commit(found.unit, found.mean);
+        self.commit(found.unit, &found.losses);
         Ok(found.estimate)
     }
 
@@ -147,19 +145,19 @@ impl Estimator for SpsaEstimator {
         space: &Space,
         objective: &mut dyn Objective,
     ) -> Result<Report> {
-        let Found { mut estimate, unit, mean } = self.look(at, objective)?;
+        let Found { mut estimate, unit, losses } = self.look(at, objective)?;
         let mut report = Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None };
-        if self.config.blocking > 0.0 && estimate.gradient.is_some() {
+        if self.blocking.is_on() && estimate.gradient.is_some() {
             let next = rehearse(&estimate, at, &mut *descent, space)?;
             let after = objective.losses(&Batch::one(&next)?)?[0];
             report.evaluations += 1;
             report.loss = report.loss.min(after);
-            if after > mean + self.config.blocking * deviation(&self.recent) {
+            if self.blocking.refuses(after, &losses) {
                 estimate.gradient = None;
             }
         }
         estimate.follow(at, descent, space)?;
-        self.commit(unit, mean);
+        self.commit(unit, &losses);
         Ok(report)
     }
 }
@@ -168,8 +166,7 @@ impl Estimator for SpsaEstimator {
 struct Found {
     estimate: Estimate,
     unit: Unit,
-    /// f̄; +∞ when all candidates failed.
-    mean: f64,
+    losses: Losses,
 }
 
 impl SpsaEstimator {
@@ -183,38 +180,17 @@ impl SpsaEstimator {
         let unit = self.unit.after(&slopes);
         let gradient = slopes::sum(&slopes::terms(&slopes, &unit, pairs.key, 1.0), sampler, &self.space)?;
         let estimate = Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 };
-        Ok(Found { estimate, unit, mean: mean(&losses) })
+        Ok(Found { estimate, unit, losses })
     }
 
-    fn commit(&mut self, unit: Unit, mean: f64) {
-        if self.config.blocking > 0.0 && mean.is_finite() {
-            let forgotten = (self.recent.len() + 1).saturating_sub(RECENT);
-            self.recent.drain(..forgotten);
-            self.recent.push(mean);
-        }
+    fn commit(&mut self, unit: Unit, losses: &[f64]) {
+        self.blocking.remember(losses);
         self.unit = unit;
         self.clock.tick();
     }
 }
 
-/// The mean of those that did not fail; +∞ when all did.
-fn mean(losses: &[f64]) -> f64 {
-    let (mut sum, mut count) = (0.0, 0.0);
-    losses.iter().filter(|loss| loss.is_finite()).for_each(|loss| (sum, count) = (sum + loss, count + 1.0));
-    if count > 0.0 { sum / count } else { f64::INFINITY }
-}
-
-/// The standard deviation; 0 of fewer than two.
-fn deviation(values: &[f64]) -> f64 {
-    if values.len() < 2 {
-        return 0.0;
-    }
-    let centre = mean(values);
-    let squares: f64 = values.iter().map(|v| (v - centre) * (v - centre)).sum();
-    (squares / (values.len() - 1) as f64).sqrt()
-}
-
-persist!(SpsaEstimator { clock, unit, recent });
+persist!(SpsaEstimator { clock, unit, blocking });
 register!(Spsa);
 
 #[cfg(test)]

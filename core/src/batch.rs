@@ -149,10 +149,10 @@ impl Batch {
             Row::Noise { centre, noise, probe } => host::read::<T, _>(centre, |centre| {
                 if probe.scale == 0.0 {
                     point.copy_from_slice(centre);
-                } else {
-                    noise.perturb_slice(centre, probe.scale, probe.seed, point);
+                    return Ok(());
                 }
-            }),
+                noise.perturb_slice(centre, probe.scale, probe.seed, point)
+            })?,
         }
     }
 

@@ -13,6 +13,7 @@ mod cow;
 mod descend;
 pub mod descent;
 mod durable;
+pub mod eigen;
 mod error;
 mod estimate;
 pub mod fuse;

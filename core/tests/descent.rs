@@ -109,6 +109,29 @@ fn lion_is_its_formula() -> Test {
     })
 }
 
+/// Speed is reached in two steps here, and held.
+#[test]
+fn clip_up_is_its_formula() -> Test {
+    let space = space(DType::F64)?;
+    let spec: Spec = r#"{"name": "clip-up", "rate": 0.1, "momentum": 0.9, "max_speed": 1.2}"#.parse()?;
+    let rms = |x: &[f64]| (x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64).sqrt();
+    let mut rule = descent::build(&spec, &space)?;
+    let (mut at, mut x, mut v) = (noise(&space, 0)?, to_f64s(&*noise(&space, 0)?)?, vec![0.0; D]);
+    let gradients = [noise(&space, 1)?, noise(&space, 1)?, space.zeros()?, noise(&space, 2)?];
+    for (g, clipped) in gradients.iter().zip([false, true, false, true]) {
+        let gs = to_f64s(g)?;
+        let length = rms(&gs).max(f64::MIN_POSITIVE);
+        v.iter_mut().zip(&gs).for_each(|(v, g)| *v = 0.9 * *v + 0.1 * g / length);
+        let speed = rms(&v);
+        assert_eq!(speed > 0.12, clipped, "{speed}");
+        v.iter_mut().for_each(|v| *v *= (0.12 / speed).min(1.0));
+        x.iter_mut().zip(&v).for_each(|(x, v)| *x -= v);
+        rule.descend(&mut at, g)?;
+        assert!(to_f64s(&at)?.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-13));
+    }
+    Ok(())
+}
+
 #[test]
 fn presets_are_what_they_say() -> Test {
     agrees(r#"{"name": "heavy-ball", "rate": 0.1}"#, |[v, ..], x, g, _| {

@@ -1,12 +1,9 @@
 //! C, and what samples are made of: its axes and its root, which are as old as the last decomposition.
 
 use candle_core::{DType, Tensor};
-use moths_core::{CowTensor, Error, Result, Space, host, persist};
+use moths_core::{CowTensor, Error, Result, Space, eigen::eigen, host, persist};
 
-use crate::{
-    eigen::eigen,
-    products::{Products, transpose},
-};
+use crate::products::{Products, transpose};
 
 /// The most memory that C, B and √C may take together.
 const MOST_BYTES: usize = 1 << 30;
@@ -118,7 +115,7 @@ impl Matrix {
         let mut weights = vec![0.0; *d * *d];
         host::edit::<f64, _>(basis, |basis| {
             host::read::<f64, _>(c, |c| basis.copy_from_slice(c))?;
-            eigen(basis, axes);
+            eigen(basis, axes)?;
             let largest = axes.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
             // Rounding makes the smallest of an ill-conditioned C anything, even negative.
             axes.iter_mut().for_each(|value| *value = value.max(f64::EPSILON * largest).sqrt());

@@ -17,6 +17,7 @@
 mod accumulate;
 mod adamw;
 mod candle;
+mod clipup;
 mod lion;
 mod momentum_to_best;
 mod rmsprop;
@@ -29,6 +30,7 @@ use crate::{CowTensor, Error, Persist, Result, Space, Spec, settings};
 pub use accumulate::{Accumulate, AccumulateConfig};
 pub use adamw::{AdamW, AdamWConfig};
 pub use candle::CandleDescent;
+pub use clipup::{ClipUp, ClipUpConfig};
 pub use lion::{Lion, LionConfig};
 pub use momentum_to_best::{MomentumToBest, MomentumToBestConfig};
 pub use rmsprop::{RmsProp, RmsPropConfig};

@@ -11,6 +11,7 @@ use super::{Sampler, Seed, law::BLOCK, source::Source};
 use crate::{
     CowTensor, Error, Result,
     fuse::{ByType, Call, Element, Piece},
+    host,
 };
 
 /// Elements that are drawn at a time where noise passes through a buffer.
@@ -35,6 +36,8 @@ pub struct Perturbation {
     sampler: Sampler,
     /// One shape a leaf; `None`: one leaf without shape, as long as the tensor.
     shapes: Option<Shapes>,
+    /// What every element is multiplied by; `None`: 1.
+    deviation: Option<CowTensor>,
 }
 
 /// The shapes of the leaves of a flat vector, in order.
@@ -48,7 +51,12 @@ impl From<Sampler> for Perturbation {
 
 impl Perturbation {
     pub(super) fn new(sampler: Sampler, shapes: Option<Shapes>) -> Self {
-        Self { sampler, shapes }
+        Self { sampler, shapes, deviation: None }
+    }
+
+    /// The same noise, element `i` of it times element `i` of `deviation`, which has as many elements as what is perturbed.
+    pub fn scaled_by(self, deviation: &CowTensor) -> Self {
+        Self { deviation: Some(deviation.clone()), ..self }
     }
 
     /// The law.
@@ -64,6 +72,7 @@ impl Perturbation {
         let noise = self.prepare([seed.into()], out)?;
         let mut call = Call::new("Sampler::fill");
         call.out("out", out);
+        self.enter(&mut call);
         call.run(&ByType::new(|piece| fill(noise.single(), piece), |piece| fill(noise.double(), piece)))
     }
 
@@ -73,6 +82,7 @@ impl Perturbation {
         let mut call = Call::new("Sampler::perturb");
         call.mat("centre", centre);
         call.out("out", out);
+        self.enter(&mut call);
         call.run(&ByType::new(|piece| perturb(noise.single(), scale, piece), |piece| perturb(noise.double(), scale, piece)))
     }
 
@@ -86,14 +96,30 @@ impl Perturbation {
     /// Bit for bit what [`Perturbation::add`] gives term by term, but `onto` is read and written once whatever their number (once
     /// a term where the noise has to be stored to be smoothed).
     pub fn add_weighted(&self, terms: &[(Seed, f64)], onto: &mut CowTensor) -> Result<()> {
-        let together = if self.sampler.is_stored() { 1 } else { terms.len().max(1) };
-        terms.chunks(together).try_for_each(|terms| {
+        terms.chunks(self.together(terms.len())).try_for_each(|terms| {
             let noise = self.prepare(terms.iter().map(|(seed, _)| *seed), onto)?;
             let mut call = Call::new("Sampler::add");
             call.inout("onto", onto);
+            self.enter(&mut call);
             call.run_heavy(
                 terms.len(),
                 &ByType::new(|piece| add(noise.single(), terms, piece), |piece| add(noise.double(), terms, piece)),
+            )
+        })
+    }
+
+    /// `first += sum_k a_k noise(seed_k)` and `second += sum_k b_k noise(seed_k)^2`, the square element by element, the terms
+    /// `(seed_k, a_k, b_k)` in order; every noise is drawn once.
+    pub fn add_moments(&self, terms: &[(Seed, f64, f64)], first: &mut CowTensor, second: &mut CowTensor) -> Result<()> {
+        terms.chunks(self.together(terms.len())).try_for_each(|terms| {
+            let noise = self.prepare(terms.iter().map(|(seed, ..)| *seed), first)?;
+            let mut call = Call::new("Sampler::add_moments");
+            call.inout("first", first);
+            call.inout("second", second);
+            self.enter(&mut call);
+            call.run_heavy(
+                terms.len(),
+                &ByType::new(|piece| moments(noise.single(), terms, piece), |piece| moments(noise.double(), terms, piece)),
             )
         })
     }
@@ -112,20 +138,43 @@ impl Perturbation {
         let mut call = Call::new("Sampler::perturb_rows");
         call.row("centre", centre);
         call.out("out", out);
+        if let Some(deviation) = &self.deviation {
+            call.row("deviation", deviation);
+        }
         call.run(&ByType::new(
             |piece| perturb_rows(noise.single(), rows, piece),
             |piece| perturb_rows(noise.double(), rows, piece),
         ))
     }
 
-    /// Elements `offset ..` of the noise of `seed` into `out`, on this thread; without leaves, the noise ends there.
+    /// Elements `offset ..` of the noise of `seed` into `out`, on this thread, times no deviation; without leaves, the noise ends there.
     pub(crate) fn fill_slice<T: Element>(&self, seed: Seed, offset: usize, out: &mut [T]) {
         self.source(seed, offset + out.len()).fill(offset, out);
     }
 
     /// `out = centre + scale noise(seed)` for all elements of a point, on this thread.
-    pub(crate) fn perturb_slice<T: Element>(&self, centre: &[T], scale: f64, seed: Seed, out: &mut [T]) {
-        self.source(seed, out.len()).perturb(centre, scale, 0, out);
+    pub(crate) fn perturb_slice<T: Element>(&self, centre: &[T], scale: f64, seed: Seed, out: &mut [T]) -> Result<()> {
+        let source = self.source(seed, out.len());
+        let Some(deviation) = &self.deviation else {
+            source.perturb(centre, scale, &[], 0, out);
+            return Ok(());
+        };
+        if deviation.elem_count() != out.len() {
+            return Err(Error::shape("deviation of noise", format!("[{}]", out.len()), format!("{:?}", deviation.dims())));
+        }
+        host::read::<T, _>(deviation, |deviation| source.perturb(centre, scale, deviation, 0, out))
+    }
+
+    /// How many of `terms` sources are held at a time: one where the noise has to be stored.
+    fn together(&self, terms: usize) -> usize {
+        if self.sampler.is_stored() { 1 } else { terms.max(1) }
+    }
+
+    /// The deviation as the last tensor that a call reads, for a grid of one number an element; nothing is read where there is none.
+    fn enter<'t>(&'t self, call: &mut Call<'t>) {
+        if let Some(deviation) = &self.deviation {
+            call.mat("deviation", deviation);
+        }
     }
 
     fn source<T: Element>(&self, seed: Seed, len: usize) -> Source<T> {
@@ -172,34 +221,56 @@ impl Prepared<'_> {
 }
 
 fn fill<T: Element>(noise: &[Source<T>], piece: Piece<'_, T>) {
-    let Piece { written: [out, ..], span, .. } = piece;
+    let Piece { written: [out, ..], read: [deviation, ..], span } = piece;
     noise[0].fill(span.at, out);
+    multiply(out, deviation, span.at);
 }
 
 fn perturb<T: Element>(noise: &[Source<T>], scale: f64, piece: Piece<'_, T>) {
-    let Piece { written: [out, ..], read: [centre, ..], span } = piece;
-    noise[0].perturb(&centre[span.at..span.at + out.len()], scale, span.at, out);
+    let Piece { written: [out, ..], read: [centre, deviation, ..], span } = piece;
+    noise[0].perturb(&centre[span.at..span.at + out.len()], scale, deviation, span.at, out);
 }
 
 fn add<T: Element>(noise: &[Source<T>], terms: &[(Seed, f64)], piece: Piece<'_, T>) {
-    let Piece { written: [onto, ..], span, .. } = piece;
+    let Piece { written: [onto, ..], read: [deviation, ..], span } = piece;
     let mut buffer = [T::ZERO; CHUNK];
     // Terms inside: a chunk stays in the first-level cache until it is finished.
     for (k, onto) in onto.chunks_mut(CHUNK).enumerate() {
         for (source, (_, weight)) in noise.iter().zip(terms) {
-            source.chunks(span.at + k * CHUNK, onto.len(), &mut buffer, |at, drawn| {
+            source.chunks(span.at + k * CHUNK, onto.len(), deviation, &mut buffer, |at, drawn| {
                 T::add_scaled(T::of(*weight), drawn, &mut onto[at]);
             });
         }
     }
 }
 
+fn moments<T: Element>(noise: &[Source<T>], terms: &[(Seed, f64, f64)], piece: Piece<'_, T>) {
+    let Piece { written: [first, second, ..], read: [deviation, ..], span } = piece;
+    let mut buffer = [T::ZERO; CHUNK];
+    for (k, (first, second)) in first.chunks_mut(CHUNK).zip(second.chunks_mut(CHUNK)).enumerate() {
+        for (source, (_, a, b)) in noise.iter().zip(terms) {
+            source.chunks(span.at + k * CHUNK, first.len(), deviation, &mut buffer, |at, drawn| {
+                T::add_scaled(T::of(*a), drawn, &mut first[at.clone()]);
+                drawn.iter_mut().for_each(|z| *z *= *z);
+                T::add_scaled(T::of(*b), drawn, &mut second[at]);
+            });
+        }
+    }
+}
+
+/// Elements `at ..` of some noise, times those of its deviation; an empty one stands for 1.
+fn multiply<T: Element>(noise: &mut [T], deviation: &[T], at: usize) {
+    if let Some(deviation) = deviation.get(at..at + noise.len()) {
+        noise.iter_mut().zip(deviation).for_each(|(z, s)| *z *= *s);
+    }
+}
+
 fn perturb_rows<T: Element>(noise: &[Source<T>], rows: &[(Seed, f64)], piece: Piece<'_, T>) {
-    let Piece { written: [mut out, ..], read: [centre, ..], span } = piece;
+    let Piece { written: [mut out, ..], read: [centre, deviation, ..], span } = piece;
     let (mut row, mut column) = (span.at / span.columns, span.at % span.columns);
     while !out.is_empty() {
         let (this, rest) = out.split_at_mut((span.columns - column).min(out.len()));
-        noise[row].perturb(&centre[column..column + this.len()], rows[row].1, column, this);
+        noise[row].perturb(&centre[column..column + this.len()], rows[row].1, deviation, column, this);
         (out, row, column) = (rest, row + 1, 0);
     }
 }
@@ -213,27 +284,35 @@ impl<T: Element> Source<T> {
         let (blocks, behind) = rest.split_at_mut(whole);
         let start = offset + ahead.len();
         let mut buffer = [T::ZERO; CHUNK];
-        self.chunks(offset, ahead.len(), &mut buffer, |at, drawn| ahead[at].copy_from_slice(drawn));
+        self.chunks(offset, ahead.len(), &[], &mut buffer, |at, drawn| ahead[at].copy_from_slice(drawn));
         self.draw(start, blocks);
-        self.chunks(start + whole, behind.len(), &mut buffer, |at, drawn| behind[at].copy_from_slice(drawn));
+        self.chunks(start + whole, behind.len(), &[], &mut buffer, |at, drawn| behind[at].copy_from_slice(drawn));
     }
 
-    /// `out = centre + scale noise` for the elements `offset ..`.
-    fn perturb(&self, centre: &[T], scale: f64, offset: usize, out: &mut [T]) {
-        self.chunks(offset, out.len(), &mut [T::ZERO; CHUNK], |at, drawn| {
+    /// `out = centre + scale deviation noise` for the elements `offset ..`; `deviation` is that of all elements, or empty.
+    fn perturb(&self, centre: &[T], scale: f64, deviation: &[T], offset: usize, out: &mut [T]) {
+        self.chunks(offset, out.len(), deviation, &mut [T::ZERO; CHUNK], |at, drawn| {
             T::set_scaled(&centre[at.clone()], T::of(scale), drawn, &mut out[at]);
         });
     }
 
-    /// Draws elements `offset .. offset + len` chunk by chunk; `then` is told which (counted from `offset`) and gets them.
-    fn chunks(&self, offset: usize, len: usize, drawn: &mut [T; CHUNK], mut then: impl FnMut(Range<usize>, &[T])) {
+    /// Draws elements `offset .. offset + len`, times `deviation`, chunk by chunk; `then` is told which (counted from `offset`) and gets them.
+    fn chunks(
+        &self,
+        offset: usize,
+        len: usize,
+        deviation: &[T],
+        drawn: &mut [T; CHUNK],
+        mut then: impl FnMut(Range<usize>, &mut [T]),
+    ) {
         let mut at = 0;
         while at < len {
             let skipped = (offset + at) % BLOCK;
             let end = (skipped + len - at).min(CHUNK);
             self.draw(offset + at - skipped, &mut drawn[..end.next_multiple_of(BLOCK)]);
             let next = at + end - skipped;
-            then(at..next, &drawn[skipped..end]);
+            multiply(&mut drawn[skipped..end], deviation, offset + at);
+            then(at..next, &mut drawn[skipped..end]);
             at = next;
         }
     }

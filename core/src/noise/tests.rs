@@ -318,6 +318,45 @@ fn many_terms_equal_one_at_a_time() -> Result<()> {
 }
 
 #[test]
+fn a_deviation_multiplies_every_element_however_it_is_drawn() -> Result<()> {
+    let d = 9_003;
+    let mut deviation = zeros(&[d], DType::F32)?;
+    Sampler::Laplace.fill(Key::new(8), &mut deviation)?;
+    let (centre, s) = (Tensor::ones(d, DType::F32, &Device::Cpu)?, deviation.to_vec1::<f32>()?);
+    for sampler in ALL {
+        let plain = over(sampler, &[&[500, 10], &[200, 5, 4], &[3]]);
+        let (noise, seed) = (plain.clone().scaled_by(&deviation), Key::new(2).member(1));
+        let expected: Vec<f32> = drawn::<f32>(&plain, seed, 0, d).iter().zip(&s).map(|(z, s)| z * s).collect();
+        let mut out = zeros(&[d], DType::F32)?;
+        noise.fill(seed, &mut out)?;
+        assert_eq!(out.to_vec1::<f32>()?, expected);
+
+        let at_half: Vec<f32> = expected.iter().map(|e| 1.0 + 0.5 * e).collect();
+        let (mut rows, mut slice) = (zeros(&[2, d], DType::F32)?, vec![0.0; d]);
+        noise.perturb(&centre, 0.5, seed, &mut out)?;
+        noise.perturb_rows(&centre, &[(Key::new(1).into(), 1.0), (seed, 0.5)], &mut rows)?;
+        noise.perturb_slice(&vec![1f32; d], 0.5, seed, &mut slice)?;
+        assert_eq!((out.to_vec1::<f32>()?, rows.to_vec2::<f32>()?.remove(1), slice), (at_half.clone(), at_half.clone(), at_half));
+
+        let terms: Vec<_> = (0..3).map(|k| (Key::new(2).member(k), k as f64 - 0.5, k as f64 + 1.0)).collect();
+        let (mut first, mut second, mut sum) = (zeros(&[d], DType::F32)?, zeros(&[d], DType::F32)?, zeros(&[d], DType::F32)?);
+        noise.add_moments(&terms, &mut first, &mut second)?;
+        noise.add_weighted(&terms.iter().map(|(seed, a, _)| (*seed, *a)).collect::<Vec<_>>(), &mut sum)?;
+        assert_eq!(first.to_vec1::<f32>()?, sum.to_vec1::<f32>()?);
+        let mut squares = vec![0f32; d];
+        for (seed, _, b) in &terms {
+            noise.fill(*seed, &mut out)?;
+            squares.iter_mut().zip(out.to_vec1::<f32>()?).for_each(|(sum, z)| *sum += *b as f32 * (z * z));
+        }
+        assert_eq!(second.to_vec1::<f32>()?, squares);
+    }
+    let noise = Perturbation::from(Sampler::Normal).scaled_by(&deviation);
+    assert!(matches!(noise.fill(Key::new(1), &mut zeros(&[4], DType::F32)?), Err(Error::Shape { .. })));
+    assert!(matches!(noise.perturb_slice(&[0f32; 4], 1.0, Key::new(1).into(), &mut [0.0; 4]), Err(Error::Shape { .. })));
+    Ok(())
+}
+
+#[test]
 fn mismatches_are_refused_and_change_nothing() -> Result<()> {
     let mut x = zeros(&[3], DType::F32)?;
     let key = Key::new(1);

@@ -1,13 +1,40 @@
-//! Peak memory of `open-es` on a model of ten million parameters, measured in a process of its own.
+//! Peak memory of optimizers that hold seeds, on models of many parameters, each in a process of its own; and what their steps cost
+//! beside the model's own passes.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Instant};
 
-use candle_core::Tensor;
-use candle_nn::VarBuilder;
+use candle_core::{Device, Tensor};
+use candle_nn::{Linear, Module, VarBuilder, linear_no_bias};
 use moths::{FlatModel, Key, Objective, Spec, Stop, minimize, registry};
+use serde_json::json;
 
-const D: usize = 10_000_000;
 const MARK: &str = "MOTHS_MEASURE_MEMORY";
+/// Blocks of the shape of a transformer's, of so many features: 12 WIDTH² BLOCKS = 100,663,296 parameters.
+const BLOCKS: usize = 8;
+const WIDTH: usize = 1024;
+/// Tokens of a forward pass.
+const TOKENS: usize = 512;
+
+struct Case {
+    spec: fn() -> Spec,
+    steps: u64,
+    /// The goal for the peak, in models.
+    limit: f64,
+}
+
+const CASES: &[Case] = &[
+    // The model, the centre.
+    Case { spec: || Spec::new("mezo"), steps: 3, limit: 2.1 },
+    // ... the gradient and two moments.
+    Case { spec: || with_descent("spsa", json!({ "calibration": 0 })), steps: 2, limit: 5.0 },
+    Case { spec: || with_descent("open-es", json!({ "pairs": 2 })), steps: 2, limit: 5.0 },
+];
+
+fn with_descent(name: &str, settings: serde_json::Value) -> Spec {
+    let mut settings = settings.as_object().cloned().unwrap_or_default();
+    settings.insert("descent".into(), "adamw".into());
+    Spec { name: name.into(), settings }
+}
 
 pub(crate) fn is_the_measured_process() -> bool {
     std::env::var_os(MARK).is_some()
@@ -15,23 +42,76 @@ pub(crate) fn is_the_measured_process() -> bool {
 
 pub(crate) fn report() {
     let this = std::env::current_exe().expect("the path of this benchmark");
-    let output = Command::new(this).env(MARK, "1").output().expect("this benchmark runs");
-    print!("{}", String::from_utf8_lossy(&output.stdout));
+    for case in 0..CASES.len() {
+        let output = Command::new(&this).env(MARK, case.to_string()).output().expect("this benchmark runs");
+        print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    }
 }
 
-/// Two steps of 64 candidates; everything but the model's own parameters counts, the space's start included.
+/// The layers of a transformer without its attention: inputs to queries, keys and values, to outputs, up and down.
+struct Block([Linear; 4]);
+
+impl Block {
+    fn new(vb: VarBuilder<'_>) -> candle_core::Result<Self> {
+        let layer = |from, to, name| linear_no_bias(from, to, vb.pp(name));
+        Ok(Self([
+            layer(WIDTH, 3 * WIDTH, "qkv")?,
+            layer(WIDTH, WIDTH, "out")?,
+            layer(WIDTH, 4 * WIDTH, "up")?,
+            layer(4 * WIDTH, WIDTH, "down")?,
+        ]))
+    }
+
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let Self([qkv, out, up, down]) = self;
+        let mixed = out.forward(&qkv.forward(x)?.narrow(1, WIDTH, WIDTH)?.contiguous()?)?;
+        down.forward(&up.forward(&(x + mixed)?)?.relu()?)
+    }
+}
+
 pub(crate) fn measure() {
-    let before = resident("VmRSS");
-    let build = |vb: VarBuilder<'_>| vb.get(D, "w");
-    let loss = |w: &Tensor, _| w.narrow(0, 0, 1000)?.sqr()?.sum_all();
+    let case = std::env::var(MARK).ok().and_then(|i| CASES.get(i.parse::<usize>().ok()?)).expect("the number of a case");
+    let inputs = Tensor::rand(-1f32, 1.0, (TOKENS, WIDTH), &Device::Cpu).expect("inputs");
+    let build =
+        |vb: VarBuilder<'_>| (0..BLOCKS).map(|i| Block::new(vb.pp(format!("block{i}")))).collect::<candle_core::Result<Vec<_>>>();
+    let loss = move |blocks: &Vec<Block>, _: Key| {
+        let outputs = blocks.iter().try_fold(inputs.clone(), |x, block| block.forward(&x))?;
+        outputs.sqr()?.mean_all()
+    };
     let mut model = FlatModel::new(build, loss).expect("a model");
+    let space = model.space().clone();
+    let batch = moths::Batch::one(&space.start()).expect("a start");
+    let forward = median_seconds(|| {
+        model.evaluate(&batch).expect("a loss");
+    });
+    drop(batch);
+    let spec = (case.spec)();
+    let mut optimizer = registry::build(&spec, &space, Key::new(1)).expect("an optimizer");
     // What building needed for a moment is not what optimizing needs.
     fs::write("/proc/self/clear_refs", "5").expect("Linux");
-    let spec = Spec::new("open-es").with("pairs", 32).expect("a plain setting");
-    let mut optimizer = registry::build(&spec, &model.space().clone(), Key::new(1)).expect("an optimizer");
-    minimize(&mut *optimizer, &mut model, &Stop::steps(2)).expect("two steps");
-    let peak = (resident("VmHWM") - before) as f64 / (4 * D) as f64;
-    println!("open-es, d = {D}, n = 64: peak {:.2} d floats beyond the model (limit 6)", peak - 1.0);
+    minimize(&mut *optimizer, &mut model, &Stop::steps(case.steps)).expect("steps");
+    let peak = resident("VmHWM") as f64 / (4 * space.dim()) as f64;
+    let mut evaluations = 0;
+    let step = median_seconds(|| evaluations = optimizer.step(&mut model).expect("a step").evaluations);
+    println!(
+        "{}, d = {}: peak {peak:.2} models (goal {}); a step {step:.2} s, {:.2} x its {evaluations} evaluations of {forward:.2} s",
+        spec.name,
+        space.dim(),
+        case.limit,
+        step / (forward * evaluations as f64),
+    );
+}
+
+fn median_seconds(mut work: impl FnMut()) -> f64 {
+    let mut seconds: Vec<f64> = (0..5)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[2]
 }
 
 /// Bytes of a line of /proc/self/status.

@@ -4,15 +4,40 @@
 //! doi:10.1007/BF02165505), with everything transposed: an eigenvector is a row, so that all loops run along memory. Sums have a fixed order,
 //! and multiplications are not fused into additions: a general library's bits depend on the instruction set, and with them whole runs.
 //! Cost: about 9 n³ additions and multiplications.
+//!
+//! ```
+//! use moths_core::eigen::eigen;
+//!
+//! let (mut vectors, mut values) = ([2.0, 1.0, 1.0, 2.0], [0.0; 2]);
+//! eigen(&mut vectors, &mut values)?;
+//! for (value, vector) in values.iter().zip(vectors.chunks(2)) {
+//!     let stretched = [2.0 * vector[0] + vector[1], vector[0] + 2.0 * vector[1]];
+//!     assert!(stretched.iter().zip(vector).all(|(a, v)| (a - value * v).abs() < 1e-15));
+//! }
+//! # Ok::<(), moths_core::Error>(())
+//! ```
 
 use multiversion::multiversion;
+
+use crate::{Error, Result};
 
 /// Numbers that a dot product sums side by side.
 const LANES: usize = 8;
 
-/// The eigenvalues of a symmetric matrix \[n, n\], in no order, and its eigenvectors: the rows of what was its lower triangle.
-pub(crate) fn eigen(a: &mut [f64], values: &mut [f64]) {
+/// The eigenvalues of a symmetric matrix `a` \[n, n\], row by row, into `values` \[n\], in no order, and its eigenvectors, of length 1, into
+/// the rows of `a`. Of the matrix only the lower triangle is looked at. One that is not finite has no eigenvalues, and what is written then
+/// means nothing.
+///
+/// # Errors
+/// [`Error::Shape`] unless `a` has n² numbers.
+pub fn eigen(a: &mut [f64], values: &mut [f64]) -> Result<()> {
     let n = values.len();
+    if a.len() != n * n {
+        return Err(Error::shape("a symmetric matrix", format!("{n} × {n} numbers"), a.len()));
+    }
+    if n == 0 {
+        return Ok(());
+    }
     let largest = a.iter().fold(0.0f64, |most, x| most.max(x.abs()));
     let scale = if largest > 0.0 { largest } else { 1.0 };
     a.iter_mut().for_each(|x| *x /= scale);
@@ -20,6 +45,7 @@ pub(crate) fn eigen(a: &mut [f64], values: &mut [f64]) {
     tridiagonal(a, n, values, &mut beside);
     diagonal(a, n, values, &mut beside);
     values.iter_mut().for_each(|x| *x *= scale);
+    Ok(())
 }
 
 /// A = Q T Qᵀ: T's diagonal into `d`, what stands beside it into `e[..n - 1]`, Qᵀ into `a`.
@@ -171,7 +197,7 @@ fn add_scaled(scale: f64, x: &[f64], onto: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Key, Sampler};
+    use crate::{Key, Sampler};
 
     /// A symmetric matrix of given eigenvalues, turned by the reflection of a random vector.
     fn turned(values: &[f64], seed: u64) -> Vec<f64> {
@@ -185,7 +211,7 @@ mod tests {
 
     fn check(a: &[f64], n: usize) -> Vec<f64> {
         let (mut vectors, mut values) = (a.to_vec(), vec![0.0; n]);
-        eigen(&mut vectors, &mut values);
+        eigen(&mut vectors, &mut values).unwrap();
         let largest = values.iter().fold(0.0f64, |most, x| most.max(x.abs()));
         for (i, v) in vectors.chunks(n).enumerate() {
             for (j, w) in vectors.chunks(n).enumerate() {
@@ -197,6 +223,17 @@ mod tests {
         }
         values.sort_by(f64::total_cmp);
         values
+    }
+
+    #[test]
+    fn a_matrix_that_is_not_square_or_not_finite_is_no_panic() {
+        assert!(matches!(eigen(&mut [0.0; 5], &mut [0.0; 2]), Err(Error::Shape { .. })));
+        eigen(&mut [], &mut []).unwrap();
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut a = vec![1.0; 16];
+            (a[4], a[9]) = (bad, bad);
+            eigen(&mut a, &mut [0.0; 4]).unwrap();
+        }
     }
 
     #[test]
