@@ -251,7 +251,7 @@ fn wrong_names_get_the_nearest() -> Tested {
     let cases = [
         ("lst", "a similar subcommand exists: 'list'"),
         ("show psoo", "did you mean `pso`?"),
-        ("show adam", "did you mean `adamw`?"),
+        ("show adamww", "did you mean `adamw`?"),
         ("train digit", "did you mean `digits`?"),
         ("minimize rosenbrok", "did you mean `rosenbrock`?"),
         ("minimize digits", "`moths train digits`"),
