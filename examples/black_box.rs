@@ -15,7 +15,7 @@ fn main() -> moths::Result<()> {
         let mut optimizer = registry::build(&Spec::new(entry.meta.id), &space, Key::new(1))?;
         match minimize(&mut *optimizer, &mut objective, &Stop::evaluations(20_000).or_target(1e-9)) {
             Ok(outcome) => {
-                let (loss, tally) = (rosenbrock(&outcome.values.to_vec1()?), &outcome.tally);
+                let (loss, tally) = (rosenbrock(&outcome.values()?.to_vec1()?), &outcome.tally);
                 println!("{:14} {loss:9.2e} after {:6} evaluations, {:.3} s", entry.meta.id, tally.evaluations, tally.seconds);
             }
             Err(error) => println!("{:14} {error}", entry.meta.id),

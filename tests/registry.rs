@@ -27,8 +27,8 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     }
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);
-        expected.extend(["ars", "low-rank-es", "pgpe"]);
-        expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "xnes"]);
+        expected.extend(["ars", "asebo", "guided-es", "low-rank-es", "pgpe"]);
+        expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "vd-cma-es", "xnes"]);
     }
     if cfg!(feature = "ensemble") {
         expected.extend(["restart", "undo"]);

@@ -32,13 +32,19 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod run;
+#[cfg(test)]
+mod tests;
+
 use moths_core::{
     Algorithm, Capabilities, Clock, CowTensor, Error, Family, Fields, Key, Meta, Objective, Optimizer, Persist, Report, Result,
-    Sampler, Space, Spec, atomically, register, registry, settings,
+    Space, Spec, atomically, register, registry, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use run::{Regimes, Run};
 
 /// How the population changes from run to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,37 +97,6 @@ pub struct Restart {
     /// The lowest loss of its run's last step; +∞: there is none.
     kept_loss: f64,
 }
-
-/// The run that is going on.
-#[derive(Clone, Copy, PartialEq)]
-struct Run {
-    /// λ; 0: as in the settings.
-    population: u64,
-    /// Of σ.
-    factor: f64,
-    small: bool,
-    /// Evaluations it may use.
-    limit: u64,
-    used: u64,
-    /// The lowest loss of its last step.
-    loss: f64,
-}
-
-moths_core::persist!(Run { population, factor, small, limit, used, loss });
-
-impl Run {
-    const FIRST: Self = Self { population: 0, factor: 1.0, small: false, limit: u64::MAX, used: 0, loss: f64::INFINITY };
-}
-
-/// Evaluations used.
-#[derive(Default)]
-struct Regimes {
-    large: u64,
-    small: u64,
-    last_large: u64,
-}
-
-moths_core::persist!(Regimes { large, small, last_large });
 
 impl Algorithm for Restart {
     const META: Meta = Meta {
@@ -218,29 +193,6 @@ impl Restart {
         let start = self.space.scatter(&self.space.start(), key.fold(2), 1)?;
         self.inner.move_to(&CowTensor::new(start.flatten_all()?.copy()?))
     }
-
-    fn next_run(&mut self, key: Key) -> Result<Run> {
-        let schema = property(&self.config.inner, "population")?;
-        let most = schema["maximum"].as_f64().unwrap_or(f64::MAX);
-        let (base, growth) = (self.base as f64, self.config.growth);
-        if self.config.scheme == RestartScheme::Bipop && self.spent.small < self.spent.large {
-            let mut u = [0.0f64; 2];
-            Sampler::Uniform.fill_slice(key, &mut u);
-            // The sampler's uniform lies in ±√3.
-            let [u1, u2] = u.map(|u| u / 12f64.sqrt() + 0.5);
-            let population = base * libm::pow(self.large / (growth * base), u1 * u1);
-            let limit = self.spent.last_large / 2;
-            return Ok(Run {
-                population: population as u64,
-                factor: libm::pow(10.0, -2.0 * u2),
-                small: true,
-                limit,
-                ..Run::FIRST
-            });
-        }
-        self.large = (self.large * growth).min(most);
-        Ok(Run { population: self.large as u64, ..Run::FIRST })
-    }
 }
 
 impl Optimizer for Restart {
@@ -278,6 +230,3 @@ impl Persist for Restart {
 }
 
 register!(Restart);
-
-#[cfg(test)]
-mod tests;

@@ -32,7 +32,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::population::size;
+use crate::{deviation, population_size};
 
 /// Settings of [`Cem`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -103,7 +103,7 @@ impl Algorithm for Cem {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = size(config.population, 100.0, space.dim());
+        let n = population_size::or_of_the_paper(config.population, 100.0, space.dim());
         let s = (Tensor::ones(space.dim(), space.dtype(), space.device())? * config.sigma)?;
         Ok(Self {
             config,
@@ -142,8 +142,7 @@ impl Optimizer for Cem {
             self.space.confine(&mut self.m)?;
         }
         self.clock.tick();
-        let rms = fuse::norm(&self.s)? / (self.space.dim() as f64).sqrt();
-        let converged = (rms < 1e-12 * self.config.sigma).then_some("deviations became 1e-12 of the first");
+        let converged = deviation::convergence(deviation::root_mean_square(&self.s)?, self.config.sigma);
         Ok(Report { converged, ..Report::of(&losses) })
     }
 

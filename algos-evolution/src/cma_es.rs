@@ -40,6 +40,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod candidates;
 mod learning_rate;
 mod margin;
 mod matrix;
@@ -50,12 +51,13 @@ mod tests;
 use candle_core::{DType, Tensor};
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, host, persist, register, settings, with_scalar,
+    Space, host, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::covariance::Constants;
+use candidates::Scratch;
 pub use learning_rate::LearningRate;
 use learning_rate::{Adaptation, Before, Rates};
 use margin::Margin;
@@ -101,20 +103,6 @@ pub struct CmaEs {
     scratch: Scratch,
 }
 
-/// Memory that is overwritten within every step and means nothing between two.
-struct Scratch {
-    x: CowTensor,
-    z: Vec<f64>,
-    /// y_1 to y_λ, and then p_c.
-    rows: Vec<f64>,
-    /// Was y_k moved inside the bounds, so that it is not √C z_k?
-    moved: Vec<bool>,
-    /// √c_ii \[d\].
-    deviations: Vec<f64>,
-    /// The intervals of all coordinates; none without bounds.
-    intervals: Vec<(f64, f64)>,
-}
-
 impl Algorithm for CmaEs {
     const META: Meta = Meta {
         id: "cma-es",
@@ -141,9 +129,6 @@ impl Algorithm for CmaEs {
         let lambda = constants.lambda;
         let gap = (1.0 / (d as f64 * (constants.c_1 + constants.c_mu))).floor().max(1.0) as u64;
         let margin = Margin::new(space, lambda);
-        // Decoding keeps the bounds of discrete coordinates.
-        let interval = |(i, interval)| if margin.is_real(i) { interval } else { (f64::NEG_INFINITY, f64::INFINITY) };
-        let intervals = if space.is_bounded() { space.intervals().enumerate().map(interval).collect() } else { vec![] };
         let adapted = config.learning_rate == LearningRate::Adapted;
         Ok(Self {
             matrix: Matrix::identity(space, gap)?,
@@ -154,18 +139,11 @@ impl Algorithm for CmaEs {
             sigma: config.sigma,
             p_sigma: vec![0.0; d],
             p_c: vec![0.0; d],
+            scratch: Scratch::new(space, lambda, &margin)?,
             margin,
             a: vec![1.0; d],
             rates: Adaptation(adapted.then(|| Rates::new(space)).transpose()?),
             history: History::new(d, lambda),
-            scratch: Scratch {
-                x: space.zeros_for(lambda)?,
-                z: vec![0.0; lambda * d],
-                rows: vec![0.0; (lambda + 1) * d],
-                moved: vec![false; lambda],
-                deviations: vec![1.0; d],
-                intervals,
-            },
             space: space.clone(),
         })
     }
@@ -179,24 +157,6 @@ impl Algorithm for CmaEs {
 }
 
 impl CmaEs {
-    /// y_k and x_k of this step, from z_k.
-    fn place(&mut self) -> Result<()> {
-        let Self { m, sigma, a, scratch: Scratch { x, z, rows, moved, intervals, .. }, .. } = self;
-        let d = m.len();
-        let (y, _) = rows.split_at_mut(z.len());
-        self.matrix.stretch(z, y)?;
-        if !intervals.is_empty() {
-            for (y, moved) in y.chunks_exact_mut(d).zip(moved) {
-                *moved = confine(y, m, *sigma, a, intervals);
-            }
-        }
-        with_scalar!(self.space.dtype(), T => host::edit::<T, _>(x, |x| {
-            for (x, y) in x.chunks_exact_mut(d).zip(y.chunks_exact(d)) {
-                x.iter_mut().zip(y).zip(&*m).zip(&*a).for_each(|(((x, y), m), a)| *x = (m + *sigma * a * y) as T);
-            }
-        }))
-    }
-
     /// All that follows from the losses of the candidates.
     fn learn(&mut self, losses: &Losses) -> Result<Option<&'static str>> {
         let mut converged = None;
@@ -253,19 +213,6 @@ impl CmaEs {
     fn rounded(&self, x: f64) -> f64 {
         if self.space.dtype() == DType::F32 { f64::from(x as f32) } else { x }
     }
-}
-
-/// Moves m + σ a ⊙ y inside the intervals; was it outside?
-fn confine(y: &mut [f64], m: &[f64], sigma: f64, a: &[f64], intervals: &[(f64, f64)]) -> bool {
-    let mut moved = false;
-    for (((y, m), a), (lower, upper)) in y.iter_mut().zip(m).zip(a).zip(intervals) {
-        let x = m + sigma * a * *y;
-        if !(*lower..=*upper).contains(&x) {
-            *y = (x.clamp(*lower, *upper) - m) / (sigma * a);
-            moved = true;
-        }
-    }
-    moved
 }
 
 /// Σ w_k row_k over the positive weights.

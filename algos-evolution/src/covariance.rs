@@ -14,6 +14,8 @@
 
 use moths_core::{Losses, shaping};
 
+use crate::{paths, population_size};
+
 /// The constants of an update, all from d and λ.
 pub(crate) struct Constants {
     pub(crate) lambda: usize,
@@ -47,12 +49,26 @@ impl Constants {
         })
     }
 
+    /// Of a diagonal and one direction (Akimoto, Auger & Hansen 2014): c_1 and c_μ times max((d − 5)/6, ½), without the ¼; another c_σ.
+    pub(crate) fn directed(dim: usize, population: Option<usize>) -> Self {
+        let d = dim as f64;
+        let mut constants = Self::with_rates(dim, population, |mu_eff| {
+            let factor = ((d - 5.0) / 6.0).max(0.5);
+            let (c_1, c_mu) = rates(d, mu_eff, 0.0);
+            (c_1 * factor, c_mu * factor)
+        });
+        let c_sigma = 0.5 / ((d / constants.mu_eff).sqrt() + 1.0);
+        constants.d_sigma += c_sigma - constants.c_sigma;
+        constants.c_sigma = c_sigma;
+        constants
+    }
+
     fn with_rates(dim: usize, population: Option<usize>, rates: impl Fn(f64) -> (f64, f64)) -> Self {
         let d = dim as f64;
-        let lambda = population.unwrap_or(4 + (3.0 * libm::log(d)).floor() as usize);
+        let lambda = population.unwrap_or_else(|| population_size::logarithmic(dim));
         let weights = shaping::recombination_weights(lambda);
         let mu_eff = shaping::effective_mass(&weights);
-        let c_sigma = (mu_eff + 2.0) / (d + mu_eff + 5.0);
+        let c_sigma = paths::step_size_rate(d, mu_eff);
         let (c_1, c_mu) = rates(mu_eff);
         let c_1 = c_1.min(1.0);
         Self {
@@ -60,10 +76,10 @@ impl Constants {
             mu_eff,
             c_sigma,
             d_sigma: 1.0 + 2.0 * (((mu_eff - 1.0) / (d + 1.0)).sqrt() - 1.0).max(0.0) + c_sigma,
-            c_c: (4.0 + mu_eff / d) / (d + 4.0 + 2.0 * mu_eff / d),
+            c_c: paths::covariance_rate(d, mu_eff),
             c_1,
             c_mu: c_mu.min(1.0 - c_1),
-            chi: d.sqrt() * (1.0 - 1.0 / (4.0 * d) + 1.0 / (21.0 * d * d)),
+            chi: paths::expected_length(d),
             weights,
             dim: d,
         }
@@ -95,7 +111,7 @@ impl Constants {
 
     /// The factors of p_σ and of ⟨z⟩ in its update: 1 − c_σ and √(c_σ (2 − c_σ) μ_eff).
     pub(crate) fn sigma_path(&self) -> (f64, f64) {
-        (1.0 - self.c_sigma, (self.c_sigma * (2.0 - self.c_sigma) * self.mu_eff).sqrt())
+        (1.0 - self.c_sigma, paths::gain(self.c_sigma, self.mu_eff))
     }
 
     /// h after step `t` (from 0): 0 while p_σ is so long that σ is far too small, and p_c must not grow; else 1.
@@ -106,7 +122,7 @@ impl Constants {
 
     /// The factors of p_c and of ⟨y⟩ in its update: 1 − c_c and h √(c_c (2 − c_c) μ_eff).
     pub(crate) fn covariance_path(&self, h: f64) -> (f64, f64) {
-        (1.0 - self.c_c, h * (self.c_c * (2.0 - self.c_c) * self.mu_eff).sqrt())
+        (1.0 - self.c_c, h * paths::gain(self.c_c, self.mu_eff))
     }
 
     /// The factor of C in its update, for weights of this sum: 1 − c_1 − c_μ Σw + (1 − h) c_1 c_c (2 − c_c).

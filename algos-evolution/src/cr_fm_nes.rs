@@ -55,20 +55,25 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod constants;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod weights;
+
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result,
     Sampler, Space,
     fuse::{self, Element},
-    host, kernel, persist, register, settings, shaping, with_scalar,
+    host, kernel, persist, register, settings, with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    directed::{Moments, volume},
-    utilities,
-};
+use crate::{deviation, paths, utilities};
+use constants::Constants;
+use weights::{by_distance, even, odd};
 
 /// Settings of [`CrFmNes`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -125,69 +130,6 @@ kernel! { fn sample(plus: out, minus: out, z: mat, ip: col, m: row, d: row, v: r
     plus = m + step;
     minus = m - step;
 } }
-kernel! { fn follow(p: inout, z: mat, keep: num, gain: num) {
-    p = keep * p + gain * z;
-} }
-
-/// The constants of the update, all from d and λ.
-struct Constants {
-    lambda: usize,
-    dim: f64,
-    by_rank: Vec<f64>,
-    mu_eff: f64,
-    c_sigma: f64,
-    c_c: f64,
-    c_1: f64,
-    /// E‖z‖ for z ~ N(0, I) in d dimensions.
-    chi: f64,
-    alpha: f64,
-    sigma_0: f64,
-}
-
-impl Constants {
-    fn new(config: &CrFmNesConfig, dim: usize) -> Self {
-        let d = dim as f64;
-        let lambda = config.population.unwrap_or_else(|| utilities::population(dim).next_multiple_of(2));
-        let by_rank = utilities::by_rank(lambda);
-        let mu_eff = shaping::effective_mass(&by_rank);
-        Self {
-            lambda,
-            dim: d,
-            by_rank,
-            mu_eff,
-            c_sigma: (mu_eff + 2.0) / (d + mu_eff + 5.0),
-            c_c: (4.0 + mu_eff / d) / (d + 4.0 + 2.0 * mu_eff / d),
-            c_1: ((d - 5.0) / 6.0).max(0.0) * 2.0 / ((d + 1.3) * (d + 1.3) + mu_eff),
-            chi: d.sqrt() * (1.0 - 1.0 / (4.0 * d) + 1.0 / (21.0 * d * d)),
-            alpha: distance_exponent(d) * (lambda as f64 / d).sqrt().min(1.0),
-            sigma_0: config.sigma,
-        }
-    }
-
-    /// η_σ.
-    fn sigma_rate(&self, path: f64, valid: f64) -> f64 {
-        match path / self.chi {
-            moving if moving >= 1.0 => 1.0,
-            stagnating if stagnating >= 0.1 => libm::tanh((0.024 * valid + 0.7 * self.dim + 20.0) / (self.dim + 12.0)),
-            _ => 2.0 * libm::tanh((0.025 * valid + 0.75 * self.dim + 10.0) / (self.dim + 4.0)),
-        }
-    }
-
-    /// η_B.
-    fn shape_rate(&self, valid: f64) -> f64 {
-        libm::tanh(((0.02 * valid).min(3.0 * libm::log(self.dim)) + 5.0) / (0.23 * self.dim + 25.0))
-    }
-}
-
-/// a with (1 + a²) e^{a²/2} = .24 (d + 10), by Newton's method from above, where it only falls.
-fn distance_exponent(d: f64) -> f64 {
-    let mut a = 8.0;
-    for _ in 0..100 {
-        let e = libm::exp(a * a / 2.0);
-        a -= ((1.0 + a * a) * e - 0.24 * (d + 10.0)) / (a * (3.0 + a * a) * e);
-    }
-    a
-}
 
 impl Algorithm for CrFmNes {
     const META: Meta = Meta {
@@ -244,26 +186,6 @@ struct Rows {
     squares: Vec<f64>,
 }
 
-/// Σ_k w_k g(z_k) for g odd: over the first half, with these weights.
-fn odd(w: &[f64]) -> Vec<f64> {
-    let (first, second) = w.split_at(w.len() / 2);
-    first.iter().zip(second).map(|(a, b)| a - b).collect()
-}
-
-/// Σ_k w_k g(z_k) for g even: over the first half, with these weights.
-fn even(w: &[f64]) -> Vec<f64> {
-    let (first, second) = w.split_at(w.len() / 2);
-    first.iter().zip(second).map(|(a, b)| a + b).collect()
-}
-
-/// ŵ_k e^{α ‖z_k‖}, over the largest such factor, which the utilities do not see.
-fn by_distance(mut raw: Vec<f64>, squares: &[f64], alpha: f64) -> Vec<f64> {
-    let longest = squares.iter().copied().fold(0.0, f64::max).sqrt();
-    let both_halves = squares.iter().chain(squares);
-    raw.iter_mut().zip(both_halves).for_each(|(w, square)| *w *= libm::exp(alpha * (square.sqrt() - longest)));
-    raw
-}
-
 impl CrFmNes {
     /// z_k and x_k of this step, into the scratch.
     fn sample(&mut self) -> Result<Rows> {
@@ -291,7 +213,7 @@ impl CrFmNes {
         let valid = losses.iter().filter(|l| l.is_finite()).count() as f64;
         let sums = &mut self.scratch.sums;
         fuse::weighted_sum(&self.scratch.z, &odd(&u), &mut sums.z)?;
-        follow(&mut self.p_sigma, &sums.z, 1.0 - k.c_sigma, (k.c_sigma * (2.0 - k.c_sigma) * k.mu_eff).sqrt())?;
+        paths::follow(&mut self.p_sigma, &sums.z, 1.0 - k.c_sigma, paths::gain(k.c_sigma, k.mu_eff))?;
         let path = fuse::norm(&self.p_sigma)?;
         let mut w = u;
         if path >= k.chi
@@ -306,82 +228,16 @@ impl CrFmNes {
         fuse::weighted_sum(&self.scratch.z, &q_ip, &mut sums.ip_z)?;
         let (ip, ip2) = (f64::dot(&odd(&w), &rows.ip), f64::dot(&q_ip, &rows.ip));
         let growth = 0.5 * k.sigma_rate(path, valid) * f64::dot(&q, &rows.squares) / k.dim;
-        let sigma = (self.sigma * libm::exp(growth)).clamp(1e-18 * k.sigma_0, 1e9 * k.sigma_0);
+        let sigma = deviation::confined(self.sigma * libm::exp(growth), k.sigma_0);
         self.shape(ip, ip2, valid)?;
         self.sigma = sigma;
         self.space.confine(&mut self.m)
     }
 
-    /// The new m, p_c, v and D from the sums in the scratch, Σ p (v̄·z) and Σ q (v̄·z)².
-    fn shape(&mut self, ip: f64, ip2: f64, valid: f64) -> Result<()> {
-        let k = &self.constants;
-        let [mut m, mut p_c, z] = [host::to_f64s(&self.m)?, host::to_f64s(&self.p_c)?, host::to_f64s(&self.scratch.sums.z)?];
-        let [v, d] = [host::to_f64s(&self.v)?, host::to_f64s(&self.d)?];
-        let length = f64::dot(&v, &v).sqrt();
-        let unit: Vec<f64> = v.iter().map(|v| v / length).collect();
-        let root = (1.0 + length * length).sqrt();
-        let gain = (k.c_c * (2.0 - k.c_c) * k.mu_eff).sqrt();
-        for j in 0..z.len() {
-            let step = d[j] * (z[j] + (root - 1.0) * ip * unit[j]);
-            m[j] += self.sigma * step;
-            p_c[j] = (1.0 - k.c_c) * p_c[j] + gain * step;
-        }
-        store(&m, &mut self.m)?;
-        store(&p_c, &mut self.p_c)?;
-        let path: Vec<f64> = p_c.iter().zip(&d).map(|(p, d)| p / d).collect();
-        let moments = self.moments(&path, &unit, root, ip2, valid)?;
-        self.climb(moments, v, d)
-    }
-
-    /// ⟨·⟩ over y_k = z_k + (√γ − 1) (v̄·z_k) v̄, whose product with v̄ is √γ v̄·z_k, and over the path p_c/D.
-    fn moments(&self, path: &[f64], unit: &[f64], root: f64, ip2: f64, valid: f64) -> Result<Moments> {
-        let (c_1, eta_b) = (self.constants.c_1 * valid / self.constants.lambda as f64, self.constants.shape_rate(valid));
-        let [z2, ip_z] = [host::to_f64s(&self.scratch.sums.z2)?, host::to_f64s(&self.scratch.sums.ip_z)?];
-        let stretch = root - 1.0;
-        let ip_path = f64::dot(unit, path);
-        let ip_y = |j: usize| eta_b * root * (ip_z[j] + stretch * ip2 * unit[j]) + c_1 * ip_path * path[j];
-        let y2 = |j: usize| {
-            let along = stretch * unit[j];
-            eta_b * (z2[j] + 2.0 * along * ip_z[j] + along * along * ip2) + c_1 * path[j] * path[j]
-        };
-        Ok(Moments {
-            one: c_1,
-            ip2: eta_b * root * root * ip2 + c_1 * ip_path * ip_path,
-            ip_y: (0..unit.len()).map(ip_y).collect(),
-            y2: (0..unit.len()).map(y2).collect(),
-        })
-    }
-
-    /// One step along the natural gradient, from these v and D.
-    fn climb(&mut self, moments: Moments, mut v: Vec<f64>, mut d: Vec<f64>) -> Result<()> {
-        let (t, s) = moments.natural_gradient(&v);
-        let length = f64::dot(&v, &v).sqrt();
-        let least = s.iter().copied().fold(0.0, f64::min);
-        let part = if least < -0.9 { -0.9 / least } else { 1.0 };
-        v.iter_mut().zip(&t).for_each(|(v, t)| *v += part * t / length);
-        d.iter_mut().zip(&s).for_each(|(d, s)| *d += part * s * *d);
-        let volume = volume(&d, &v);
-        d.iter_mut().for_each(|d| *d /= volume);
-        let square = f64::dot(&v, &v);
-        if square > 0.0 && square < 1e30 && d.iter().all(|d| (1e-30..1e30).contains(d)) {
-            store(&v, &mut self.v)?;
-            store(&d, &mut self.d)?;
-        }
-        Ok(())
-    }
-
     /// The run has converged when the deviations' root mean square is 1e-12 of the initial one.
     fn convergence(&self) -> Result<Option<&'static str>> {
-        let rms = fuse::norm(&self.d)? / self.constants.dim.sqrt();
-        Ok((self.sigma * rms < 1e-12 * self.constants.sigma_0).then_some("deviations became 1e-12 of the first"))
+        Ok(deviation::convergence(self.sigma * deviation::root_mean_square(&self.d)?, self.constants.sigma_0))
     }
-}
-
-/// Numbers into a tensor of as many.
-fn store(values: &[f64], tensor: &mut CowTensor) -> Result<()> {
-    with_scalar!(tensor.dtype(), T => host::edit::<T, _>(tensor, |out| {
-        out.iter_mut().zip(values).for_each(|(out, x)| *out = T::of(*x));
-    }))
 }
 
 impl Optimizer for CrFmNes {
@@ -406,6 +262,3 @@ impl Optimizer for CrFmNes {
 
 persist!(CrFmNes { clock, m, sigma, v, d, p_sigma, p_c });
 register!(CrFmNes);
-
-#[cfg(test)]
-mod tests;

@@ -43,10 +43,13 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::{
-    ONE_POINT, another,
-    breeder::{Breeder, Recipe, Taken},
-    population::{Population, size},
+use crate::{
+    differential::{
+        ONE_POINT, another,
+        breeder::{Breeder, Recipe, Taken},
+        population::Population,
+    },
+    population_size,
 };
 
 /// Settings of [`De`].
@@ -140,7 +143,7 @@ impl Algorithm for De {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = size(config.population, 10.0 * space.dim() as f64, space.dim());
+        let n = population_size::or_of_the_paper(config.population, 10.0 * space.dim() as f64, space.dim());
         if n < 2 + 2 * config.differences {
             return Err(Error::invalid("population", n, "at least 6 points for two differences"));
         }

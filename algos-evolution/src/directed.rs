@@ -4,7 +4,7 @@
 //! that it costs O(d) beside them; its equations stand in `cr_fm_nes`. Source: Akimoto, Auger & Hansen 2014,
 //! doi:10.1145/2576768.2598258, in the form of Nomura & Ono 2022, arXiv:2201.11422.
 
-use moths_core::fuse::Element;
+use moths_core::{CowTensor, Result, fuse::Element, host, with_scalar};
 
 /// The sums over samples that the natural gradient is made of.
 pub(crate) struct Moments {
@@ -58,4 +58,11 @@ pub(crate) fn volume(d: &[f64], v: &[f64]) -> f64 {
     // Products of eight numbers within 10^±30 do not overflow, and logarithms are slow.
     let logs: f64 = d.chunks(8).map(|d| libm::log(d.iter().product())).sum();
     libm::exp((logs + 0.5 * libm::log(1.0 + f64::dot(v, v))) / d.len() as f64)
+}
+
+/// v or D, or what else was computed as f64, into a tensor of as many numbers.
+pub(crate) fn store(values: &[f64], tensor: &mut CowTensor) -> Result<()> {
+    with_scalar!(tensor.dtype(), T => host::edit::<T, _>(tensor, |out| {
+        out.iter_mut().zip(values).for_each(|(out, x)| *out = T::of(*x));
+    }))
 }

@@ -26,16 +26,20 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod parents;
+#[cfg(test)]
+mod tests;
+
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    Stream, fuse::Element, host, kernel, persist, register, settings, shaping, with_scalar,
+    host, kernel, persist, register, settings, shaping,
 };
-use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::population::size;
+use crate::{deviation, population_size};
+use parents::{choose, crowd, families, mix};
 
 /// Settings of [`Es`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -128,7 +132,7 @@ impl Algorithm for Es {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let lambda = size(config.population, 100.0, space.dim());
+        let lambda = population_size::or_of_the_paper(config.population, 100.0, space.dim());
         let mu = config.parents.unwrap_or((lambda / 7).max(1));
         if mu > lambda {
             return Err(Error::invalid("parents", mu, format!("at most the population, which is {lambda}")));
@@ -158,11 +162,6 @@ impl Algorithm for Es {
         let each = if config.step_sizes == StepSizes::One { 1.0 } else { 2.0 };
         Ok(Capabilities { state_per_candidate: each, ..Self::META.capabilities })
     }
-}
-
-/// A point n times.
-fn crowd(space: &Space, at: &CowTensor, n: usize) -> Result<CowTensor> {
-    Ok(at.broadcast_as((n, space.dim()))?.copy()?.contiguous()?.copy()?.into())
 }
 
 impl Es {
@@ -204,57 +203,6 @@ impl Es {
     }
 }
 
-/// ρ different parents for each child; all of them where ρ = μ.
-fn families(lambda: usize, mu: usize, mixed: usize, stream: &mut Stream) -> Vec<Vec<usize>> {
-    let mut all: Vec<usize> = (0..mu).collect();
-    let family = |_| {
-        if mixed < mu {
-            (0..mixed).for_each(|k| all.swap(k, stream.random_range(k..mu)));
-        }
-        all[..mixed].to_vec()
-    };
-    (0..lambda).map(family).collect()
-}
-
-/// Row k of `onto`: the mean over family k of the rows of `of`.
-fn mix(of: &Tensor, families: &[Vec<usize>], onto: &mut CowTensor) -> Result<()> {
-    onto.make_out()?;
-    let columns = of.dims()[1];
-    with_scalar!(of.dtype(), T => host::read::<T, _>(of, |of| host::edit::<T, _>(onto, |onto| {
-        for (k, family) in families.iter().enumerate() {
-            let (done, rest) = onto.split_at_mut(k * columns);
-            let row = &mut rest[..columns];
-            // Whoever has the same parents as the one before has the same mean.
-            match k.checked_sub(1) {
-                Some(before) if families[before] == *family => row.copy_from_slice(&done[before * columns..]),
-                _ => mean(of, family, row),
-            }
-        }
-    }))?)
-}
-
-fn mean<T: Element>(of: &[T], family: &[usize], row: &mut [T]) {
-    let columns = row.len();
-    row.fill(T::ZERO);
-    for parent in family {
-        row.iter_mut().zip(&of[parent * columns..]).for_each(|(row, x)| *row += *x);
-    }
-    let share = T::of(family.len() as f64);
-    row.iter_mut().for_each(|x| *x /= share);
-}
-
-/// Rows of the children, and after them those of the parents.
-fn choose(children: &Tensor, parents: &Tensor, chosen: &[usize]) -> Result<CowTensor> {
-    let (lambda, columns) = (children.dims()[0], children.dims()[1]);
-    let rows = with_scalar!(children.dtype(), T => {
-        host::read::<T, _>(children, |children| host::read::<T, _>(parents, |parents| {
-            let row = |&i: &usize| if i < lambda { &children[i * columns..][..columns] } else { &parents[(i - lambda) * columns..][..columns] };
-            Tensor::from_vec(chosen.iter().flat_map(row).copied().collect::<Vec<T>>(), (chosen.len(), columns), &candle_core::Device::Cpu)
-        }))?
-    })?;
-    Ok(rows?.into())
-}
-
 impl Optimizer for Es {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         self.propose()?;
@@ -262,7 +210,7 @@ impl Optimizer for Es {
         self.select(&losses)?;
         self.clock.tick();
         let largest = host::to_f64s(&self.s)?.into_iter().fold(0.0, f64::max);
-        let converged = (largest < 1e-12 * self.sigma).then_some("step sizes became 1e-12 of the first");
+        let converged = deviation::vanished(largest, self.sigma).then_some("step sizes became 1e-12 of the first");
         Ok(Report { converged, ..Report::of(&losses) })
     }
 
@@ -280,89 +228,3 @@ impl Optimizer for Es {
 
 persist!(Es { clock, x, s, loss });
 register!(Es);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use moths_core::{Function, Stop, minimize};
-
-    fn bowl(x: &[f64]) -> f64 {
-        x.iter().enumerate().map(|(j, x)| (j + 1) as f64 * (x - 1.0).powi(2)).sum()
-    }
-
-    /// Loss, x, s.
-    type Parent = (f64, Vec<f64>, Vec<f64>);
-
-    fn drawn(key: Key, shape: (usize, usize)) -> Vec<Vec<f64>> {
-        let mut z = CowTensor::new(Tensor::zeros(shape, candle_core::DType::F64, &candle_core::Device::Cpu).unwrap());
-        normals(&mut z, 1.0, key).unwrap();
-        z.to_vec2().unwrap()
-    }
-
-    #[test]
-    fn steps_are_those_of_the_equations() {
-        for (step_sizes, plus) in [(StepSizes::One, false), (StepSizes::Each, true)] {
-            let (space, key, d, mu, lambda) = (Space::real(3).unwrap(), Key::new(8), 3usize, 3, 9);
-            let config =
-                EsConfig { population: Some(lambda), parents: Some(mu), mixed: None, plus, step_sizes, ..EsConfig::default() };
-            let mut ours = Es::new(config, &space, key).unwrap();
-            let mut parents: Vec<Parent> = vec![(f64::INFINITY, vec![0.0; d], vec![1.0; d]); mu];
-            for t in 0..6 {
-                let key = key.fold(t);
-                let mean = |j: usize, of: fn(&Parent) -> &Vec<f64>| parents.iter().map(|p| of(p)[j]).sum::<f64>() / mu as f64;
-                let (own, z) = (
-                    drawn(key.fold(2), (lambda, if step_sizes == StepSizes::One { 1 } else { d })),
-                    drawn(key.fold(3), (lambda, d)),
-                );
-                let common = drawn(key.fold(4), (1, lambda));
-                let mut all: Vec<_> = (0..lambda)
-                    .map(|k| {
-                        let rate = |j: usize| match step_sizes {
-                            StepSizes::One => own[k][0] / 6f64.sqrt(),
-                            StepSizes::Each => common[0][k] / 6f64.sqrt() + own[k][j] / (2.0 * 3f64.sqrt()).sqrt(),
-                        };
-                        let s: Vec<f64> = (0..d).map(|j| mean(j, |p| &p.2) * rate(j).exp()).collect();
-                        let x: Vec<f64> = (0..d).map(|j| mean(j, |p| &p.1) + s[j] * z[k][j]).collect();
-                        (bowl(&x), x, s)
-                    })
-                    .collect();
-                if plus {
-                    all.extend(parents.clone());
-                }
-                all.sort_by(|a, b| a.0.total_cmp(&b.0));
-                parents = all[..mu].to_vec();
-                ours.step(&mut Function::new(space.clone(), bowl)).unwrap();
-                for (x, parent) in ours.x.to_vec2::<f64>().unwrap().iter().zip(&parents) {
-                    assert!(x.iter().zip(&parent.1).all(|(a, b)| (a - b).abs() < 1e-9), "{step_sizes:?} in step {t}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn every_kind_finds_the_optimum_of_a_bowl() {
-        let space = Space::real(10).unwrap();
-        for (plus, step_sizes, mixed) in [
-            (false, StepSizes::One, None),
-            (true, StepSizes::One, None),
-            (false, StepSizes::Each, None),
-            (false, StepSizes::One, Some(2)),
-        ] {
-            let config = EsConfig { plus, step_sizes, mixed, ..EsConfig::default() };
-            let mut es = Es::new(config.clone(), &space, Key::new(1)).unwrap();
-            let stop = Stop::evaluations(60_000).or_target(1e-9);
-            let end = minimize(&mut es, &mut Function::new(space.clone(), bowl), &stop).unwrap();
-            assert!(end.tally.lowest <= 1e-9, "{config:?}: {}", end.tally.lowest);
-        }
-    }
-
-    #[test]
-    fn a_family_is_of_different_parents() {
-        for family in families(50, 6, 4, &mut Key::new(1).stream()) {
-            let mut sorted = family.clone();
-            sorted.sort_unstable();
-            sorted.dedup();
-            assert_eq!((sorted.len(), family.len()), (4, 4));
-        }
-    }
-}

@@ -30,10 +30,12 @@ use moths_core::{Capabilities, Family, Meta, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::{
-    adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules},
-    memory::{Learning, Mean},
-    population::size,
+use crate::{
+    differential::{
+        adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules},
+        memory::Learning,
+    },
+    population_size,
 };
 
 /// Settings of [`Jade`].
@@ -78,22 +80,12 @@ impl Preset for JadeConfig {
 
     fn rules(&self, d: usize) -> Rules {
         let of_the_paper = [(10, 30.0), (30, 100.0)].into_iter().find(|(most, _)| d <= *most).map_or(400.0, |(_, n)| n);
-        Rules {
-            population: size(self.population, of_the_paper, d),
-            archive: self.archive,
-            greed: Greed::Fixed(self.best_fraction),
-            learning: Learning {
-                entries: 1,
-                weight: 0.5,
-                rate: 0.5,
-                speed: self.learning_rate,
-                by_gain: false,
-                rates: Mean::Arithmetic,
-                fixed_last: false,
-            },
-            shrinks_over: None,
-            staged: false,
-        }
+        let learning = Learning { entries: 1, speed: self.learning_rate, by_gain: false, ..Learning::SHADE };
+        Rules::steady(
+            population_size::or_of_the_paper(self.population, of_the_paper, d),
+            Greed::Fixed(self.best_fraction),
+            learning,
+        )
     }
 }
 

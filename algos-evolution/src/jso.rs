@@ -34,10 +34,12 @@ use moths_core::{Family, Meta, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::{
-    adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules, budget},
-    memory::{Learning, Mean},
-    population::size,
+use crate::{
+    differential::{
+        adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules, budget},
+        memory::{Learning, Mean},
+    },
+    population_size,
 };
 
 /// Settings of [`Jso`].
@@ -85,21 +87,20 @@ impl Preset for JsoConfig {
 
     fn rules(&self, d: usize) -> Rules {
         let n = d as f64;
+        let learning = Learning {
+            entries: self.memory,
+            weight: 0.3,
+            rate: 0.8,
+            speed: 0.5,
+            rates: Mean::Lehmer,
+            fixed_last: true,
+            ..Learning::SHADE
+        };
+        let population = population_size::or_of_the_paper(self.population, 25.0 * n.sqrt() * libm::log(n), d);
         Rules {
-            population: size(self.population, 25.0 * n.sqrt() * libm::log(n), d),
-            archive: self.archive,
-            greed: Greed::Halving(self.best_fraction),
-            learning: Learning {
-                entries: self.memory,
-                weight: 0.3,
-                rate: 0.8,
-                speed: 0.5,
-                by_gain: true,
-                rates: Mean::Lehmer,
-                fixed_last: true,
-            },
             shrinks_over: Some(budget(self.evaluations, d)),
             staged: true,
+            ..Rules::steady(population, Greed::Halving(self.best_fraction), learning)
         }
     }
 }

@@ -33,10 +33,12 @@ use moths_core::{Family, Meta, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::{
-    adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules, budget},
-    memory::{Learning, Mean},
-    population::size,
+use crate::{
+    differential::{
+        adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules, budget},
+        memory::{Learning, Mean},
+    },
+    population_size,
 };
 
 /// Settings of [`LShade`].
@@ -83,21 +85,11 @@ impl Preset for LShadeConfig {
     }
 
     fn rules(&self, d: usize) -> Rules {
+        let learning = Learning { entries: self.memory, rates: Mean::Lehmer, ..Learning::SHADE };
+        let population = population_size::or_of_the_paper(self.population, 18.0 * d as f64, d);
         Rules {
-            population: size(self.population, 18.0 * d as f64, d),
-            archive: self.archive,
-            greed: Greed::Fixed(self.best_fraction),
-            learning: Learning {
-                entries: self.memory,
-                weight: 0.5,
-                rate: 0.5,
-                speed: 1.0,
-                by_gain: true,
-                rates: Mean::Lehmer,
-                fixed_last: false,
-            },
             shrinks_over: Some(budget(self.evaluations, d)),
-            staged: false,
+            ..Rules::steady(population, Greed::Fixed(self.best_fraction), learning)
         }
     }
 }

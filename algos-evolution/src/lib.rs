@@ -1,12 +1,14 @@
 //! Populations with selection, and distributions that adapt.
 
 pub mod ars;
+pub mod asebo;
 pub mod cem;
 pub mod cma_es;
 pub mod cr_fm_nes;
 pub mod de;
 pub mod es;
 pub mod genetic;
+pub mod guided_es;
 pub mod jade;
 pub mod jso;
 pub mod l_shade;
@@ -17,18 +19,24 @@ pub mod pgpe;
 pub mod sep_cma_es;
 pub mod shade;
 pub mod snes;
+pub mod vd_cma_es;
 pub mod xnes;
 
 #[cfg(test)]
 mod convergence;
 mod covariance;
+mod deviation;
 mod differential;
 mod directed;
+mod paths;
+mod population_size;
 mod products;
 mod shaping;
+mod subspace;
 mod utilities;
 
 pub use ars::{Ars, ArsConfig, ArsEstimator};
+pub use asebo::{Asebo, AseboConfig, AseboEstimator};
 pub use cem::{Cem, CemConfig};
 pub use cma_es::{CmaEs, CmaEsConfig, LearningRate};
 pub use cr_fm_nes::{CrFmNes, CrFmNesConfig};
@@ -36,6 +44,7 @@ pub use de::{De, DeConfig};
 pub use differential::adaptive::AdaptiveDe;
 pub use es::{Es, EsConfig};
 pub use genetic::{Genetic, GeneticConfig};
+pub use guided_es::{GuidedEs, GuidedEsConfig, GuidedEsEstimator};
 pub use jade::{Jade, JadeConfig};
 pub use jso::{Jso, JsoConfig};
 pub use l_shade::{LShade, LShadeConfig};
@@ -47,4 +56,5 @@ pub use sep_cma_es::{SepCmaEs, SepCmaEsConfig};
 pub use shade::{Shade, ShadeConfig};
 pub use shaping::Shaping;
 pub use snes::{Snes, SnesConfig};
+pub use vd_cma_es::{VdCmaEs, VdCmaEsConfig};
 pub use xnes::{Xnes, XnesConfig};

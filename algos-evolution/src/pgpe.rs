@@ -46,7 +46,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::Shaping;
+use crate::{Shaping, deviation};
 
 /// Settings of [`Pgpe`], beside its `descent`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -159,7 +159,8 @@ impl PgpeEstimator {
         }
         let &PgpeConfig { sigma_rate, max_change, sigma, .. } = &self.config;
         let total = terms.iter().map(|(.., b)| b).sum();
-        adapt(&mut g, &mut self.sigma, &second, total, sigma_rate, max_change, 1e-18 * sigma, 1e9 * sigma)?;
+        let (least, most) = deviation::range(sigma);
+        adapt(&mut g, &mut self.sigma, &second, total, sigma_rate, max_change, least, most)?;
         Ok(Some(g))
     }
 }

@@ -30,10 +30,12 @@ use moths_core::{Family, Meta, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::differential::{
-    adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules},
-    memory::{Learning, Mean},
-    population::size,
+use crate::{
+    differential::{
+        adaptive::{AdaptiveDe, FAMILY, Greed, Preset, Rules},
+        memory::Learning,
+    },
+    population_size,
 };
 
 /// Settings of [`Shade`].
@@ -77,22 +79,8 @@ impl Preset for ShadeConfig {
     }
 
     fn rules(&self, d: usize) -> Rules {
-        Rules {
-            population: size(self.population, 100.0, d),
-            archive: self.archive,
-            greed: Greed::UpTo(self.best_fraction),
-            learning: Learning {
-                entries: self.memory,
-                weight: 0.5,
-                rate: 0.5,
-                speed: 1.0,
-                by_gain: true,
-                rates: Mean::Arithmetic,
-                fixed_last: false,
-            },
-            shrinks_over: None,
-            staged: false,
-        }
+        let learning = Learning { entries: self.memory, ..Learning::SHADE };
+        Rules::steady(population_size::or_of_the_paper(self.population, 100.0, d), Greed::UpTo(self.best_fraction), learning)
     }
 }
 

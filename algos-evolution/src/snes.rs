@@ -38,7 +38,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::utilities;
+use crate::{deviation, population_size, utilities};
 
 /// Settings of [`Snes`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -114,7 +114,7 @@ impl Algorithm for Snes {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         let d = space.dim() as f64;
-        let lambda = config.population.unwrap_or_else(|| utilities::population(space.dim()));
+        let lambda = config.population.unwrap_or_else(|| population_size::logarithmic(space.dim()));
         Ok(Self {
             by_rank: utilities::by_rank(lambda),
             eta_sigma: config.sigma_rate.unwrap_or_else(|| (3.0 + libm::log(d)) / (5.0 * d.sqrt())),
@@ -132,15 +132,9 @@ impl Snes {
     fn adapt(&mut self, utilities: &[f64]) -> Result<()> {
         let Self { config, mu, sigma, scratch: Scratch { x, first, second }, .. } = self;
         fuse::weighted_moments(x, mu, utilities, first, second)?;
-        let (least, most) = (1e-18 * config.sigma, 1e9 * config.sigma);
+        let (least, most) = deviation::range(config.sigma);
         adapt(mu, sigma, first, second, config.mean_rate, 0.5 * self.eta_sigma, least, most)?;
         self.space.confine(mu)
-    }
-
-    /// The run has converged when the root mean square of the deviations is 1e-12 of the initial one.
-    fn convergence(&self) -> Result<Option<&'static str>> {
-        let rms = fuse::norm(&self.sigma)? / (self.space.dim() as f64).sqrt();
-        Ok((rms < 1e-12 * self.config.sigma).then_some("deviations became 1e-12 of the first"))
     }
 }
 
@@ -153,7 +147,8 @@ impl Optimizer for Snes {
             self.adapt(&utilities)?;
         }
         self.clock.tick();
-        Ok(Report { converged: self.convergence()?, ..Report::of(&losses) })
+        let converged = deviation::convergence(deviation::root_mean_square(&self.sigma)?, self.config.sigma);
+        Ok(Report { converged, ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {

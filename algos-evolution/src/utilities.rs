@@ -2,11 +2,6 @@
 
 use moths_core::{Losses, shaping};
 
-/// λ = 4 + ⌊3 ln d⌋, candidates a step.
-pub(crate) fn population(dim: usize) -> usize {
-    4 + (3.0 * libm::log(dim as f64)).floor() as usize
-}
-
 /// ŵ_k = max(0, ln(λ/2 + 1) − ln k) of the k-th best of λ candidates.
 pub(crate) fn by_rank(lambda: usize) -> Vec<f64> {
     let least = libm::log(lambda as f64 / 2.0 + 1.0);

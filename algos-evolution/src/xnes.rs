@@ -44,6 +44,10 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod exponential;
+#[cfg(test)]
+mod tests;
+
 use candle_core::{DType, Tensor};
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler,
@@ -52,10 +56,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    products::{Products, transpose},
-    utilities,
-};
+use crate::{deviation, population_size, products::Products, utilities};
 
 /// The most memory that B may take.
 const MOST_BYTES: usize = 1 << 30;
@@ -138,7 +139,7 @@ impl Algorithm for Xnes {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         let d = space.dim();
-        let lambda = config.population.unwrap_or_else(|| utilities::population(d));
+        let lambda = config.population.unwrap_or_else(|| population_size::logarithmic(d));
         if d.saturating_mul(d).saturating_mul(8) > MOST_BYTES {
             let what = format!("keeps a matrix of {d} × {d} numbers, which is more than 1 GiB; `snes` needs none");
             return Err(Error::unsupported("xnes", what));
@@ -190,37 +191,8 @@ impl Xnes {
         if self.spread()? <= MOST_SPREAD {
             self.turn(u, g_sigma)?;
         }
-        let sigma = self.sigma * libm::exp(0.5 * self.eta_sigma * g_sigma);
-        self.sigma = sigma.clamp(1e-18 * self.sigma_0, 1e9 * self.sigma_0);
+        self.sigma = deviation::confined(self.sigma * libm::exp(0.5 * self.eta_sigma * g_sigma), self.sigma_0);
         self.space.confine(&mut self.mu)
-    }
-
-    /// Bᵀ ← expm(c G_B) Bᵀ = e^{−c G_σ} expm(c G_M) Bᵀ.
-    fn turn(&mut self, u: &[f64], g_sigma: f64) -> Result<()> {
-        let (d, lambda, c) = (self.space.dim(), u.len(), 0.5 * self.eta_b);
-        let keep = libm::exp(-c * g_sigma);
-        let Scratch { s, s_t, y, w, .. } = &mut self.scratch;
-        transpose(s, d, s_t);
-        if lambda <= d {
-            let mut k = vec![0.0; lambda * lambda];
-            f64::dots(s, s, d, &mut k);
-            scale_rows(&mut k, u, c);
-            // U ψ(K U) = ψ(U K) U.
-            let mut middle = psi(&k, lambda);
-            middle.chunks_exact_mut(lambda).for_each(|row| scale_rows(row, u, keep * c));
-            f64::combine(0.0, &middle, y, d, w);
-            host::edit::<f64, _>(&mut self.b_t, |b_t| f64::combine(keep, s_t, w, d, b_t))
-        } else {
-            let mut g = vec![0.0; d * d];
-            scale_rows(s, u, c);
-            f64::combine(0.0, s_t, s, d, &mut g);
-            let mut rest = psi(&g, d);
-            scale_rows(&mut rest, &[1.0], keep);
-            host::edit::<f64, _>(&mut self.b_t, |b_t| {
-                f64::combine(0.0, &g, b_t, d, w);
-                f64::combine(keep, &rest, w, d, b_t);
-            })
-        }
     }
 
     /// The root mean square of the singular values of B; 1 at least, its determinant being 1.
@@ -235,49 +207,8 @@ impl Xnes {
         if spread > MOST_SPREAD {
             return Ok(Some("the covariance became ill-conditioned"));
         }
-        Ok((self.sigma * spread < 1e-12 * self.sigma_0).then_some("deviations became 1e-12 of the first"))
+        Ok(deviation::convergence(self.sigma * spread, self.sigma_0))
     }
-}
-
-/// Multiplies each of as many equal parts as there are factors by its own, and by `all`.
-fn scale_rows(rows: &mut [f64], factors: &[f64], all: f64) {
-    let len = rows.len() / factors.len();
-    rows.chunks_exact_mut(len).zip(factors).for_each(|(row, f)| row.iter_mut().for_each(|x| *x *= all * f));
-}
-
-/// ψ(N) = Σ_k Nᵏ/(k + 1)! of an r × r matrix, to the precision of f64.
-///
-/// Halved until its norm is at most ½, where the series is short; then ψ(2N) = ψ(N) + ½ ψ(N) N ψ(N) doubles it back.
-fn psi(n: &[f64], r: usize) -> Vec<f64> {
-    let mut norm = n.chunks_exact(r).map(|row| row.iter().map(|x| x.abs()).sum()).fold(0.0, f64::max);
-    let mut n = n.to_vec();
-    let mut halvings = 0;
-    while norm > 0.5 && halvings < 64 {
-        norm *= 0.5;
-        halvings += 1;
-    }
-    n.iter_mut().for_each(|x| *x *= libm::ldexp(1.0, -halvings));
-    let (mut degree, mut term) = (1, norm / 2.0);
-    while term > 1e-17 {
-        degree += 1;
-        term *= norm / (degree + 1) as f64;
-    }
-    // I + N/2 (I + N/3 (I + ..)), from the inside.
-    let (mut psi, mut product) = (vec![0.0; r * r], vec![0.0; r * r]);
-    psi.iter_mut().step_by(r + 1).for_each(|x| *x = 1.0);
-    for k in (2..=degree + 1).rev() {
-        f64::combine(0.0, &n, &psi, r, &mut product);
-        psi.iter_mut().zip(&product).for_each(|(psi, x)| *psi = x / k as f64);
-        psi.iter_mut().step_by(r + 1).for_each(|x| *x += 1.0);
-    }
-    for _ in 0..halvings {
-        f64::combine(0.0, &n, &psi, r, &mut product);
-        product.iter_mut().for_each(|x| *x *= 0.5);
-        let half = psi.clone();
-        f64::combine(1.0, &half, &product, r, &mut psi);
-        n.iter_mut().for_each(|x| *x *= 2.0);
-    }
-    psi
 }
 
 impl Optimizer for Xnes {
@@ -303,104 +234,3 @@ impl Optimizer for Xnes {
 
 persist!(Xnes { clock, mu, sigma, b_t });
 register!(Xnes);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::convergence::{self, Problem};
-    use moths_core::Function;
-
-    const D: usize = 3;
-    type Matrix = [[f64; D]; D];
-
-    fn times(a: &Matrix, b: &Matrix) -> Matrix {
-        std::array::from_fn(|i| std::array::from_fn(|j| (0..D).map(|k| a[i][k] * b[k][j]).sum()))
-    }
-
-    /// Σ Aᵏ/k!, term by term.
-    fn expm(a: &Matrix) -> Matrix {
-        let mut sum: Matrix = std::array::from_fn(|i| std::array::from_fn(|j| f64::from(u8::from(i == j))));
-        let mut term = sum;
-        for k in 1..40 {
-            term = times(&term, a).map(|row| row.map(|x| x / f64::from(k)));
-            sum.iter_mut().flatten().zip(term.iter().flatten()).for_each(|(s, t)| *s += t);
-        }
-        sum
-    }
-
-    /// The equations of the module in plain loops, for fewer candidates than dimensions and for more.
-    fn ten_generations(lambda: usize) {
-        let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| 10f64.powi(i as i32) * (x - 0.5).powi(2)).sum::<f64>();
-        let (space, key, d) = (Space::real(D).unwrap(), Key::new(2), D as f64);
-        let mut xnes = Xnes::new(XnesConfig { population: Some(lambda), ..XnesConfig::default() }, &space, key).unwrap();
-        let (mut mu, mut sigma, mut b) = ([0.0; D], 1.0, expm(&[[0.0; D]; D]));
-        let raw: Vec<f64> = (1..=lambda).map(|k| f64::max(0.0, (lambda as f64 / 2.0 + 1.0).ln() - (k as f64).ln())).collect();
-        let eta = (9.0 + 3.0 * d.ln()) / (5.0 * d * d.sqrt());
-        for t in 0..10 {
-            let mut s = space.zeros_for(lambda).unwrap();
-            Sampler::Normal.fill(key.fold(t), &mut s).unwrap();
-            let s: Vec<Vec<f64>> = s.to_vec2().unwrap();
-            let y: Vec<[f64; D]> = s.iter().map(|s| std::array::from_fn(|i| (0..D).map(|j| b[i][j] * s[j]).sum())).collect();
-            let loss: Vec<f64> = y.iter().map(|y| f(&[0, 1, 2].map(|j| mu[j] + sigma * y[j]))).collect();
-            let rank = |k: usize| loss.iter().filter(|l| **l < loss[k]).count();
-            let u: Vec<f64> = (0..lambda).map(|k| raw[rank(k)] / raw.iter().sum::<f64>() - 1.0 / lambda as f64).collect();
-            let mean = |g: &dyn Fn(usize) -> f64| -> f64 { (0..lambda).map(|k| u[k] * g(k)).sum() };
-            let unit = |i: usize, j: usize| f64::from(u8::from(i == j));
-            let g_m: Matrix = std::array::from_fn(|i| std::array::from_fn(|j| mean(&|k| s[k][i] * s[k][j] - unit(i, j))));
-            let g_sigma = (0..D).map(|i| g_m[i][i]).sum::<f64>() / d;
-            (0..D).for_each(|j| mu[j] += sigma * mean(&|k| y[k][j]));
-            sigma *= (eta / 2.0 * g_sigma).exp();
-            b = times(
-                &b,
-                &expm(&std::array::from_fn(|i| std::array::from_fn(|j| eta / 2.0 * (g_m[i][j] - g_sigma * unit(i, j))))),
-            );
-
-            xnes.step(&mut Function::new(space.clone(), f)).unwrap();
-            let close = |a: f64, b: f64| (a - b).abs() < 1e-11 * b.abs().max(1e-3);
-            let b_t = xnes.b_t.to_vec1::<f64>().unwrap();
-            assert!(xnes.mu.to_vec1::<f64>().unwrap().iter().zip(mu).all(|(a, b)| close(*a, b)), "step {t} of {lambda}");
-            assert!(close(xnes.sigma, sigma) && (0..D * D).all(|k| close(b_t[k], b[k % D][k / D])), "step {t} of {lambda}");
-        }
-    }
-
-    #[test]
-    fn ten_generations_are_those_of_the_paper() {
-        [2, 3, 7].into_iter().for_each(ten_generations);
-    }
-
-    #[test]
-    fn psi_is_the_series_for_small_and_for_large_matrices() {
-        for scale in [1e-3, 0.3, 20.0] {
-            let n = [0.1, 0.7, -0.2, 0.0, 0.4, 0.3, 0.2, -0.5, 0.1].map(|x| x * scale);
-            let psi = psi(&n, D);
-            let matrix = |v: &[f64]| -> Matrix { std::array::from_fn(|i| std::array::from_fn(|j| v[i * D + j])) };
-            let (product, exponential) = (times(&matrix(&n), &matrix(&psi)), expm(&matrix(&n)));
-            for (i, j) in (0..D * D).map(|k| (k / D, k % D)) {
-                let expected = exponential[i][j] - f64::from(u8::from(i == j));
-                assert!((product[i][j] - expected).abs() < 1e-11 * exponential[i][j].abs().max(1.0), "{scale}: {product:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_matrix_that_is_too_big_is_refused_by_name() {
-        let refused = Xnes::new(XnesConfig::default(), &Space::real(11_586).unwrap(), Key::new(1)).err().unwrap();
-        assert!(refused.to_string().contains("`snes`"), "{refused}");
-    }
-
-    /// Evaluations to 1e-9, median of 11 seeds, of the package cmaes 0.13.1 (`XNES`) from the same start, 0, with σ = 1.
-    #[test]
-    fn it_converges_as_fast_as_the_reference() {
-        let references = [
-            (Problem::Sphere, 10, 6805),
-            (Problem::Ellipsoid, 10, 9701),
-            (Problem::Rosenbrock, 10, 11_773),
-            (Problem::Sphere, 20, 29_324),
-            (Problem::Ellipsoid, 20, 40_141),
-            (Problem::Rosenbrock, 20, 48_386),
-        ];
-        for (problem, dim, reference) in references {
-            convergence::check::<Xnes>(problem, dim, reference);
-        }
-    }
-}

@@ -27,76 +27,159 @@ pub(crate) struct Learning {
     pub(crate) weight: f64,
 }
 
-/// H̄.
+/// H̄, in blocks along its diagonal: all between two blocks is zero.
 #[derive(Clone)]
 pub(crate) struct Curvature {
-    /// \[d, d\], f64; or its diagonal \[d\], in the dtype of the space.
+    blocks: Vec<Block>,
+    dim: usize,
+}
+
+/// Neighbouring coordinates.
+#[derive(Clone)]
+struct Block {
+    from: usize,
+    len: usize,
+    /// All second derivatives \[len, len\], f64; or the diagonal \[len\], in the dtype of the space.
     h: CowTensor,
 }
 
 impl Curvature {
-    /// I.
+    /// I, all of it or its diagonal.
     pub(crate) fn identity(space: &Space, full: bool) -> Result<Self> {
-        let (d, device) = (space.dim(), space.device());
-        let h = if full { Tensor::eye(d, DType::F64, device)? } else { Tensor::ones(d, space.dtype(), device)? };
-        Ok(Self { h: h.into() })
+        let block = if full { Block::full(0, space.dim(), space) } else { Block::diagonal(0, space.dim(), space) };
+        Ok(Self { blocks: vec![block?], dim: space.dim() })
     }
 
-    fn is_full(&self) -> bool {
-        self.h.rank() == 2
+    /// I, with a whole block for every tensor of at most `most` parameters; of others the diagonal.
+    pub(crate) fn by_tensor(space: &Space, most: usize) -> Result<Self> {
+        let (mut blocks, mut end) = (vec![], 0);
+        for leaf in space.leaves().iter().filter(|leaf| !leaf.is_frozen()) {
+            let block = if leaf.len() <= most { Block::full } else { Block::diagonal };
+            blocks.push(block(end, leaf.len(), space)?);
+            end += leaf.len();
+        }
+        Ok(Self { blocks, dim: end })
+    }
+
+    /// ‖H̄‖.
+    fn norm(&self) -> Result<f64> {
+        let squares: Vec<f64> = self.blocks.iter().map(|block| fuse::dot(&block.h, &block.h)).collect::<Result<_>>()?;
+        Ok(squares.iter().sum::<f64>().sqrt())
     }
 
     pub(crate) fn is_finite(&self) -> Result<bool> {
-        Ok(fuse::norm(&self.h)?.is_finite())
+        Ok(self.norm()?.is_finite())
     }
 
     /// What was measured in another unit.
     pub(crate) fn scale(&mut self, by: f64) -> Result<()> {
-        scaled(&mut self.h, by)
+        self.blocks.iter_mut().try_for_each(|block| scaled(&mut block.h, by))
     }
 
     pub(crate) fn learn(&mut self, measured: &[Measured], how: &Learning) -> Result<()> {
         let weight = how.weight.min(1.0);
         if !how.feedback && !measured.is_empty() {
-            scaled(&mut self.h, 1.0 - weight)?;
+            self.scale(1.0 - weight)?;
         }
         for Measured { first, second, q } in measured {
-            let join = |along: f64, square: f64| match how.feedback {
+            let parts: Vec<Part> = self.blocks.iter().map(|block| block.part(first, second)).collect::<Result<_>>()?;
+            let known: Vec<[f64; 2]> = self.blocks.iter().zip(&parts).map(|(b, part)| b.along(part)).collect::<Result<_>>()?;
+            let [along, square] = known.iter().fold([0.0, 0.0], |[a, s], [along, square]| [a + along, s + square]);
+            let by = match how.feedback {
                 true if square > 0.0 => how.weight.min(1.0 / square) * (q - along),
                 true => 0.0,
                 false => weight * q / measured.len() as f64,
             };
-            if self.is_full() {
-                let (first, second) = (host::to_f64s(first)?, host::to_f64s(second)?);
-                host::edit::<f64, _>(&mut self.h, |h| add_full(h, &first, &second, join))?;
-            } else {
-                let mut m = first.clone();
-                times(&mut m, second)?;
-                let by = join(fuse::dot(&self.h, &m)?, fuse::dot(&m, &m)?);
-                plus(&mut self.h, &m, by)?;
-            }
+            self.blocks.iter_mut().zip(&parts).try_for_each(|(block, part)| block.add(part, by))?;
         }
         Ok(())
     }
 
     /// p for the gradient g \[d\].
     pub(crate) fn newton(&self, gradient: &CowTensor, delta: f64) -> Result<CowTensor> {
-        let d = gradient.elem_count();
-        let floor = delta * fuse::norm(&self.h)? / (d as f64).sqrt();
-        let mut p = gradient.clone();
-        if !self.is_full() {
-            divided(&mut p, &self.h, floor)?;
-            return Ok(p);
+        let floor = delta * self.norm()? / (self.dim as f64).sqrt();
+        let parts: Vec<Tensor> = self.blocks.iter().map(|block| block.newton(gradient, floor)).collect::<Result<_>>()?;
+        Ok(match <[Tensor; 1]>::try_from(parts) {
+            Ok([whole]) => whole,
+            Err(parts) => Tensor::cat(&parts, 0)?,
         }
-        let p = divided_full(host::read::<f64, _>(&self.h, <[f64]>::to_vec)?, &host::to_f64s(gradient)?, floor)?;
-        Ok(Tensor::from_vec(p, d, gradient.device())?.to_dtype(gradient.dtype())?.into())
+        .into())
+    }
+}
+
+/// What a measurement says of a block.
+enum Part {
+    /// Δ₁ and Δ₂, for M = (Δ₁ Δ₂ᵀ + Δ₂ Δ₁ᵀ)/2.
+    Full(Vec<f64>, Vec<f64>),
+    /// The diagonal of M.
+    Diagonal(CowTensor),
+}
+
+impl Block {
+    fn full(from: usize, len: usize, space: &Space) -> Result<Self> {
+        Ok(Self { from, len, h: Tensor::eye(len, DType::F64, space.device())?.into() })
+    }
+
+    fn diagonal(from: usize, len: usize, space: &Space) -> Result<Self> {
+        Ok(Self { from, len, h: Tensor::ones(len, space.dtype(), space.device())?.into() })
+    }
+
+    fn is_full(&self) -> bool {
+        self.h.rank() == 2
+    }
+
+    /// These coordinates of a vector \[d\].
+    fn of(&self, vector: &CowTensor) -> Result<CowTensor> {
+        match self.len == vector.elem_count() {
+            true => Ok(vector.clone()),
+            false => Ok(vector.narrow(0, self.from, self.len)?.copy()?.into()),
+        }
+    }
+
+    fn part(&self, first: &CowTensor, second: &CowTensor) -> Result<Part> {
+        let (mut first, second) = (self.of(first)?, self.of(second)?);
+        if self.is_full() {
+            return Ok(Part::Full(host::to_f64s(&first)?, host::to_f64s(&second)?));
+        }
+        times(&mut first, &second)?;
+        Ok(Part::Diagonal(first))
+    }
+
+    /// ⟨M, H̄⟩ and ⟨M, M⟩.
+    fn along(&self, part: &Part) -> Result<[f64; 2]> {
+        match part {
+            Part::Full(first, second) => host::read::<f64, _>(&self.h, |h| along_full(h, first, second)),
+            Part::Diagonal(m) => Ok([fuse::dot(&self.h, m)?, fuse::dot(m, m)?]),
+        }
+    }
+
+    /// H̄ ← H̄ + `by` M.
+    fn add(&mut self, part: &Part, by: f64) -> Result<()> {
+        match part {
+            Part::Full(first, second) => host::edit::<f64, _>(&mut self.h, |h| add_full(h, first, second, by)),
+            Part::Diagonal(m) => plus(&mut self.h, m, by),
+        }
+    }
+
+    /// (|H̄| + floor I)⁻¹ g.
+    fn newton(&self, gradient: &CowTensor, floor: f64) -> Result<Tensor> {
+        let mut g = self.of(gradient)?;
+        if !self.is_full() {
+            divided(&mut g, &self.h, floor)?;
+            return Ok((*g).clone());
+        }
+        let p = divided_full(host::read::<f64, _>(&self.h, <[f64]>::to_vec)?, &host::to_f64s(&g)?, floor)?;
+        Ok(Tensor::from_vec(p, self.len, g.device())?.to_dtype(g.dtype())?)
     }
 }
 
 /// The numbers are all there is to save.
 impl Persist for Curvature {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        self.h.visit(fields)
+        if let [whole] = &mut *self.blocks {
+            return whole.h.visit(fields);
+        }
+        self.blocks.iter_mut().enumerate().try_for_each(|(i, block)| fields.field(&i.to_string(), &mut block.h))
     }
 }
 
@@ -105,11 +188,15 @@ kernel! { fn times(m: inout, z: mat) { m = m * z; } }
 kernel! { fn plus(h: inout, m: mat, by: num) { h = h + by * m; } }
 kernel! { fn divided(p: inout, h: mat, least: num) { p = p / (abs(h) + least); } }
 
-/// H̄ ← H̄ + `join`(⟨M, H̄⟩, ⟨M, M⟩) M.
-fn add_full(h: &mut [f64], first: &[f64], second: &[f64], join: impl Fn(f64, f64) -> f64) {
+/// ⟨M, H̄⟩ and ⟨M, M⟩.
+fn along_full(h: &[f64], first: &[f64], second: &[f64]) -> [f64; 2] {
     let along = first.iter().zip(h.chunks_exact(second.len())).map(|(a, row)| a * dot(row, second)).sum();
     let both = dot(first, second);
-    let by = join(along, 0.5 * (dot(first, first) * dot(second, second) + both * both));
+    [along, 0.5 * (dot(first, first) * dot(second, second) + both * both)]
+}
+
+/// H̄ ← H̄ + `by` M.
+fn add_full(h: &mut [f64], first: &[f64], second: &[f64], by: f64) {
     for ((row, a), b) in h.chunks_exact_mut(second.len()).zip(first).zip(second) {
         for ((h, c), e) in row.iter_mut().zip(first).zip(second) {
             *h += 0.5 * by * (a * e + b * c);
@@ -133,67 +220,4 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use moths_core::{Key, Sampler};
-
-    /// H = [[2, -1, 0], [-1, 3, 0.5], [0, 0.5, -1]] as q of perturbations.
-    fn measured(count: u64, noise: f64) -> Vec<Measured> {
-        let space = Space::real(3).unwrap();
-        let one = |k: u64| {
-            let key = Key::new(4).fold(k);
-            let (mut first, mut second, mut error) = (space.zeros().unwrap(), space.zeros().unwrap(), [0.0]);
-            Sampler::Rademacher.fill(key.fold(0), &mut first).unwrap();
-            Sampler::Rademacher.fill(key.fold(1), &mut second).unwrap();
-            Sampler::Normal.fill_slice(key.fold(2), &mut error);
-            let (a, b) = (first.to_vec1::<f64>().unwrap(), second.to_vec1::<f64>().unwrap());
-            let q: f64 = H.iter().zip(&a).map(|(row, a)| a * dot(row, &b)).sum();
-            Measured { first, second, q: q + noise * error[0] }
-        };
-        (0..count).map(one).collect()
-    }
-
-    const H: [[f64; 3]; 3] = [[2.0, -1.0, 0.0], [-1.0, 3.0, 0.5], [0.0, 0.5, -1.0]];
-
-    fn error(curvature: &Curvature) -> f64 {
-        let h = host::to_f64s(&curvature.h).unwrap();
-        h.iter().zip(H.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
-    }
-
-    #[test]
-    fn the_mean_of_many_measurements_is_the_matrix() {
-        let mut h = Curvature::identity(&Space::real(3).unwrap(), true).unwrap();
-        h.learn(&measured(20_000, 0.0), &Learning { feedback: false, weight: 1.0 }).unwrap();
-        assert!(error(&h) < 0.1, "{h:?}", h = h.h);
-        let mut diagonal = Curvature::identity(&Space::real(3).unwrap(), false).unwrap();
-        diagonal.learn(&measured(20_000, 0.0), &Learning { feedback: false, weight: 1.0 }).unwrap();
-        let diagonal = diagonal.h.to_vec1::<f64>().unwrap();
-        assert!(diagonal.iter().zip([2.0, 3.0, -1.0]).all(|(a, b)| (a - b).abs() < 0.1), "{diagonal:?}");
-    }
-
-    #[test]
-    fn feedback_is_exact_after_few_measurements_and_averages_noise() {
-        let mut h = Curvature::identity(&Space::real(3).unwrap(), true).unwrap();
-        h.learn(&measured(300, 0.0), &Learning { feedback: true, weight: 1.0 }).unwrap();
-        assert!(error(&h) < 1e-9, "{h:?}", h = h.h);
-        h.learn(&measured(20_000, 1.0), &Learning { feedback: true, weight: 1e-3 }).unwrap();
-        assert!(error(&h) < 0.1, "{h:?}", h = h.h);
-    }
-
-    #[test]
-    fn newtons_direction_leads_downhill_where_the_curvature_is_negative() {
-        let mut h = Curvature::identity(&Space::real(3).unwrap(), true).unwrap();
-        h.learn(&measured(300, 0.0), &Learning { feedback: true, weight: 1.0 }).unwrap();
-        let g = CowTensor::new(Tensor::new(&[0.3, -2.0, 1.0], &candle_core::Device::Cpu).unwrap());
-        let p = h.newton(&g, 0.0).unwrap();
-        // |H|² = H², so that |H| |H| p is H (H p); and |H| p = g.
-        let times = |x: &[f64]| -> Vec<f64> { H.iter().map(|row| dot(row, x)).collect() };
-        let twice = times(&times(&p.to_vec1::<f64>().unwrap()));
-        let twice = CowTensor::new(Tensor::from_vec(twice, 3, g.device()).unwrap());
-        let along = h.newton(&twice, 0.0).unwrap().to_vec1::<f64>().unwrap();
-        assert!(along.iter().zip([0.3, -2.0, 1.0]).all(|(a, b)| (a - b).abs() < 1e-6), "{along:?}");
-        assert!(dot(&p.to_vec1::<f64>().unwrap(), &[0.3, -2.0, 1.0]) > 0.0);
-        let damped = h.newton(&g, 1e9).unwrap().to_vec1::<f64>().unwrap();
-        assert!((damped[1] / damped[0] + 2.0 / 0.3).abs() < 1e-6, "steepest descent under a large δ: {damped:?}");
-    }
-}
+mod tests;

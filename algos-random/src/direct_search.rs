@@ -45,12 +45,20 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod directions;
+mod incumbent;
+#[cfg(test)]
+mod tests;
+
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Persist, Perturbation, Probe, Report,
-    Result, Sampler, Seed, Space, persist, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Persist, Report, Result, Space, persist,
+    settings,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+
+pub use directions::Directions;
+pub(crate) use incumbent::{Contest, Incumbent};
 
 /// What a search promises that compares the losses of seeded steps along isotropic directions, and never goes up.
 pub const DOWNHILL: Capabilities = Capabilities {
@@ -217,116 +225,3 @@ impl<R: Rule> Optimizer for DirectSearch<R> {
 }
 
 persist!([R: Rule] DirectSearch<R> { clock, incumbent, rule });
-
-/// The point a search stands on, and what is known of its loss.
-pub(crate) struct Incumbent {
-    pub(crate) x: CowTensor,
-    /// +∞ while it is not known, or failed.
-    pub(crate) loss: f64,
-}
-
-persist!(Incumbent { x, loss });
-
-/// Losses that may be compared with each other.
-pub(crate) struct Contest {
-    pub(crate) before: f64,
-    pub(crate) losses: Vec<f64>,
-    pub(crate) report: Report,
-}
-
-impl Incumbent {
-    pub(crate) fn at(x: CowTensor) -> Self {
-        Self { x, loss: f64::INFINITY }
-    }
-
-    /// Evaluates candidates, and the point beside them unless its loss is known and lasts.
-    pub(crate) fn against(&self, batch: &Batch, objective: &mut dyn Objective) -> Result<Contest> {
-        if self.loss.is_finite() && !objective.stochastic() {
-            let losses = objective.losses(batch)?;
-            return Ok(Contest { before: self.loss, losses: losses.to_vec(), report: Report::of(&losses) });
-        }
-        let losses = objective.losses(&Batch::Joined([Batch::one(&self.x)?, batch.clone()].into()))?;
-        Ok(Contest { before: losses[0], losses: losses[1..].to_vec(), report: Report::of(&losses) })
-    }
-
-    /// Goes where it is told; `before` is the loss here.
-    pub(crate) fn follow(&mut self, verdict: Verdict, before: f64) {
-        match verdict {
-            Verdict::Stay => self.loss = before,
-            Verdict::Go(x, loss) => (self.x, self.loss) = (x, loss),
-        }
-    }
-}
-
-/// Steps of known length in random directions: length/√d · z, with z of a sampler.
-#[derive(Clone, Debug)]
-pub struct Directions {
-    noise: Perturbation,
-    root_dim: f64,
-}
-
-impl Directions {
-    /// Directions of this distribution, in this space.
-    pub fn new(sampler: Sampler, space: &Space) -> Self {
-        Self { noise: sampler.over(space), root_dim: (space.dim() as f64).sqrt() }
-    }
-
-    /// One candidate for each seed and length, around the point `x` \[d\].
-    pub fn batch(&self, x: &CowTensor, steps: &[(Seed, f64)]) -> Batch {
-        let probe = |(seed, length): &(Seed, f64)| Probe { seed: *seed, scale: length / self.root_dim, draw: 0 };
-        Batch::seeded(x, self.noise.clone(), steps.iter().map(probe).collect::<Vec<_>>())
-    }
-
-    /// Adds one step to `onto` \[d\].
-    pub fn add(&self, seed: impl Into<Seed>, length: f64, onto: &mut CowTensor) -> Result<()> {
-        self.noise.add(seed, length / self.root_dim, onto)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::StochasticThreePoints;
-    use moths_core::Function;
-
-    /// Another loss for the same point whenever it is asked.
-    struct Shifting(Function<fn(&[f64]) -> f64>, f64);
-
-    impl Objective for Shifting {
-        fn space(&self) -> &Space {
-            self.0.space()
-        }
-        fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-            Ok(self.0.evaluate(batch)?.into_iter().map(|loss| loss + self.1).collect())
-        }
-        fn stochastic(&self) -> bool {
-            true
-        }
-        fn refresh(&mut self) -> Result<()> {
-            self.1 += 100.0;
-            Ok(())
-        }
-    }
-
-    fn bowl(x: &[f64]) -> f64 {
-        x.iter().map(|x| (x - 1.0).powi(2)).sum()
-    }
-
-    #[test]
-    fn the_loss_of_the_point_is_remembered_or_evaluated_again() {
-        let space = Space::real(3).unwrap();
-        let new = || <StochasticThreePoints as Algorithm>::new(Default::default(), &space, Key::new(1)).unwrap();
-        let (mut calm, mut noisy) = (new(), new());
-        let mut shifting = Shifting(Function::new(space.clone(), bowl), 0.0);
-        for step in 0..30 {
-            let report = calm.step(&mut Function::new(space.clone(), bowl)).unwrap();
-            assert_eq!(report.evaluations, if step == 0 { 3 } else { 2 });
-            assert_eq!(noisy.step(&mut shifting).unwrap().evaluations, 3);
-            shifting.refresh().unwrap();
-            let points = [&calm, &noisy].map(|search| search.answer().unwrap().to_vec1::<f64>().unwrap());
-            assert_eq!(points[0], points[1], "only losses of one step are compared");
-        }
-        calm.move_to(&space.start()).unwrap();
-        assert_eq!(calm.step(&mut Function::new(space.clone(), bowl)).unwrap().evaluations, 3);
-    }
-}

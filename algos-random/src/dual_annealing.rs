@@ -34,10 +34,14 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+#[cfg(test)]
+mod tests;
+mod visits;
+
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec,
-    State, atomically, host, kernel, persist, register, registry, settings, with_scalar,
+    State, atomically, persist, register, registry, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -116,14 +120,6 @@ pub struct DualAnnealing {
     local_left: u64,
 }
 
-kernel! { fn visit(y: out, x: row, best: row, lower: row, width: row, sigma: num, power: num, a: normal, b: normal, u: uniform) {
-    let step = sigma * a * exp(0.0 - power * ln(max(abs(b), 0.000001)));
-    let tame = select(abs(step) < 1000.0 * width, step, u * width);
-    let from = select(lower > -1000000000000000000000000000000.0, lower, best - 0.5 * width);
-    let turns = (x - from + tame) / width;
-    y = from + width * (turns - floor(turns));
-} }
-
 impl Algorithm for DualAnnealing {
     const META: Meta = Meta {
         id: "dual-annealing",
@@ -177,33 +173,6 @@ impl Algorithm for DualAnnealing {
 }
 
 impl DualAnnealing {
-    /// T_t of the chain t = chains + 1.
-    fn temperature(&self, chains: u64) -> f64 {
-        let power = |base: f64| libm::pow(base, self.config.visit - 1.0) - 1.0;
-        self.config.temperature * power(2.0) / power(chains as f64 + 2.0)
-    }
-
-    /// `visits` candidates around x: in all coordinates in the first half of a chain, in one in the second.
-    fn visits(&self) -> Result<CowTensor> {
-        let (q, key, x) = (self.config.visit, self.clock.key(), &self.incumbent.x);
-        let mut y = self.space.zeros_for(self.config.visits)?;
-        let (sigma, power) = (visiting_sigma(q, self.temperature(self.chains)), (q - 1.0) / (3.0 - q));
-        visit(&mut y, x, &self.best.x, &self.lower, &self.width, sigma, power, key.fold(1), key.fold(2), key.fold(3))?;
-        let d = self.space.dim();
-        if self.steps >= d as u64 {
-            let only = (self.steps as usize - d) % d;
-            with_scalar!(x.dtype(), T => host::read::<T, _>(x, |x| host::edit::<T, _>(&mut y, |y| {
-                for row in y.chunks_mut(d) {
-                    let moved = row[only];
-                    row.copy_from_slice(x);
-                    row[only] = moved;
-                }
-            }))?)?;
-        }
-        self.space.confine(&mut y)?;
-        Ok(y)
-    }
-
     fn anneal(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let batch = Batch::Dense(self.visits()?);
         let Contest { before, losses, report } = self.incumbent.against(&batch, objective)?;
@@ -280,15 +249,6 @@ impl DualAnnealing {
     }
 }
 
-/// σ of the visiting distribution with the parameter q at the temperature T.
-fn visiting_sigma(q: f64, temperature: f64) -> f64 {
-    let (less, pi) = (q - 1.0, std::f64::consts::PI);
-    let ln_4 = 0.5 * libm::log(pi) + libm::log(temperature) / less + (4.0 - q) * libm::log(less)
-        - (2.0 - q) * std::f64::consts::LN_2 / less
-        - libm::log(3.0 - q);
-    libm::exp(less / (3.0 - q) * (ln_4 - libm::lgamma(1.0 / less - 0.5)))
-}
-
 impl Optimizer for DualAnnealing {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         atomically(self, |this| {
@@ -312,77 +272,3 @@ impl Optimizer for DualAnnealing {
 
 persist!(DualAnnealing { clock, incumbent, best, chains, steps, found, idle, local, local_left });
 register!(DualAnnealing);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use moths_core::{Function, Stop, minimize};
-
-    fn annealing(config: DualAnnealingConfig, space: &Space, seed: u64) -> DualAnnealing {
-        DualAnnealing::new(config, space, Key::new(seed)).unwrap()
-    }
-
-    #[test]
-    fn the_visiting_distribution_is_the_published_one() {
-        // The published form, with the sine and Γ(2 - f5) that are cancelled above; computed with scipy's constants.
-        let published = |q: f64, t: f64| {
-            let (less, pi) = (q - 1.0, std::f64::consts::PI);
-            let f4 = pi.sqrt() * t.powf(1.0 / less) * ((4.0 - q) * less.ln()).exp()
-                / (((2.0 - q) * 2f64.ln() / less).exp() * (3.0 - q));
-            let f5 = 1.0 / less - 0.5;
-            let f6 = pi * (1.0 - f5) / (pi * (1.0 - f5)).sin() / libm::tgamma(2.0 - f5);
-            (-less * (f6 / f4).ln() / (3.0 - q)).exp()
-        };
-        for (q, t) in [(2.62, 5230.0), (2.62, 0.1), (2.0, 3.0), (1.9, 50.0)] {
-            let (ours, theirs) = (visiting_sigma(q, t), published(q, t));
-            assert!((ours / theirs - 1.0).abs() < 1e-10, "q {q}, T {t}: {ours} {theirs}");
-        }
-        // q = 2 is Cauchy's distribution of scale T.
-        assert!((visiting_sigma(2.0, 3.0) - 3.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn a_chain_moves_all_coordinates_and_then_one_after_another() {
-        let space = Space::bounded([(-1.0, 1.0); 3]).unwrap();
-        let mut search = annealing(DualAnnealingConfig { visits: 2, ..Default::default() }, &space, 1);
-        for step in 0..6 {
-            search.steps = step;
-            let x: Vec<f64> = search.incumbent.x.to_vec1().unwrap();
-            for y in search.visits().unwrap().to_vec2::<f64>().unwrap() {
-                let moved: Vec<usize> = (0..3).filter(|j| x[*j] != y[*j]).collect();
-                assert_eq!(moved, if step < 3 { vec![0, 1, 2] } else { vec![step as usize - 3] });
-                assert!(y.iter().all(|y| y.abs() <= 2.0), "inside the bounds, in search coordinates: {y:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn temperatures_fall_and_begin_anew() {
-        let space = Space::real(1).unwrap();
-        let mut search = annealing(DualAnnealingConfig { restart: 0.01, ..Default::default() }, &space, 1);
-        assert!((search.temperature(0) - 5230.0).abs() < 1e-9);
-        // T_3 = 5230 (2^1.62 - 1) / (4^1.62 - 1)
-        assert!((search.temperature(2) - 5230.0 * (2f64.powf(1.62) - 1.0) / (4f64.powf(1.62) - 1.0)).abs() < 1e-9);
-        let (mut anew, mut before) = (false, 0);
-        for _ in 0..3000 {
-            search.step(&mut Function::new(space.clone(), |x| x[0].abs())).unwrap();
-            anew |= search.chains < before;
-            before = search.chains;
-        }
-        assert!(anew);
-    }
-
-    #[test]
-    fn it_finds_the_lowest_of_many_minima() {
-        let space = Space::bounded([(-5.12, 5.12); 5]).unwrap();
-        let found = (0..5).filter(|seed| {
-            let mut rastrigin = Function::new(space.clone(), |x| {
-                x.iter().map(|x| x - 1.3).map(|x| x * x + 10.0 - 10.0 * (std::f64::consts::TAU * x).cos()).sum()
-            });
-            let stop = Stop::evaluations(30_000).or_target(1e-6);
-            let mut search = annealing(DualAnnealingConfig::default(), &space, *seed);
-            minimize(&mut search, &mut rastrigin, &stop).unwrap().tally.lowest <= 1e-6
-        });
-        assert!(found.count() >= 3);
-    }
-}

@@ -8,12 +8,11 @@
 //! x, z, ĝ: \[d\]. Calibration, clipping, blocking and gain sequences are those of [`spsa`](crate::spsa), and so is the code: with
 //! directions of signs, which are their own inverses, the two are the same, and this is a preset with others. Normal ones
 //! (`"sampler": "normal"`) are those of Kushner & Clark 1978; their fourth moment is larger, 3 where uniform ones have 9/5 and signs
-//! have 1, and so is the error of ĝ.
+//! have 1, and so is the error of ĝ. Asymmetric ones (`{"asymmetric-bernoulli": {"epsilon": 1e-4}}`, the value the paper recommends) have
+//! 1 + ε²/(1 + ε).
 //!
 //! Source: Prashanth et al. 2017, arXiv:1502.05577.
-//! Differs from the paper: the uniform law is scaled to variance 1, which turns its factor 3/η² into 1; its asymmetric Bernoulli
-//! directions are not among the samplers (for ε → 0, which it recommends, they become those of `rademacher`); and see
-//! [`spsa`](crate::spsa).
+//! Differs from the paper: the laws are scaled to variance 1, which turns its factors 3/η² and 1/(1 + ε) into 1; and see [`spsa`](crate::spsa).
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point and the
 //! descent's.
 //!
@@ -143,5 +142,23 @@ mod tests {
         let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
         // In the paper's unit z is η/√3 times as long.
         assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?}");
+    }
+
+    /// The paper's formula for ξ of −1 or 1 + ε: 1/(1 + ε) · ξ (f(x + δ ξ) − f(x − δ ξ)) / (2 δ).
+    #[test]
+    fn asymmetric_directions_are_those_of_the_paper() {
+        let (space, epsilon, delta) = (Space::real(4).unwrap(), 0.5f64, 0.2);
+        let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| (i + 1) as f64 * x * x + x.powi(3) - x).sum::<f64>();
+        let sampler = Sampler::AsymmetricBernoulli { epsilon };
+        let c = (delta * (1.0 + epsilon).sqrt()).into();
+        let config = RdsaConfig { c, sampler, calibration: 0, clip: 0.0, ..RdsaConfig::default() };
+        let mut rdsa = RdsaEstimator::new(config, &space, Key::new(7)).unwrap();
+        let got = rdsa.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap().gradient.unwrap();
+        let mut z = space.zeros().unwrap();
+        sampler.fill(Key::new(7).fold(0).fold(0), &mut z).unwrap();
+        let xi: Vec<f64> = z.to_vec1::<f64>().unwrap().iter().map(|z| if *z < 0.0 { -1.0 } else { 1.0 + epsilon }).collect();
+        let at = |delta: f64| f(&xi.iter().map(|xi| delta * xi).collect::<Vec<_>>());
+        let expected = xi.iter().map(|xi| xi / (1.0 + epsilon) * (at(delta) - at(-delta)) / (2.0 * delta));
+        assert!(got.to_vec1::<f64>().unwrap().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?}");
     }
 }

@@ -21,7 +21,8 @@
 //!
 //! Losses are in units of the median |s| of the first step, which has at least `calibration` pairs, so that H̄₀ = I is no worse for one unit
 //! than for another. **Diagonal** (`hessian: "diagonal"`, and with `"auto"` where d is above `full_below`): M = diag(Δ₁ ⊙ Δ₂), all else as
-//! above, with d numbers for H̄. A full H̄ of more than 2,000 parameters is refused. Blocking (off by default), as in `spsa`: with b > 0 the
+//! above, with d numbers for H̄. **Tensors** (`hessian: "tensors"`): M has a block for every tensor of up to `full_below` parameters, the
+//! diagonal of larger ones, and zeros elsewhere. A full H̄ of more than 2,000 parameters is refused. Blocking (off by default), as in `spsa`: with b > 0 the
 //! point that a step leads to is evaluated too, and the step refused when its loss is above f̄ + b σ.
 //!
 //! Source: Spall 2000, doi:10.1109/TAC.2000.880982; feedback: Spall 2009, doi:10.1109/TAC.2009.2019793.
@@ -70,6 +71,8 @@ pub enum Hessian {
     Auto,
     /// The whole matrix, up to 2,000 parameters.
     Full,
+    /// A whole matrix for every tensor of up to `full_below` parameters, of others the diagonal; nothing between tensors.
+    Tensors,
     /// The diagonal.
     Diagonal,
 }
@@ -93,7 +96,7 @@ pub struct Spsa2Config {
     pub calibration: usize,
     /// What is kept of the second derivatives.
     pub hessian: Hessian,
-    /// The most parameters with a whole matrix, where `hessian` is "auto".
+    /// The most parameters with a whole matrix, where `hessian` is "auto" (all of them together) or "tensors" (each tensor's).
     #[schemars(range(min = 0, max = 2000))]
     pub full_below: usize,
     /// Take off a measurement what is known already.
@@ -168,16 +171,17 @@ impl Algorithm for Spsa2 {
             let valid = format!("`diagonal` or `auto` for {} parameters; `full` up to {MOST}", space.dim());
             return Err(Error::invalid("hessian", "full", valid));
         }
-        let full = match config.hessian {
-            Hessian::Auto => space.dim() <= config.full_below,
-            kept => kept == Hessian::Full,
-        };
+        let hessian = match config.hessian {
+            Hessian::Auto => Curvature::identity(space, space.dim() <= config.full_below),
+            Hessian::Tensors => Curvature::by_tensor(space, config.full_below),
+            kept => Curvature::identity(space, kept == Hessian::Full),
+        }?;
         Ok(Self {
             space: space.clone(),
             clock: Clock::new(key),
             x: space.start(),
             unit: Unit::new(config.calibration, 0.0),
-            hessian: Curvature::identity(space, full)?,
+            hessian,
             blocking: Blocking::new(config.blocking),
             config,
         })

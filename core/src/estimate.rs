@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::{Batch, CowTensor, Descent, Error, Key, Objective, Persist, Probe, Report, Result, Sampler, Seed, Space, fuse};
+use crate::{
+    Batch, CowTensor, Descent, Error, Key, Objective, Persist, Perturbation, Probe, Report, Result, Sampler, Seed, Space, fuse,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -109,19 +111,29 @@ pub struct Antithetic {
 impl Antithetic {
     /// The 2·pairs candidates x + c·z₀, x − c·z₀, x + c·z₁, ...
     pub fn batch(&self, centre: &CowTensor, space: &Space) -> Batch {
+        self.batch_from(self.sampler.over(space), centre)
+    }
+
+    /// [`batch`](Self::batch) of z that `noise` draws, whatever the sampler.
+    pub fn batch_from(&self, noise: Perturbation, centre: &CowTensor) -> Batch {
         let probes: Arc<[Probe]> = (0..self.pairs)
             .flat_map(|k| {
                 let draw = if self.draws == Draws::PerPair { k as u32 } else { 0 };
                 [self.scale, -self.scale].map(|scale| Probe { seed: self.key.member(k as u64), scale, draw })
             })
             .collect();
-        Batch::seeded(centre, self.sampler.over(space), probes)
+        Batch::seeded(centre, noise, probes)
     }
 
     /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.
     ///
     /// A pair with a value that is not finite counts for nothing; `None` when no pair is left.
     pub fn combine(&self, values: &[f64], space: &Space) -> Result<Option<CowTensor>> {
+        self.combine_from(&self.sampler.over(space), values, space)
+    }
+
+    /// [`combine`](Self::combine) of z that `noise` draws, whatever the sampler.
+    pub fn combine_from(&self, noise: &Perturbation, values: &[f64], space: &Space) -> Result<Option<CowTensor>> {
         if values.len() != 2 * self.pairs {
             return Err(Error::shape("values of antithetic pairs", 2 * self.pairs, values.len()));
         }
@@ -136,7 +148,7 @@ impl Antithetic {
             .map(|(k, pair)| (self.key.member(k as u64), (pair[0] - pair[1]) / (2.0 * self.scale * valid as f64)))
             .collect();
         let mut gradient = space.zeros()?;
-        self.sampler.over(space).add_weighted(&terms, &mut gradient)?;
+        noise.add_weighted(&terms, &mut gradient)?;
         Ok(Some(gradient))
     }
 }

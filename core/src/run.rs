@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, time::Instant};
 
-use crate::{Budget, CowTensor, Error, Objective, Optimizer, Report, Result, persist};
+use crate::{Budget, CowTensor, Error, Objective, Optimizer, Report, Result, Space, persist};
 
 /// When to stop; whichever comes first. Without any condition only the optimizer's own criterion ends a run.
 ///
@@ -164,10 +164,17 @@ pub struct Outcome {
     pub reason: Reason,
     /// The optimizer's answer \[d\], in search coordinates.
     pub answer: CowTensor,
-    /// The answer as parameter values \[d\]: scaled, rounded, inside the bounds.
-    pub values: CowTensor,
     /// What it used, and the lowest loss any candidate had.
     pub tally: Tally,
+    space: Space,
+}
+
+impl Outcome {
+    /// The answer as parameter values \[d\]: scaled, rounded, inside the bounds. Made when asked for, as it costs as much memory as
+    /// the answer.
+    pub fn values(&self) -> Result<CowTensor> {
+        self.space.decode(&self.answer)
+    }
 }
 
 /// Steps until a stopping condition holds.
@@ -285,6 +292,5 @@ pub fn minimize_from(
         }
     };
     let answer = optimizer.answer()?;
-    let values = objective.space().decode(&answer)?;
-    Ok(Outcome { reason, answer, values, tally })
+    Ok(Outcome { reason, answer, tally, space: objective.space().clone() })
 }

@@ -12,6 +12,16 @@ pub fn schema<C: JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<C>().to_value()
 }
 
+/// A schema whose defaults are these, where they are given.
+pub(crate) fn with_defaults(mut schema: Value, defaults: &Map<String, Value>) -> Value {
+    for (name, default) in defaults {
+        if let Some(property) = schema["properties"].get_mut(name) {
+            property["default"] = default.clone();
+        }
+    }
+    schema
+}
+
 /// Settings as a typed configuration. What is not given has its default.
 ///
 /// ```

@@ -44,8 +44,6 @@ pub trait Preset: Serialize + DeserializeOwned + JsonSchema + Default + Send + '
 pub struct Rules {
     /// n, at first.
     pub(crate) population: usize,
-    /// Archived points a candidate.
-    pub(crate) archive: f64,
     pub(crate) greed: Greed,
     pub(crate) learning: Learning,
     /// The evaluations over which the population shrinks to four.
@@ -78,6 +76,11 @@ impl Greed {
 }
 
 impl Rules {
+    /// Of a population that keeps its size, and of steps that are never held back.
+    pub(crate) fn steady(population: usize, greed: Greed, learning: Learning) -> Self {
+        Self { population, greed, learning, shrinks_over: None, staged: false }
+    }
+
     /// How much of the budget is used, from 0 to 1.
     fn progress(&self, used: u64) -> f64 {
         self.shrinks_over.map_or(0.0, |all| (used as f64 / all).min(1.0))
@@ -87,10 +90,6 @@ impl Rules {
     fn population_after(&self, used: u64) -> usize {
         let first = self.population as f64;
         (first + (FEWEST as f64 - first) * self.progress(used)).round() as usize
-    }
-
-    fn capacity(&self, n: usize) -> usize {
-        (self.archive * n as f64) as usize
     }
 
     /// F_i, CR_i and F_w / F_i, from what was drawn.
@@ -120,6 +119,8 @@ const FEWEST: usize = 4;
 /// A member of the family of JADE.
 pub struct AdaptiveDe<P> {
     rules: Rules,
+    /// Archived points a candidate.
+    archived: f64,
     space: Space,
     clock: Clock,
     pub(super) population: Population,
@@ -144,12 +145,13 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
         Ok(Self {
             clock: Clock::new(key),
             population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
-            archive: Archive::new(space, rules.capacity(n))?,
+            archive: Archive::new(space, capacity(config.archive(), n))?,
             memory: Memory::new(&rules.learning),
             used: 0,
             breeder: Breeder::new(space, n)?,
             z: vec![],
             space: space.clone(),
+            archived: config.archive(),
             rules,
             preset: PhantomData,
         })
@@ -192,7 +194,7 @@ impl<P> AdaptiveDe<P> {
 
     fn commit(&mut self, losses: &[f64]) -> Result<()> {
         let mut stream = self.clock.key().fold(4).stream();
-        let Self { rules, population, archive, memory, breeder, used, .. } = self;
+        let Self { rules, archived, population, archive, memory, breeder, used, .. } = self;
         if population.judged {
             let winners = population.winners(losses);
             let better: Vec<usize> = winners.iter().copied().filter(|&i| losses[i] < population.loss[i]).collect();
@@ -208,10 +210,15 @@ impl<P> AdaptiveDe<P> {
         let n = rules.population_after(*used);
         if n < population.len() {
             population.shrink(n)?;
-            archive.shrink(rules.capacity(n), &mut stream)?;
+            archive.shrink(capacity(*archived, n), &mut stream)?;
         }
         Ok(())
     }
+}
+
+/// How many points the archive of n points has room for.
+fn capacity(archived: f64, n: usize) -> usize {
+    (archived * n as f64) as usize
 }
 
 fn success(recipe: &Recipe, gain: f64) -> Success {

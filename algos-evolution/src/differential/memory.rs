@@ -29,6 +29,12 @@ pub(crate) struct Learning {
     pub(crate) fixed_last: bool,
 }
 
+impl Learning {
+    /// SHADE's. What came before it, and after, differs in this or that.
+    pub(crate) const SHADE: Self =
+        Self { entries: 100, weight: 0.5, rate: 0.5, speed: 1.0, by_gain: true, rates: Mean::Arithmetic, fixed_last: false };
+}
+
 /// How the CR of successes are averaged; F always by the Lehmer mean Σ w F² / Σ w F.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Mean {

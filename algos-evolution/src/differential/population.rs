@@ -24,12 +24,6 @@ kernel! { fn carry_inside(x: inout, from: row, to: row, lower: row, upper: row) 
     x = clamp(back, lower, upper);
 } }
 
-/// n: what was asked for, or else the paper's, but then no more points than half a million numbers hold (and at least 32): what is
-/// right for thirty parameters needs terabytes for a million.
-pub(crate) fn size(asked: Option<usize>, of_the_paper: f64, d: usize) -> usize {
-    asked.unwrap_or_else(|| (of_the_paper.round() as usize).clamp(8, ((1 << 19) / d).max(32)))
-}
-
 impl Population {
     /// n points around a start, which is one of them.
     pub(crate) fn scattered(space: &Space, around: &CowTensor, key: Key, n: usize) -> Result<Self> {

@@ -36,6 +36,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+mod brood;
 mod crossover;
 mod genes;
 mod mutation;
@@ -45,9 +46,8 @@ mod tests;
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    fuse::Element, host, persist, register, settings, with_scalar,
+    host, persist, register, settings, with_scalar,
 };
-use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -56,12 +56,12 @@ pub use genes::Genes;
 pub use mutation::Mutation;
 pub use selection::Selection;
 
-use crate::differential::{
-    population::{Population, size},
-    whole::Whole,
+use crate::{
+    differential::{population::Population, whole::Whole},
+    population_size,
 };
+use brood::Brood;
 use genes::Layout;
-use mutation::Mutator;
 
 /// Settings of [`Genetic`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -168,7 +168,7 @@ impl Algorithm for Genetic {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = size(config.population, 100.0, space.dim());
+        let n = population_size::or_of_the_paper(config.population, 100.0, space.dim());
         if config.elite >= n {
             return Err(Error::invalid("elite", config.elite, format!("fewer than the population, which is {n}")));
         }
@@ -211,39 +211,6 @@ impl Genetic {
             brood.fill(x, children, &mut next_sigma[e..n], d);
         }))?)?;
         self.space.confine(&mut self.next)
-    }
-}
-
-/// What children are made from.
-struct Brood<'a> {
-    config: &'a GeneticConfig,
-    layout: &'a Layout,
-    wholes: &'a [Whole],
-    pool: selection::Pool<'a>,
-    sigma: &'a [f64],
-    key: Key,
-}
-
-impl Brood<'_> {
-    fn fill<T: Element>(&self, x: &[T], children: &mut [T], child_sigma: &mut [f64], d: usize) {
-        let mut stream = self.key.fold(1).stream();
-        let mut mutator = Mutator::new(self.config, self.layout, self.wholes, self.key.fold(2));
-        let row = |i: usize| &x[i * d..(i + 1) * d];
-        for (pair, sigma) in children.chunks_mut(2 * d).zip(child_sigma.chunks_mut(2)) {
-            let parents = [self.pool.parent(&mut stream), self.pool.parent(&mut stream)];
-            let (first, second) = pair.split_at_mut(d);
-            let mixed = stream.random::<f64>() < self.config.crossover_rate;
-            let mut cross = |children| {
-                let how = if mixed { Some(self.config) } else { None };
-                crossover::cross(how, self.layout, self.wholes, parents.map(row), children, &mut stream);
-            };
-            // The last pair may have one child only.
-            let mut spare = vec![T::ZERO; if second.is_empty() { d } else { 0 }];
-            cross([&mut *first, if second.is_empty() { &mut spare } else { &mut *second }]);
-            for ((child, parent), sigma) in [first, second].into_iter().zip(parents).zip(sigma) {
-                *sigma = mutator.mutate(child, self.sigma[parent]);
-            }
-        }
     }
 }
 

@@ -17,7 +17,7 @@
 mod accumulate;
 mod adamw;
 mod candle;
-mod clipup;
+mod clip_up;
 mod lion;
 mod momentum_to_best;
 mod rmsprop;
@@ -30,7 +30,7 @@ use crate::{CowTensor, Error, Persist, Result, Space, Spec, settings};
 pub use accumulate::{Accumulate, AccumulateConfig};
 pub use adamw::{AdamW, AdamWConfig};
 pub use candle::CandleDescent;
-pub use clipup::{ClipUp, ClipUpConfig};
+pub use clip_up::{ClipUp, ClipUpConfig};
 pub use lion::{Lion, LionConfig};
 pub use momentum_to_best::{MomentumToBest, MomentumToBestConfig};
 pub use rmsprop::{RmsProp, RmsPropConfig};
@@ -82,13 +82,12 @@ pub struct DescentEntry {
     pub id: &'static str,
     /// One sentence.
     pub summary: &'static str,
-    schema: fn() -> Value,
-    state: fn(&Map<String, Value>) -> Result<f64>,
-    build: Build,
+    pub(crate) schema: fn() -> Value,
+    pub(crate) state: fn(&Map<String, Value>) -> Result<f64>,
+    pub(crate) build: Build,
 }
 
-#[doc(hidden)]
-pub type Build = fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>;
+type Build = fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>;
 
 inventory::collect!(DescentEntry);
 
@@ -102,17 +101,6 @@ impl DescentEntry {
             state: |settings| D::state_per_parameter(&settings::resolve(D::ID, settings)?),
             build: |settings, space| Ok(Box::new(D::new(settings::resolve(D::ID, settings)?, space)?)),
         }
-    }
-
-    /// The entry of a descent under another name, with other settings unless they are given: `defaults` fills them in.
-    #[doc(hidden)]
-    pub const fn preset<D: NamedDescent>(
-        id: &'static str,
-        summary: &'static str,
-        state: fn(&Map<String, Value>) -> Result<f64>,
-        build: Build,
-    ) -> Self {
-        Self { id, summary, schema: settings::schema::<D::Config>, state, build }
     }
 
     /// The JSON schema of its settings.
@@ -134,17 +122,22 @@ macro_rules! preset_descent {
     ($id:literal, $summary:literal, $descent:ty, $settings:tt) => {
         const _: () = {
             type Settings = serde_json::Map<String, serde_json::Value>;
-            fn filled(given: &Settings) -> $crate::Result<<$descent as $crate::descent::NamedDescent>::Config> {
-                let mut all = serde_json::json!($settings).as_object().cloned().unwrap_or_default();
+            type Config = <$descent as $crate::descent::NamedDescent>::Config;
+            fn defaults() -> Settings {
+                serde_json::json!($settings).as_object().cloned().unwrap_or_default()
+            }
+            fn filled(given: &Settings) -> $crate::Result<Config> {
+                let mut all = defaults();
                 all.extend(given.clone());
                 $crate::settings::resolve($id, &all)
             }
-            inventory::submit! { $crate::descent::DescentEntry::preset::<$descent>(
-                $id,
-                $summary,
-                |settings| <$descent as $crate::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
-                |settings, space| Ok(Box::new(<$descent as $crate::descent::NamedDescent>::new(filled(settings)?, space)?)),
-            ) }
+            inventory::submit! { $crate::descent::DescentEntry {
+                id: $id,
+                summary: $summary,
+                schema: || $crate::settings::with_defaults($crate::settings::schema::<Config>(), &defaults()),
+                state: |settings| <$descent as $crate::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
+                build: |settings, space| Ok(Box::new(<$descent as $crate::descent::NamedDescent>::new(filled(settings)?, space)?)),
+            } }
         };
     };
 }

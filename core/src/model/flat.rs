@@ -72,7 +72,7 @@ impl<M> FlatModel<M> {
         build(VarBuilder::from_backend(Box::new(Recorder(&requests)), options.dtype, Device::Cpu))?;
         let requests = requests.into_inner().map_err(|e| Error::Objective(e.to_string()))?;
         let layout = Layout::new(&requests, &options)?;
-        let flat = layout.space.decode(&layout.space.start())?.to_dtype(options.dtype)?.copy()?;
+        let flat = layout.space.decoded(layout.space.start())?.to_dtype(options.dtype)?;
         let views = views(&layout.space, &flat, &layout.frozen)?;
         let model = build(VarBuilder::from_backend(Box::new(Named(views)), options.dtype, Device::Cpu))?;
         Ok(Self {
@@ -149,7 +149,7 @@ impl<M> FlatModel<M> {
 
     fn differentiable(&mut self) -> Result<&Differentiable<M>> {
         if self.differentiable.is_none() {
-            let named = self.space.tensors(&*self.space.decode(&self.space.start())?)?;
+            let named = self.space.tensors(&*self.space.decoded(self.space.start())?)?;
             let vars: Vec<(String, Var)> =
                 named.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect::<Result<_>>()?;
             let mut tensors = self.frozen.clone();

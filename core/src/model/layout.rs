@@ -208,7 +208,7 @@ impl Layout {
 }
 
 /// The initial values of these tensors, flat, each drawn into its place.
-fn initial(requests: &[(usize, Request)], options: &ModelOptions, dtype: DType, len: usize) -> Result<Tensor> {
+fn initial(requests: &[(usize, Request)], options: &ModelOptions, dtype: DType, len: usize) -> Result<CowTensor> {
     let all = Tensor::zeros(len, dtype, &Device::Cpu)?;
     let mut at = 0;
     for (i, request) in requests {
@@ -216,7 +216,7 @@ fn initial(requests: &[(usize, Request)], options: &ModelOptions, dtype: DType, 
         all.slice_set(&values, 0, at)?;
         at += values.elem_count();
     }
-    Ok(all)
+    Ok(all.into())
 }
 
 impl Request {

@@ -14,6 +14,7 @@
 //! | `sampler` | the laws of perturbations, by name |
 //! | `source` | the noise of one seed, ready to be drawn anywhere |
 //! | `sparse`, `low_rank`, `orthogonal`, `sobol`, `smooth` | those whose elements know of each other |
+//! | `shaped` | what is done to noise before it is used: directions it prefers, a deviation |
 //! | `perturbation` | noise on tensors: fill, perturb, add |
 
 mod key;
@@ -24,6 +25,7 @@ mod perturbation;
 mod philox;
 mod sampler;
 mod seed;
+mod shaped;
 mod smooth;
 mod sobol;
 mod source;

@@ -1,21 +1,19 @@
 //! Noise on tensors: what estimators and seeded batches are made of.
 
-use std::{
-    ops::Range,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use candle_core::Tensor;
 
-use super::{Sampler, Seed, law::BLOCK, source::Source};
+use super::{
+    Sampler, Seed,
+    shaped::{CHUNK, Noise, Shape, Subspace},
+    source::Source,
+};
 use crate::{
     CowTensor, Error, Result,
     fuse::{ByType, Call, Element, Piece},
     host,
 };
-
-/// Elements that are drawn at a time where noise passes through a buffer.
-const CHUNK: usize = 4 * BLOCK;
 
 /// A [`Sampler`] that knows the tensors it perturbs: noise of shape \[d\], in place, in parallel where it is big.
 ///
@@ -38,6 +36,8 @@ pub struct Perturbation {
     shapes: Option<Shapes>,
     /// What every element is multiplied by; `None`: 1.
     deviation: Option<CowTensor>,
+    /// What the noise is mixed with; `None`: nothing.
+    subspace: Option<Subspace>,
 }
 
 /// The shapes of the leaves of a flat vector, in order.
@@ -51,12 +51,33 @@ impl From<Sampler> for Perturbation {
 
 impl Perturbation {
     pub(super) fn new(sampler: Sampler, shapes: Option<Shapes>) -> Self {
-        Self { sampler, shapes, deviation: None }
+        Self { sampler, shapes, deviation: None, subspace: None }
     }
 
     /// The same noise, element `i` of it times element `i` of `deviation`, which has as many elements as what is perturbed.
     pub fn scaled_by(self, deviation: &CowTensor) -> Self {
         Self { deviation: Some(deviation.clone()), ..self }
+    }
+
+    /// `everywhere · noise + inside · Σ_j w_j basis_j` in place of the noise: `basis` is `[k, d]`, one direction a row, and the w_j are
+    /// standard normal numbers of the seed. For rows that are orthonormal, and noise of variance 1, the covariance is
+    /// `everywhere² I + inside² basisᵀ basis`. A deviation multiplies the whole.
+    ///
+    /// Nothing of it is stored beside the basis, which is shared, not copied; an element costs k multiplications more.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use moths_core::{CowTensor, Key, Perturbation, Sampler};
+    ///
+    /// let basis = CowTensor::new(Tensor::new(&[[0.6f64, 0.8, 0.0]], &Device::Cpu)?);
+    /// let mut x = CowTensor::new(Tensor::zeros(3, basis.dtype(), &Device::Cpu)?);
+    /// Perturbation::from(Sampler::Normal).within(&basis, 0.0, 1.0).fill(Key::new(1), &mut x)?;
+    /// let x = x.to_vec1::<f64>()?;
+    /// assert!((x[0] / 0.6 - x[1] / 0.8).abs() < 1e-15 && x[2] == 0.0);
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    pub fn within(self, basis: &CowTensor, everywhere: f64, inside: f64) -> Self {
+        Self { subspace: Some(Subspace { basis: basis.clone(), everywhere, inside }), ..self }
     }
 
     /// The law.
@@ -73,7 +94,7 @@ impl Perturbation {
         let mut call = Call::new("Sampler::fill");
         call.out("out", out);
         self.enter(&mut call);
-        call.run(&ByType::new(|piece| fill(noise.single(), piece), |piece| fill(noise.double(), piece)))
+        call.run(&ByType::new(|piece| fill(&noise, noise.single(), piece), |piece| fill(&noise, noise.double(), piece)))
     }
 
     /// `out = centre + scale noise(seed)`, in one pass; `centre` has `out`'s shape, `out`'s old values are not looked at.
@@ -83,7 +104,10 @@ impl Perturbation {
         call.mat("centre", centre);
         call.out("out", out);
         self.enter(&mut call);
-        call.run(&ByType::new(|piece| perturb(noise.single(), scale, piece), |piece| perturb(noise.double(), scale, piece)))
+        call.run(&ByType::new(
+            |piece| perturb(&noise, noise.single(), scale, piece),
+            |piece| perturb(&noise, noise.double(), scale, piece),
+        ))
     }
 
     /// `onto += scale noise(seed)`.
@@ -103,7 +127,10 @@ impl Perturbation {
             self.enter(&mut call);
             call.run_heavy(
                 terms.len(),
-                &ByType::new(|piece| add(noise.single(), terms, piece), |piece| add(noise.double(), terms, piece)),
+                &ByType::new(
+                    |piece| add(&noise, noise.single(), terms, piece),
+                    |piece| add(&noise, noise.double(), terms, piece),
+                ),
             )
         })
     }
@@ -119,7 +146,10 @@ impl Perturbation {
             self.enter(&mut call);
             call.run_heavy(
                 terms.len(),
-                &ByType::new(|piece| moments(noise.single(), terms, piece), |piece| moments(noise.double(), terms, piece)),
+                &ByType::new(
+                    |piece| moments(&noise, noise.single(), terms, piece),
+                    |piece| moments(&noise, noise.double(), terms, piece),
+                ),
             )
         })
     }
@@ -141,28 +171,31 @@ impl Perturbation {
         if let Some(deviation) = &self.deviation {
             call.row("deviation", deviation);
         }
+        self.enter_basis(&mut call);
         call.run(&ByType::new(
-            |piece| perturb_rows(noise.single(), rows, piece),
-            |piece| perturb_rows(noise.double(), rows, piece),
+            |piece| perturb_rows(&noise, noise.single(), rows, piece),
+            |piece| perturb_rows(&noise, noise.double(), rows, piece),
         ))
     }
 
-    /// Elements `offset ..` of the noise of `seed` into `out`, on this thread, times no deviation; without leaves, the noise ends there.
+    /// Elements `offset ..` of the noise of `seed` into `out`, on this thread, of the law alone; without leaves, the noise ends there.
     pub(crate) fn fill_slice<T: Element>(&self, seed: Seed, offset: usize, out: &mut [T]) {
-        self.source(seed, offset + out.len()).fill(offset, out);
+        let noise = Noise::new(self.source(seed, offset + out.len()), None, seed);
+        noise.fill(Shape { deviation: &[], basis: &[] }, offset, out);
     }
 
     /// `out = centre + scale noise(seed)` for all elements of a point, on this thread.
     pub(crate) fn perturb_slice<T: Element>(&self, centre: &[T], scale: f64, seed: Seed, out: &mut [T]) -> Result<()> {
-        let source = self.source(seed, out.len());
-        let Some(deviation) = &self.deviation else {
-            source.perturb(centre, scale, &[], 0, out);
-            return Ok(());
-        };
-        if deviation.elem_count() != out.len() {
+        if let Some(deviation) = &self.deviation
+            && deviation.elem_count() != out.len()
+        {
             return Err(Error::shape("deviation of noise", format!("[{}]", out.len()), format!("{:?}", deviation.dims())));
         }
-        host::read::<T, _>(deviation, |deviation| source.perturb(centre, scale, deviation, 0, out))
+        let basis = self.subspace.as_ref().map(|subspace| subspace.check(out.len()).map(|()| &subspace.basis)).transpose()?;
+        let noise = self.noise(seed, out.len());
+        read_if_there(self.deviation.as_ref(), |deviation| {
+            read_if_there(basis, |basis| noise.perturb(centre, scale, Shape { deviation, basis }, 0, out))
+        })?
     }
 
     /// How many of `terms` sources are held at a time: one where the noise has to be stored.
@@ -170,11 +203,22 @@ impl Perturbation {
         if self.sampler.is_stored() { 1 } else { terms.max(1) }
     }
 
-    /// The deviation as the last tensor that a call reads, for a grid of one number an element; nothing is read where there is none.
+    /// Deviation and basis as the last tensors that a call reads, for a grid of one number an element; nothing is read where there is none.
     fn enter<'t>(&'t self, call: &mut Call<'t>) {
         if let Some(deviation) = &self.deviation {
             call.mat("deviation", deviation);
         }
+        self.enter_basis(call);
+    }
+
+    fn enter_basis<'t>(&'t self, call: &mut Call<'t>) {
+        if let Some(subspace) = &self.subspace {
+            call.free("basis", &subspace.basis);
+        }
+    }
+
+    fn noise<T: Element>(&self, seed: Seed, len: usize) -> Noise<T> {
+        Noise::new(self.source(seed, len), self.subspace.as_ref(), seed)
     }
 
     fn source<T: Element>(&self, seed: Seed, len: usize) -> Source<T> {
@@ -192,64 +236,71 @@ impl Perturbation {
                 return Err(Error::shape("perturbed tensor", format!("[{expected}]"), format!("{len} elements")));
             }
         }
+        self.subspace.as_ref().map_or(Ok(()), |subspace| subspace.check(len))?;
         let seeds = seeds.into_iter().collect();
         Ok(Prepared { of: self, seeds, len, single: OnceLock::new(), double: OnceLock::new() })
     }
 }
 
-/// The sources of some seeds, in the precision that turns out to be wanted.
+/// The noise of some seeds, in the precision that turns out to be wanted.
 struct Prepared<'a> {
     of: &'a Perturbation,
     seeds: Vec<Seed>,
     len: usize,
-    single: OnceLock<Vec<Source<f32>>>,
-    double: OnceLock<Vec<Source<f64>>>,
+    single: OnceLock<Vec<Noise<f32>>>,
+    double: OnceLock<Vec<Noise<f64>>>,
 }
 
 impl Prepared<'_> {
-    fn single(&self) -> &[Source<f32>] {
-        self.single.get_or_init(|| self.sources())
+    fn single(&self) -> &[Noise<f32>] {
+        self.single.get_or_init(|| self.all())
     }
 
-    fn double(&self) -> &[Source<f64>] {
-        self.double.get_or_init(|| self.sources())
+    fn double(&self) -> &[Noise<f64>] {
+        self.double.get_or_init(|| self.all())
     }
 
-    fn sources<T: Element>(&self) -> Vec<Source<T>> {
-        self.seeds.iter().map(|seed| self.of.source(*seed, self.len)).collect()
+    fn all<T: Element>(&self) -> Vec<Noise<T>> {
+        self.seeds.iter().map(|seed| self.of.noise(*seed, self.len)).collect()
+    }
+
+    /// Deviation and basis among what a call reads, behind its first tensors.
+    fn shape<'a, T>(&self, behind: &[&'a [T]]) -> Shape<'a, T> {
+        let mut read = behind.iter().copied();
+        let mut next = |there: bool| if there { read.next().unwrap_or_default() } else { &[] };
+        Shape { deviation: next(self.of.deviation.is_some()), basis: next(self.of.subspace.is_some()) }
     }
 }
 
-fn fill<T: Element>(noise: &[Source<T>], piece: Piece<'_, T>) {
-    let Piece { written: [out, ..], read: [deviation, ..], span } = piece;
-    noise[0].fill(span.at, out);
-    multiply(out, deviation, span.at);
+fn fill<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], piece: Piece<'_, T>) {
+    let Piece { written: [out, ..], read, span } = piece;
+    noise[0].fill(of.shape(read), span.at, out);
 }
 
-fn perturb<T: Element>(noise: &[Source<T>], scale: f64, piece: Piece<'_, T>) {
-    let Piece { written: [out, ..], read: [centre, deviation, ..], span } = piece;
-    noise[0].perturb(&centre[span.at..span.at + out.len()], scale, deviation, span.at, out);
+fn perturb<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], scale: f64, piece: Piece<'_, T>) {
+    let Piece { written: [out, ..], read: [centre, behind @ ..], span } = piece;
+    noise[0].perturb(&centre[span.at..span.at + out.len()], scale, of.shape(behind), span.at, out);
 }
 
-fn add<T: Element>(noise: &[Source<T>], terms: &[(Seed, f64)], piece: Piece<'_, T>) {
-    let Piece { written: [onto, ..], read: [deviation, ..], span } = piece;
-    let mut buffer = [T::ZERO; CHUNK];
+fn add<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], terms: &[(Seed, f64)], piece: Piece<'_, T>) {
+    let Piece { written: [onto, ..], read, span } = piece;
+    let (shape, mut buffer) = (of.shape(read), [T::ZERO; CHUNK]);
     // Terms inside: a chunk stays in the first-level cache until it is finished.
     for (k, onto) in onto.chunks_mut(CHUNK).enumerate() {
-        for (source, (_, weight)) in noise.iter().zip(terms) {
-            source.chunks(span.at + k * CHUNK, onto.len(), deviation, &mut buffer, |at, drawn| {
+        for (noise, (_, weight)) in noise.iter().zip(terms) {
+            noise.chunks(shape, span.at + k * CHUNK, onto.len(), &mut buffer, |at, drawn| {
                 T::add_scaled(T::of(*weight), drawn, &mut onto[at]);
             });
         }
     }
 }
 
-fn moments<T: Element>(noise: &[Source<T>], terms: &[(Seed, f64, f64)], piece: Piece<'_, T>) {
-    let Piece { written: [first, second, ..], read: [deviation, ..], span } = piece;
-    let mut buffer = [T::ZERO; CHUNK];
+fn moments<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], terms: &[(Seed, f64, f64)], piece: Piece<'_, T>) {
+    let Piece { written: [first, second, ..], read, span } = piece;
+    let (shape, mut buffer) = (of.shape(read), [T::ZERO; CHUNK]);
     for (k, (first, second)) in first.chunks_mut(CHUNK).zip(second.chunks_mut(CHUNK)).enumerate() {
-        for (source, (_, a, b)) in noise.iter().zip(terms) {
-            source.chunks(span.at + k * CHUNK, first.len(), deviation, &mut buffer, |at, drawn| {
+        for (noise, (_, a, b)) in noise.iter().zip(terms) {
+            noise.chunks(shape, span.at + k * CHUNK, first.len(), &mut buffer, |at, drawn| {
                 T::add_scaled(T::of(*a), drawn, &mut first[at.clone()]);
                 drawn.iter_mut().for_each(|z| *z *= *z);
                 T::add_scaled(T::of(*b), drawn, &mut second[at]);
@@ -258,62 +309,21 @@ fn moments<T: Element>(noise: &[Source<T>], terms: &[(Seed, f64, f64)], piece: P
     }
 }
 
-/// Elements `at ..` of some noise, times those of its deviation; an empty one stands for 1.
-fn multiply<T: Element>(noise: &mut [T], deviation: &[T], at: usize) {
-    if let Some(deviation) = deviation.get(at..at + noise.len()) {
-        noise.iter_mut().zip(deviation).for_each(|(z, s)| *z *= *s);
-    }
-}
-
-fn perturb_rows<T: Element>(noise: &[Source<T>], rows: &[(Seed, f64)], piece: Piece<'_, T>) {
-    let Piece { written: [mut out, ..], read: [centre, deviation, ..], span } = piece;
+fn perturb_rows<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], rows: &[(Seed, f64)], piece: Piece<'_, T>) {
+    let Piece { written: [mut out, ..], read: [centre, behind @ ..], span } = piece;
+    let shape = of.shape(behind);
     let (mut row, mut column) = (span.at / span.columns, span.at % span.columns);
     while !out.is_empty() {
         let (this, rest) = out.split_at_mut((span.columns - column).min(out.len()));
-        noise[row].perturb(&centre[column..column + this.len()], rows[row].1, deviation, column, this);
+        noise[row].perturb(&centre[column..column + this.len()], rows[row].1, shape, column, this);
         (out, row, column) = (rest, row + 1, 0);
     }
 }
 
-impl<T: Element> Source<T> {
-    /// Elements `offset ..` into `out`.
-    fn fill(&self, offset: usize, out: &mut [T]) {
-        let ahead = (offset.next_multiple_of(BLOCK) - offset).min(out.len());
-        let (ahead, rest) = out.split_at_mut(ahead);
-        let whole = rest.len() / BLOCK * BLOCK;
-        let (blocks, behind) = rest.split_at_mut(whole);
-        let start = offset + ahead.len();
-        let mut buffer = [T::ZERO; CHUNK];
-        self.chunks(offset, ahead.len(), &[], &mut buffer, |at, drawn| ahead[at].copy_from_slice(drawn));
-        self.draw(start, blocks);
-        self.chunks(start + whole, behind.len(), &[], &mut buffer, |at, drawn| behind[at].copy_from_slice(drawn));
-    }
-
-    /// `out = centre + scale deviation noise` for the elements `offset ..`; `deviation` is that of all elements, or empty.
-    fn perturb(&self, centre: &[T], scale: f64, deviation: &[T], offset: usize, out: &mut [T]) {
-        self.chunks(offset, out.len(), deviation, &mut [T::ZERO; CHUNK], |at, drawn| {
-            T::set_scaled(&centre[at.clone()], T::of(scale), drawn, &mut out[at]);
-        });
-    }
-
-    /// Draws elements `offset .. offset + len`, times `deviation`, chunk by chunk; `then` is told which (counted from `offset`) and gets them.
-    fn chunks(
-        &self,
-        offset: usize,
-        len: usize,
-        deviation: &[T],
-        drawn: &mut [T; CHUNK],
-        mut then: impl FnMut(Range<usize>, &mut [T]),
-    ) {
-        let mut at = 0;
-        while at < len {
-            let skipped = (offset + at) % BLOCK;
-            let end = (skipped + len - at).min(CHUNK);
-            self.draw(offset + at - skipped, &mut drawn[..end.next_multiple_of(BLOCK)]);
-            let next = at + end - skipped;
-            multiply(&mut drawn[skipped..end], deviation, offset + at);
-            then(at..next, &mut drawn[skipped..end]);
-            at = next;
-        }
+/// Reads a tensor as a slice, which is empty where there is none.
+fn read_if_there<T: Element, R>(tensor: Option<&CowTensor>, f: impl FnOnce(&[T]) -> R) -> Result<R> {
+    match tensor {
+        Some(tensor) => host::read(tensor, f),
+        None => Ok(f(&[])),
     }
 }

@@ -46,6 +46,14 @@ pub enum Sampler {
     },
     /// Cauchy: density `1 / (pi (1 + z^2))`; no mean, no variance, now and then a very long step in a few coordinates.
     Cauchy,
+    /// `-1 / sqrt(1 + epsilon)` with probability `(1 + epsilon) / (2 + epsilon)`, else `sqrt(1 + epsilon)`: mean 0 and variance 1, but not
+    /// symmetric (Prashanth et al. 2017, arXiv:1502.05577, whose values are these times `sqrt(1 + epsilon)`). Kurtosis
+    /// `1 + epsilon^2 / (1 + epsilon)`; with `epsilon` = 0 the law of `rademacher`.
+    AsymmetricBernoulli {
+        /// How far one side is from the other.
+        #[schemars(range(min = 0.0, max = 1000.0))]
+        epsilon: f64,
+    },
     /// Uniform on the sphere of radius `sqrt d` in all d coordinates at once: a normal vector, rescaled.
     Sphere,
     /// Normal in a random choice of coordinates, larger there by the root of how rare they are, and 0 in all others.

@@ -90,8 +90,19 @@ fn independent<T: Element>(law: Sampler, seed: Seed, first: u64, out: &mut [T]) 
         }),
         Sampler::StudentT { dof } => student(key, dof, first, blocks),
         Sampler::Cauchy => student(key, 1.0, first, blocks),
+        Sampler::AsymmetricBernoulli { epsilon } => {
+            T::uniform(key, first, blocks);
+            asymmetric(epsilon.max(0.0), out);
+        }
         _ => T::normal(key, first, blocks),
     }
+}
+
+/// From [0, 1) to the two values of the law.
+fn asymmetric<T: Element>(epsilon: f64, out: &mut [T]) {
+    let up = (1.0 + epsilon).sqrt();
+    let (share, down, up) = (T::of((1.0 + epsilon) / (2.0 + epsilon)), T::of(-1.0 / up), T::of(up));
+    out.iter_mut().for_each(|z| *z = if *z < share { down } else { up });
 }
 
 /// Student's t from two independent normals z, w and r² = z² + w²: z √(dof (e^{r²/dof} − 1) / r²) (Bailey 1994,

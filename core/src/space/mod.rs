@@ -80,13 +80,9 @@ impl Space {
         if dim == 0 {
             return Err(Error::invalid("leaves", leaves.len(), "at least one leaf that is not frozen"));
         }
-        let middle = |s: &Segment| if s.is_bounded() { 0.5 * (s.lower + s.upper) } else { 0.0 };
-        let start = with_scalar!(dtype, T => {
-            let values: Vec<T> = segments.iter().flat_map(|s| std::iter::repeat_n(middle(s) as T, s.len)).collect();
-            Ok(Tensor::from_vec(values, dim, &Device::Cpu)?)
-        })?;
         let shapes = leaves.iter().filter(|l| !l.frozen).map(|l| l.shape.clone().into()).collect();
-        Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start: Start::At(start.into()) })))
+        let start = Start::middle(segments.clone(), dtype)?;
+        Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start })))
     }
 
     /// ℝᵈ in f64: one real leaf `x` without bounds, starting at zero.
@@ -113,9 +109,9 @@ impl Space {
     ///
     /// # Errors
     /// What `draw` fails with; [`Error::Shape`] unless it gives [`Space::dim`] values, always the same.
-    pub(crate) fn starting_by(&self, draw: impl Fn() -> Result<Tensor> + Send + Sync + 'static) -> Result<Self> {
+    pub(crate) fn starting_by(&self, draw: impl Fn() -> Result<CowTensor> + Send + Sync + 'static) -> Result<Self> {
         let free = self.clone();
-        let start = Start::drawn(move || free.encode(&draw()?))?;
+        let start = Start::drawn(move || free.encoded(draw()?))?;
         Ok(Self(Arc::new(Inner { start, ..(*self.0).clone() })))
     }
 
@@ -247,8 +243,12 @@ impl Space {
 
     /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype.
     pub fn decode(&self, points: &Tensor) -> Result<CowTensor> {
-        self.check_points(points)?;
-        let mut values = CowTensor::new(points.copy()?);
+        self.decoded(CowTensor::new(points.copy()?))
+    }
+
+    /// [`Space::decode`] in the points' own memory, if nobody else holds it.
+    pub(crate) fn decoded(&self, mut values: CowTensor) -> Result<CowTensor> {
+        self.check_points(&values)?;
         with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut values, |v| v.chunks_mut(self.dim()).for_each(|row| self.decode_slice(row))))?;
         Ok(values)
     }
@@ -262,7 +262,11 @@ impl Space {
 
     /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
     pub fn encode(&self, values: &Tensor) -> Result<CowTensor> {
-        let mut point = CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?);
+        self.encoded(CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?))
+    }
+
+    /// [`Space::encode`] in the values' own memory, if nobody else holds it.
+    fn encoded(&self, mut point: CowTensor) -> Result<CowTensor> {
         self.check_points(&point)?;
         with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut point, |v| self.each_segment(v, |_, s, v| s.encode(v))))?;
         Ok(point)

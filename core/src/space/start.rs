@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{CowTensor, Result};
+use candle_core::{DType, Device, Tensor};
+
+use super::segment::Segment;
+use crate::{CowTensor, Result, with_scalar};
 
 #[derive(Clone)]
 pub(super) enum Start {
@@ -12,6 +15,18 @@ pub(super) enum Start {
 }
 
 impl Start {
+    /// The middle of every interval, zero where there is none.
+    pub(super) fn middle(segments: Vec<Segment>, dtype: DType) -> Result<Self> {
+        let middle = |s: &Segment| if s.is_bounded() { 0.5 * (s.lower + s.upper) } else { 0.0 };
+        let dim: usize = segments.iter().map(|s| s.len).sum();
+        Self::drawn(move || {
+            with_scalar!(dtype, T => {
+                let values: Vec<T> = segments.iter().flat_map(|s| std::iter::repeat_n(middle(s) as T, s.len)).collect();
+                Ok(Tensor::from_vec(values, dim, &Device::Cpu)?.into())
+            })
+        })
+    }
+
     /// A start by this rule, which is tried once.
     pub(super) fn drawn(rule: impl Fn() -> Result<CowTensor> + Send + Sync + 'static) -> Result<Self> {
         rule()?;

@@ -1,0 +1,12 @@
+//! How many candidates a step has where nobody says: a few more for every tenfold of dimensions, or what a paper found best.
+
+/// λ = 4 + ⌊3 ln d⌋: enough for distributions that learn over many steps.
+pub(crate) fn logarithmic(dim: usize) -> usize {
+    4 + (3.0 * libm::log(dim as f64)).floor() as usize
+}
+
+/// n: what was asked for, or else the paper's, but then no more points than half a million numbers hold (and at least 32): what is
+/// right for thirty parameters needs terabytes for a million.
+pub(crate) fn or_of_the_paper(asked: Option<usize>, of_the_paper: f64, d: usize) -> usize {
+    asked.unwrap_or_else(|| (of_the_paper.round() as usize).clamp(8, ((1 << 19) / d).max(32)))
+}

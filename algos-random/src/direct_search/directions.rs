@@ -1,0 +1,28 @@
+//! Steps of known length.
+
+use moths_core::{Batch, CowTensor, Perturbation, Probe, Result, Sampler, Seed, Space};
+
+/// Steps of known length in random directions: length/√d · z, with z of a sampler.
+#[derive(Clone, Debug)]
+pub struct Directions {
+    noise: Perturbation,
+    root_dim: f64,
+}
+
+impl Directions {
+    /// Directions of this distribution, in this space.
+    pub fn new(sampler: Sampler, space: &Space) -> Self {
+        Self { noise: sampler.over(space), root_dim: (space.dim() as f64).sqrt() }
+    }
+
+    /// One candidate for each seed and length, around the point `x` \[d\].
+    pub fn batch(&self, x: &CowTensor, steps: &[(Seed, f64)]) -> Batch {
+        let probe = |(seed, length): &(Seed, f64)| Probe { seed: *seed, scale: length / self.root_dim, draw: 0 };
+        Batch::seeded(x, self.noise.clone(), steps.iter().map(probe).collect::<Vec<_>>())
+    }
+
+    /// Adds one step to `onto` \[d\].
+    pub fn add(&self, seed: impl Into<Seed>, length: f64, onto: &mut CowTensor) -> Result<()> {
+        self.noise.add(seed, length / self.root_dim, onto)
+    }
+}
