@@ -7,12 +7,14 @@
 //! | [`session`] | one run: steps, curve, checkpoints, Ctrl-C |
 //! | [`race`] | many runs: who is better? |
 //! | [`mod@bench`] | every optimizer on a whole suite |
+//! | [`heats`] | runs side by side, and who looks on |
 //! | [`curve`], [`plot`], [`report`] | what is left of runs: CSV, SVG, HTML |
 //! | [`cli`] | the commands |
 
 pub mod bench;
 pub mod cli;
 pub mod curve;
+pub mod heats;
 pub mod interrupt;
 pub mod label;
 pub mod output;

@@ -2,11 +2,11 @@
 
 use std::{
     cmp::Ordering as Order,
+    ops::ControlFlow,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    thread,
 };
 
 use moths::{Spec, Tally};
@@ -15,6 +15,7 @@ use crate::{
     Error, Result,
     bench::statistics::quartiles,
     curve::{self, Curve, Row},
+    heats::{Spectator, share_out},
     label::words,
     plan::Plan,
     problem::{self, Measure, Problem},
@@ -62,12 +63,15 @@ pub struct Standing {
     pub interrupted: bool,
 }
 
-/// Sees a race pass by, from all threads.
-pub trait Spectator: Sync {
-    /// A run used so many more evaluations.
-    fn used(&self, _evaluations: u64) {}
-    /// A run is over.
-    fn finished(&self, _racer: &Spec, _seed: u64, _outcome: &Result<Curve>) {}
+/// A run that is over.
+#[derive(Debug)]
+pub struct Heat {
+    /// Who ran.
+    pub racer: Spec,
+    /// Its seed.
+    pub seed: u64,
+    /// Its curve, or why it failed.
+    pub outcome: Result<Curve>,
 }
 
 impl Race {
@@ -90,26 +94,22 @@ impl Race {
     ///
     /// # Errors
     /// As [`Race::check`]; a run that fails later fails alone.
-    pub fn run(self, threads: usize, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Result<Standing> {
+    pub fn run(self, threads: usize, spectator: &dyn Spectator<Heat>, interrupted: &AtomicBool) -> Result<Standing> {
         let problem = self.check()?;
         // Seed by seed, so that an early end has seen every racer equally often.
         let heats: Vec<(usize, u64)> = (1..=self.seeds).flat_map(|seed| (0..self.racers.len()).map(move |r| (r, seed))).collect();
-        let (next, done) = (AtomicUsize::new(0), Mutex::new(vec![]));
-        let work = || {
-            while let Some((racer, seed)) = heats.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if interrupted.load(Ordering::Relaxed) {
-                    return;
-                }
-                let plan = self.plan(&self.racers[*racer], *seed);
-                let outcome = Session::of(plan, &*problem, 1).and_then(|session| follow(session, spectator, interrupted));
-                if interrupted.load(Ordering::Relaxed) {
-                    return;
-                }
-                spectator.finished(&self.racers[*racer], *seed, &outcome);
-                done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((*racer, *seed, outcome));
+        let done = Mutex::new(vec![]);
+        share_out(&vec![(); threads.max(1)], &heats, interrupted, |(), &(racer, seed)| {
+            let plan = self.plan(&self.racers[racer], seed);
+            let outcome = Session::of(plan, &*problem, 1).and_then(|session| follow(session, spectator, interrupted));
+            if interrupted.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
             }
-        };
-        thread::scope(|scope| (0..threads.max(1)).for_each(|_| drop(scope.spawn(work))));
+            let heat = Heat { racer: self.racers[racer].clone(), seed, outcome };
+            spectator.finished(&heat);
+            done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push((racer, heat));
+            ControlFlow::Continue(())
+        });
         let measures = problem.measures().to_vec();
         let done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         Ok(self.rank(measures, done, interrupted.load(Ordering::Relaxed)))
@@ -126,10 +126,10 @@ impl Race {
         }
     }
 
-    fn rank(self, measures: Vec<Measure>, mut done: Vec<(usize, u64, Result<Curve>)>, interrupted: bool) -> Standing {
-        done.sort_by_key(|(racer, seed, _)| (*racer, *seed));
+    fn rank(self, measures: Vec<Measure>, mut done: Vec<(usize, Heat)>, interrupted: bool) -> Standing {
+        done.sort_by_key(|(racer, heat)| (*racer, heat.seed));
         let mut racers: Vec<Racer> = self.racers.iter().map(|spec| self.racer(spec)).collect();
-        for (racer, seed, outcome) in done {
+        for (racer, Heat { seed, outcome, .. }) in done {
             match outcome {
                 Ok(curve) => racers[racer].runs.push((seed, curve)),
                 Err(error) => racers[racer].failures.push(format!("seed {seed}: {error}")),
@@ -150,7 +150,7 @@ impl Race {
 
 /// Tells a spectator of the evaluations of one run.
 struct Seat<'a> {
-    spectator: &'a dyn Spectator,
+    spectator: &'a dyn Spectator<Heat>,
     seen: u64,
 }
 
@@ -161,7 +161,7 @@ impl Audience for Seat<'_> {
     }
 }
 
-fn follow(session: Session, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Result<Curve> {
+fn follow(session: Session, spectator: &dyn Spectator<Heat>, interrupted: &AtomicBool) -> Result<Curve> {
     let audience = &mut Seat { spectator, seen: 0 };
     let summary = session.run(Surroundings { saving: None, seconds: None, audience, interrupted })?;
     if summary.tally.steps == 0 {
@@ -234,8 +234,6 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    impl Spectator for () {}
 
     fn race(racers: &[&str]) -> Race {
         let racers = racers.iter().map(|text| text.parse().expect("a spec")).collect();

@@ -87,8 +87,6 @@ pub(crate) fn measure() {
     drop(batch);
     let spec = (case.spec)();
     let mut optimizer = registry::build(&spec, &space, Key::new(1)).expect("an optimizer");
-    // What building needed for a moment is not what optimizing needs.
-    fs::write("/proc/self/clear_refs", "5").expect("Linux");
     minimize(&mut *optimizer, &mut model, &Stop::steps(case.steps)).expect("steps");
     let peak = resident("VmHWM") as f64 / (4 * space.dim()) as f64;
     let mut evaluations = 0;

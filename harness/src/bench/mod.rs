@@ -33,7 +33,7 @@ pub mod trace;
 
 pub use compare::Comparison;
 pub use manifest::{Budget, Contestant, Judged, Manifest, Subject};
-pub use plan::{Bench, Spectator};
+pub use plan::Bench;
 pub use record::Record;
 pub use results::Results;
 pub use store::Store;

@@ -2,12 +2,9 @@
 
 use std::{
     collections::HashSet,
+    ops::ControlFlow,
     path::Path,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    thread,
+    sync::{Mutex, atomic::AtomicBool},
 };
 
 use moths::Spec;
@@ -17,7 +14,9 @@ use super::{
     run::{Run, known_minimum},
 };
 use crate::{
-    Error, Result, label,
+    Error, Result,
+    heats::{Spectator, share_out},
+    label,
     problem::{self, Entry, Options, Problem},
 };
 
@@ -35,17 +34,6 @@ struct Course {
     /// Labels of those that cannot run here: they need a gradient and there is none, or the parameters are not of their kind.
     barred: HashSet<String>,
 }
-
-/// Sees a bench pass by, from all threads.
-pub trait Spectator: Sync {
-    /// Runs used so many more evaluations.
-    fn used(&self, _evaluations: u64) {}
-    /// A run is over.
-    fn finished(&self, _record: &Record) {}
-}
-
-/// Nobody looks on.
-impl Spectator for () {}
 
 /// What has to be done, and what is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -106,29 +94,31 @@ impl Bench {
     ///
     /// # Errors
     /// As [`Store::open`] and [`Store::append`].
-    pub fn run(&self, folder: &Path, threads: usize, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Result<()> {
+    pub fn run(&self, folder: &Path, threads: usize, spectator: &dyn Spectator<Record>, interrupted: &AtomicBool) -> Result<()> {
         let (store, _, records) = Store::open(folder, &self.manifest)?;
         let done = records.iter().map(Record::key).collect();
         let heats: Vec<Heat<'_>> = self.heats(&done).collect();
-        let (next, store, broken) = (AtomicUsize::new(0), Mutex::new((store, Ok(()))), AtomicBool::new(false));
-        let work = || {
-            while let Some(heat) = heats.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if interrupted.load(Ordering::Relaxed) || broken.load(Ordering::Relaxed) {
-                    return;
-                }
-                let Some(record) = heat.run(spectator, interrupted) else { return };
-                let (store, outcome) = &mut *store.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                match store.append(&record) {
-                    Ok(()) => spectator.finished(&record),
-                    Err(error) if !broken.swap(true, Ordering::Relaxed) => *outcome = Err(error),
-                    Err(_) => {}
-                }
-            }
-        };
         // One thread means one: neither candle nor a kernel takes another.
         let confined = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
         let pools: Vec<_> = (0..threads.max(1)).map(|_| confined()).collect::<std::result::Result<_, _>>().map_err(no_thread)?;
-        thread::scope(|scope| pools.iter().for_each(|pool| drop(scope.spawn(|| pool.install(work)))));
+        let store = Mutex::new((store, Ok(())));
+        share_out(&pools, &heats, interrupted, |pool, heat| {
+            let Some(record) = pool.install(|| heat.run(spectator, interrupted)) else { return ControlFlow::Break(()) };
+            let (store, outcome) = &mut *store.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            match store.append(&record) {
+                Ok(()) => {
+                    spectator.finished(&record);
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    // Of several that cannot be written, the first is the reason.
+                    if outcome.is_ok() {
+                        *outcome = Err(error);
+                    }
+                    ControlFlow::Break(())
+                }
+            }
+        });
         let (store, outcome) = store.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
         outcome.and(store.sync())
     }
@@ -174,7 +164,7 @@ impl Heat<'_> {
         (&self.who.label, &self.course.address, self.seed)
     }
 
-    fn run(&self, spectator: &dyn Spectator, interrupted: &AtomicBool) -> Option<Record> {
+    fn run(&self, spectator: &dyn Spectator<Record>, interrupted: &AtomicBool) -> Option<Record> {
         let Course { address, problem, budget, .. } = self.course;
         let run = Run { spec: self.spec, problem: &**problem, address, seed: self.seed, budget: *budget };
         let record = run.go(interrupted, &|evaluations| spectator.used(evaluations))?;

@@ -6,14 +6,14 @@ use std::{
 };
 
 use comfy_table::Table;
-use indicatif::ProgressBar;
 use moths::{Noise, Spec};
 use serde_json::json;
 
-use super::{Ending, contestants, numbers::Numbers, table::table, watch};
+use super::{Ending, contestants, numbers::Numbers, table::table, watch::Hall};
 use crate::{
     Error, Result,
-    bench::{self, Bench, Budget, Manifest, Record, Results, Spectator, manifest::FORMAT, plan::Load},
+    bench::{self, Bench, Budget, Manifest, Record, Results, manifest::FORMAT, plan::Load},
+    heats::Spectator,
     interrupt,
     output::{self, Console, grouped},
     problem::{self, Entry, Options},
@@ -133,8 +133,7 @@ impl CourseFlags {
         let (open, done) = bench.load(folder)?;
         interrupt::listen()?;
         announce(bench, open, done, threads, console)?;
-        let hall =
-            Hall { console, bar: if console.is_terminal() { watch::bar(open.evaluations) } else { ProgressBar::hidden() } };
+        let hall = Hall::new(open.evaluations, console);
         bench.run(folder, threads, &hall, interrupt::asked())?;
         Ok(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done })
     }
@@ -178,19 +177,7 @@ fn announce(bench: &Bench, open: Load, done: Load, threads: usize, console: Cons
     ))
 }
 
-/// Where a bench is watched from.
-struct Hall {
-    console: Console,
-    bar: ProgressBar,
-}
-
-impl Drop for Hall {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-impl Spectator for Hall {
+impl Spectator<Record> for Hall {
     fn used(&self, evaluations: u64) {
         self.bar.inc(evaluations);
     }

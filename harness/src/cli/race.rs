@@ -2,18 +2,17 @@
 
 use std::{path::PathBuf, sync::atomic::Ordering};
 
-use indicatif::ProgressBar;
-use moths::Spec;
 use serde_json::{Value, json};
 
-use super::{Ending, contestants, table::table, watch};
+use super::{Ending, contestants, table::table, watch::Hall};
 use crate::{
     Result,
     curve::Curve,
+    heats::Spectator,
     interrupt,
     output::{self, Console, grouped},
     problem::{self, Options},
-    race::{Race, Spectator, Standing},
+    race::{Heat, Race, Standing},
     report,
 };
 
@@ -54,7 +53,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = args.threads.map_or_else(cores, usize::from);
     announce(&race, threads, console)?;
-    let hall = Hall::new(&race, console);
+    let hall = Hall::new(race.evaluations * race.seeds * race.racers.len() as u64, console);
     let standing = race.run(threads, &hall, interrupt::asked())?;
     drop(hall);
     let files = ["race.html", "race.csv", "race.svg"].map(|name| out.join(name));
@@ -74,31 +73,12 @@ fn announce(race: &Race, threads: usize, console: Console) -> Result<()> {
     console.line(format!("{}: {optimizers} optimizers, {} seeds, {evaluations} evaluations a run", race.address(), race.seeds))
 }
 
-/// Where a race is watched from.
-struct Hall {
-    console: Console,
-    bar: ProgressBar,
-}
-
-impl Hall {
-    fn new(race: &Race, console: Console) -> Self {
-        let all = race.evaluations * race.seeds * race.racers.len() as u64;
-        Self { console, bar: if console.is_terminal() { watch::bar(all) } else { ProgressBar::hidden() } }
-    }
-}
-
-impl Drop for Hall {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-impl Spectator for Hall {
+impl Spectator<Heat> for Hall {
     fn used(&self, evaluations: u64) {
         self.bar.inc(evaluations);
     }
 
-    fn finished(&self, racer: &Spec, seed: u64, outcome: &Result<Curve>) {
+    fn finished(&self, Heat { racer, seed, outcome }: &Heat) {
         let mut event = json!({ "event": "run", "optimizer": racer, "seed": seed });
         let said = match outcome {
             Ok(curve) => told(curve, &mut event),

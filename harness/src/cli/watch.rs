@@ -35,6 +35,26 @@ pub(super) fn bar(evaluations: u64) -> ProgressBar {
     ProgressBar::new(evaluations).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// Where runs side by side are watched from.
+pub(super) struct Hall {
+    pub(super) console: Console,
+    /// Hidden where there is no terminal.
+    pub(super) bar: ProgressBar,
+}
+
+impl Hall {
+    /// With a bar for so many evaluations.
+    pub(super) fn new(evaluations: u64, console: Console) -> Self {
+        Self { console, bar: if console.is_terminal() { bar(evaluations) } else { ProgressBar::hidden() } }
+    }
+}
+
+impl Drop for Hall {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 struct Bar {
     bar: ProgressBar,
     measures: Vec<Measure>,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Options, Problem, bbob, classic, control, digits, net, noisy::NoisyProblem};
+use super::{Options, Problem, bbob, classic, control, net, noisy::NoisyProblem};
 use crate::{Error, Result};
 
 /// The commands a problem belongs to.
@@ -81,11 +81,7 @@ impl Suite {
 
 /// All suites.
 pub static SUITES: &[Suite] = &[
-    Suite {
-        name: "net",
-        summary: "Networks to train.",
-        entries: || std::iter::once(digits::entry()).chain(net::entries()).collect(),
-    },
+    Suite { name: "net", summary: "Networks to train.", entries: net::entries },
     Suite { name: "control", summary: "Machines to control by a policy network.", entries: control::entries },
     Suite {
         name: "bbob",

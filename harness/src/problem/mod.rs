@@ -5,7 +5,6 @@ mod boxed;
 mod catalogue;
 mod classic;
 mod control;
-mod digits;
 mod measure;
 mod net;
 mod noisy;
@@ -15,8 +14,8 @@ use moths::{CowTensor, Objective, Spec};
 
 use crate::Result;
 pub use catalogue::{Entry, Kind, SUITES, Suite, entries, find, read, resolve, suite};
-pub use digits::{Digits, Network, Path};
 pub use measure::{Figure, Measure};
+pub use net::{Digits, Network, Path};
 use options::Has;
 pub use options::Options;
 

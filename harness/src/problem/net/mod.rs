@@ -2,6 +2,7 @@
 //!
 //! | | parameters | data |
 //! |---|---|---|
+//! | `digits` | 2,410 | the digits |
 //! | `mnist-cnn` | 15,182 | MNIST, minibatches of 32 |
 //! | `mnist-mlp` | 79,510 | MNIST, minibatches of 32 |
 //! | `spirals` | 354 | two spirals of 97 points |
@@ -17,6 +18,7 @@ mod binary;
 mod characters;
 mod classification;
 mod cnn;
+mod digits;
 mod examples;
 mod lanes;
 mod mlp;
@@ -25,12 +27,15 @@ mod on_digits;
 mod spirals;
 mod task;
 
+use std::iter;
+
 use super::{Entry, Kind, Options, Problem};
 use crate::Result;
+pub use digits::{Digits, Network, Path};
 
 /// The entries of these networks.
-pub(super) fn entries() -> impl Iterator<Item = Entry> {
-    [
+pub(super) fn entries() -> Vec<Entry> {
+    let others = [
         entry(
             "mnist-cnn",
             "MNIST from --data, two convolutions and two layers (15,182 parameters), minibatches of 32.",
@@ -73,8 +78,8 @@ pub(super) fn entries() -> impl Iterator<Item = Entry> {
             "Vaswani et al. 2017, arXiv:1706.03762; text: Carroll 1865, public domain",
             characters::characters,
         ),
-    ]
-    .into_iter()
+    ];
+    iter::once(digits::entry()).chain(others).collect()
 }
 
 fn entry<P: Problem + 'static>(name: &str, summary: &str, citation: &str, new: fn(&Options) -> Result<P>) -> Entry {

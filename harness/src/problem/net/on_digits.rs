@@ -3,6 +3,7 @@
 use super::{
     binary::BinaryMlp,
     classification::{Architecture, Classification, measures},
+    digits,
     examples::{Examples, Share},
     lanes::Activation,
     mlp::Mlp,
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     Result,
-    problem::{Has, Options, digits},
+    problem::{Has, Options},
 };
 
 /// The digits network with a step in place of ReLU: 2,080 + 330 = 2,410 parameters.

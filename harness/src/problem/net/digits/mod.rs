@@ -8,8 +8,10 @@ use candle_core::{D, DType, Tensor};
 use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
 use serde_json::json;
 
-use super::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem};
-use crate::Result;
+use crate::{
+    Result,
+    problem::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem},
+};
 pub(super) use data::{Images, PIXELS};
 pub use network::{Network, Path};
 

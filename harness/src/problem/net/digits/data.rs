@@ -8,20 +8,20 @@ use flate2::read::GzDecoder;
 use crate::{Error, Result};
 
 /// Pixels of an image.
-pub(in crate::problem) const PIXELS: usize = 64;
+pub(in crate::problem::net) const PIXELS: usize = 64;
 /// The largest value of a pixel.
 const WHITE: f32 = 16.0;
 
-static IMAGES: &[u8] = include_bytes!("../../../data/digits/digits.csv.gz");
-static TEST_ROWS: &str = include_str!("../../../data/digits/test_indices.txt");
+static IMAGES: &[u8] = include_bytes!("../../../../data/digits/digits.csv.gz");
+static TEST_ROWS: &str = include_str!("../../../../data/digits/test_indices.txt");
 
 /// Images and what they show.
 #[derive(Clone)]
-pub(in crate::problem) struct Images {
+pub(in crate::problem::net) struct Images {
     /// \[n, 64\], f32 from 0 to 1.
-    pub(in crate::problem) pixels: Tensor,
+    pub(in crate::problem::net) pixels: Tensor,
     /// \[n\], u32 from 0 to 9.
-    pub(in crate::problem) labels: Tensor,
+    pub(in crate::problem::net) labels: Tensor,
 }
 
 impl Images {

@@ -1,0 +1,39 @@
+//! Many runs side by side, each on a thread of its own, while somebody looks on.
+
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+};
+
+/// Sees runs pass by, from all threads; `T` is what is left of a run.
+pub trait Spectator<T>: Sync {
+    /// Runs used so many more evaluations.
+    fn used(&self, _evaluations: u64) {}
+    /// A run is over.
+    fn finished(&self, _run: &T) {}
+}
+
+/// Nobody looks on.
+impl<T> Spectator<T> for () {}
+
+/// Every worker has a thread, and takes the next heat whenever it is free. Once a heat breaks off, or somebody interrupts, none begins.
+pub(crate) fn share_out<W: Sync, H: Sync>(
+    workers: &[W],
+    heats: &[H],
+    interrupted: &AtomicBool,
+    run: impl Fn(&W, &H) -> ControlFlow<()> + Sync,
+) {
+    let (next, broken) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let work = &|worker: &W| {
+        while let Some(heat) = heats.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if interrupted.load(Ordering::Relaxed) || broken.load(Ordering::Relaxed) {
+                return;
+            }
+            if run(worker, heat).is_break() {
+                broken.store(true, Ordering::Relaxed);
+            }
+        }
+    };
+    thread::scope(|scope| workers.iter().for_each(|worker| drop(scope.spawn(move || work(worker)))));
+}
