@@ -71,7 +71,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation, paths, utilities};
+use crate::{deviation, directed, paths, utilities};
 use constants::Constants;
 use weights::{by_distance, even, odd};
 
@@ -153,8 +153,6 @@ impl Algorithm for CrFmNes {
         if !constants.lambda.is_multiple_of(2) {
             return Err(Error::invalid("population", constants.lambda, "an even number: candidates come in mirrored pairs"));
         }
-        let mut v = space.zeros()?;
-        Sampler::Normal.add(key.fold(u64::MAX), 1.0 / (space.dim() as f64).sqrt(), &mut v)?;
         let half = || space.zeros_for(constants.lambda / 2);
         let sums = Sums {
             z: space.zeros()?,
@@ -169,7 +167,7 @@ impl Algorithm for CrFmNes {
             clock: Clock::new(key),
             m: space.start(),
             sigma: config.sigma,
-            v,
+            v: directed::first_direction(space, key)?,
             d: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
@@ -199,8 +197,7 @@ impl CrFmNes {
             Rows { ip, squares }
         }))?)?;
         let ip = Tensor::from_slice(&rows.ip, rows.ip.len(), self.space.device())?.to_dtype(self.space.dtype())?;
-        let stretch = ((1.0 + length * length).sqrt() - 1.0) / length;
-        sample(plus, minus, z, &ip, &self.m, &self.d, &self.v, self.sigma, stretch)?;
+        sample(plus, minus, z, &ip, &self.m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
         self.space.confine(plus)?;
         self.space.confine(minus)?;
         Ok(rows)
@@ -233,11 +230,6 @@ impl CrFmNes {
         self.sigma = sigma;
         self.space.confine(&mut self.m)
     }
-
-    /// The run has converged when the deviations' root mean square is 1e-12 of the initial one.
-    fn convergence(&self) -> Result<Option<&'static str>> {
-        Ok(deviation::convergence(self.sigma * deviation::root_mean_square(&self.d)?, self.constants.sigma_0))
-    }
 }
 
 impl Optimizer for CrFmNes {
@@ -247,7 +239,8 @@ impl Optimizer for CrFmNes {
         let losses = objective.losses(&Batch::Joined(halves.into()))?;
         self.adapt(&losses, &rows)?;
         self.clock.tick();
-        Ok(Report { converged: self.convergence()?, ..Report::of(&losses) })
+        let deviation = self.sigma * deviation::root_mean_square(&self.d)?;
+        Ok(Report { converged: deviation::convergence(deviation, self.constants.sigma_0), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -4,7 +4,7 @@
 //! that it costs O(d) beside them; its equations stand in `cr_fm_nes`. Source: Akimoto, Auger & Hansen 2014,
 //! doi:10.1145/2576768.2598258, in the form of Nomura & Ono 2022, arXiv:2201.11422.
 
-use moths_core::{CowTensor, Result, fuse::Element, host, with_scalar};
+use moths_core::{CowTensor, Key, Result, Sampler, Space, fuse::Element, host, with_scalar};
 
 /// The sums over samples that the natural gradient is made of.
 pub(crate) struct Moments {
@@ -60,9 +60,32 @@ pub(crate) fn volume(d: &[f64], v: &[f64]) -> f64 {
     libm::exp((logs + 0.5 * libm::log(1.0 + f64::dot(v, v))) / d.len() as f64)
 }
 
+/// The first v, N(0, I/d).
+pub(crate) fn first_direction(space: &Space, key: Key) -> Result<CowTensor> {
+    let mut v = space.zeros()?;
+    Sampler::Normal.add(key.fold(u64::MAX), 1.0 / (space.dim() as f64).sqrt(), &mut v)?;
+    Ok(v)
+}
+
+/// (√γ − 1)/‖v‖, from ‖v‖: what v̄·z is multiplied by on the way along v from z ~ N(0, I) to y ~ N(0, I + v vᵀ).
+pub(crate) fn stretch(length: f64) -> f64 {
+    ((1.0 + length * length).sqrt() - 1.0) / length
+}
+
 /// v or D, or what else was computed as f64, into a tensor of as many numbers.
 pub(crate) fn store(values: &[f64], tensor: &mut CowTensor) -> Result<()> {
     with_scalar!(tensor.dtype(), T => host::edit::<T, _>(tensor, |out| {
         out.iter_mut().zip(values).for_each(|(out, x)| *out = T::of(*x));
     }))
+}
+
+/// The new v and D into their tensors, unless they have left the range in which the next step could use them.
+pub(crate) fn store_shape(v: &[f64], d: &[f64], into: [&mut CowTensor; 2]) -> Result<()> {
+    let usable = 1e-30..1e30;
+    if !usable.contains(&f64::dot(v, v)) || !d.iter().all(|d| usable.contains(d)) {
+        return Ok(());
+    }
+    let [into_v, into_d] = into;
+    store(v, into_v)?;
+    store(d, into_d)
 }

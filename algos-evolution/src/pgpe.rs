@@ -36,11 +36,9 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use std::sync::Arc;
-
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,
-    Objective, Probe, Result, Sampler, Seed, Space, Spec, fuse, kernel, persist, register, settings,
+    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta,
+    NamedEstimator, Objective, Result, Sampler, Seed, Space, Spec, fuse, kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -138,13 +136,9 @@ impl NamedEstimator for PgpeEstimator {
 
 impl PgpeEstimator {
     fn batch(&self, centre: &CowTensor, key: Key) -> Batch {
-        let probes: Arc<[Probe]> = (0..self.config.pairs)
-            .flat_map(|k| {
-                let draw = if self.config.draws == Draws::PerPair { k as u32 } else { 0 };
-                [1.0, -1.0].map(|scale| Probe { seed: key.member(k as u64), scale, draw })
-            })
-            .collect();
-        Batch::seeded(centre, self.config.sampler.over(&self.space).scaled_by(&self.sigma), probes)
+        let &PgpeConfig { pairs, sampler, draws, .. } = &self.config;
+        let noise = sampler.over(&self.space).scaled_by(&self.sigma);
+        Antithetic { key, pairs, scale: 1.0, sampler, draws }.batch_from(noise, centre)
     }
 
     /// ĝ, and the step of σ; `None` when no pair says anything.

@@ -161,12 +161,6 @@ impl SepCmaEs {
         Ok(())
     }
 
-    /// Steps are σ √C; the run has converged when their root mean square is 1e-12 of the initial one.
-    fn convergence(&self) -> Result<Option<&'static str>> {
-        let length = self.sigma * deviation::root_mean_square(&self.scratch.deviation)?;
-        Ok(deviation::vanished(length, self.sigma_0).then_some("steps became 1e-12 of the first"))
-    }
-
     fn adapt(&mut self, weights: &[f64]) -> Result<()> {
         let k = &self.constants;
         let Scratch { y, deviation, mean_y, mean_y2, zero, .. } = &mut self.scratch;
@@ -191,7 +185,8 @@ impl Optimizer for SepCmaEs {
             self.adapt(&weights)?;
         }
         self.clock.tick();
-        Ok(Report { converged: self.convergence()?, ..Report::of(&losses) })
+        let deviation = self.sigma * deviation::root_mean_square(&self.scratch.deviation)?;
+        Ok(Report { converged: deviation::convergence(deviation, self.sigma_0), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {

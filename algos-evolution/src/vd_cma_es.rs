@@ -54,7 +54,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     covariance::Constants,
     deviation,
-    directed::{Moments, store},
+    directed::{self, Moments},
 };
 
 /// Settings of [`VdCmaEs`].
@@ -138,15 +138,13 @@ impl Algorithm for VdCmaEs {
         settings::check(&config)?;
         let constants = Constants::directed(space.dim(), config.population);
         let lambda = constants.lambda;
-        let mut v = space.zeros()?;
-        Sampler::Normal.add(key.fold(u64::MAX), 1.0 / (space.dim() as f64).sqrt(), &mut v)?;
         Ok(Self {
             constants,
             sigma_0: config.sigma,
             clock: Clock::new(key),
             m: space.start(),
             sigma: config.sigma,
-            v,
+            v: directed::first_direction(space, key)?,
             d: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
@@ -170,9 +168,8 @@ impl VdCmaEs {
         let length = fuse::norm(&self.v)?;
         let ip = self.along_v(length)?;
         let ip = Tensor::from_slice(&ip, ip.len(), self.space.device())?.to_dtype(self.space.dtype())?;
-        let stretch = ((1.0 + length * length).sqrt() - 1.0) / length;
         let Scratch { y, x, .. } = &mut self.scratch;
-        sample(y, x, &ip, &self.m, &self.d, &self.v, self.sigma, stretch)?;
+        sample(y, x, &ip, &self.m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
         if self.space.is_bounded() {
             self.space.confine(x)?;
             steps_taken(y, x, &self.m, &self.d, 1.0 / self.sigma)?;
@@ -224,12 +221,7 @@ impl VdCmaEs {
         let part = (0.7 * length * length / f64::dot(&t, &t).sqrt()).min(0.7 / widest).min(1.0);
         v.iter_mut().zip(&t).for_each(|(v, t)| *v += part * t / length);
         d.iter_mut().zip(&s).for_each(|(d, s)| *d += part * s * *d);
-        let usable = (1e-30..1e30).contains(&f64::dot(&v, &v)) && d.iter().all(|d| (1e-30..1e30).contains(d));
-        if usable {
-            store(&v, &mut self.v)?;
-            store(&d, &mut self.d)?;
-        }
-        Ok(())
+        directed::store_shape(&v, &d, [&mut self.v, &mut self.d])
     }
 }
 

@@ -50,7 +50,7 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Draws, Error, Family, Key, Losses, Meta, Objective, Optimizer, Probe,
+    Algorithm, Antithetic, Batch, Capabilities, Clock, CowTensor, Draws, Error, Family, Key, Losses, Meta, Objective, Optimizer,
     Report, Result, Sampler, Schedule, Space, fuse, kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
@@ -242,16 +242,13 @@ impl Spsa2 {
     /// x ± c Δ₁ for all pairs, then x + c Δ₂ ± c Δ₁ for all measurements: of these the points x + c Δ₂ are held.
     fn batch(&self) -> Result<Batch> {
         let (c, noise) = (self.c(), self.config.sampler.over(&self.space));
-        let pair = |k: usize| {
-            let draw = if self.config.draws == Draws::PerPair { k as u32 } else { 0 };
-            [c, -c].map(|scale| Probe { seed: self.key(1).member(k as u64), scale, draw })
-        };
-        let all: Vec<Probe> = (0..self.unit.pairs(self.config.pairs)).flat_map(pair).collect();
-        let mut parts = vec![Batch::seeded(&self.x, noise.clone(), all)];
+        let &Spsa2Config { sampler, draws, .. } = &self.config;
+        let around = Antithetic { key: self.key(1), pairs: self.unit.pairs(self.config.pairs), scale: c, sampler, draws };
+        let mut parts = vec![around.batch_from(noise.clone(), &self.x)];
         for k in 0..self.config.pairs {
             let mut centre = self.space.zeros()?;
             noise.perturb(&self.x, c, self.key(2).member(k as u64), &mut centre)?;
-            parts.push(Batch::seeded(&centre, noise.clone(), pair(k)));
+            parts.push(Batch::seeded(&centre, noise.clone(), around.pair(k)));
         }
         Ok(Batch::Joined(parts.into()))
     }

@@ -116,13 +116,14 @@ impl Antithetic {
 
     /// [`batch`](Self::batch) of z that `noise` draws, whatever the sampler.
     pub fn batch_from(&self, noise: Perturbation, centre: &CowTensor) -> Batch {
-        let probes: Arc<[Probe]> = (0..self.pairs)
-            .flat_map(|k| {
-                let draw = if self.draws == Draws::PerPair { k as u32 } else { 0 };
-                [self.scale, -self.scale].map(|scale| Probe { seed: self.key.member(k as u64), scale, draw })
-            })
-            .collect();
+        let probes: Arc<[Probe]> = (0..self.pairs).flat_map(|k| self.pair(k)).collect();
         Batch::seeded(centre, noise, probes)
+    }
+
+    /// The probes of x + c·z_k and x − c·z_k.
+    pub fn pair(&self, k: usize) -> [Probe; 2] {
+        let draw = if self.draws == Draws::PerPair { k as u32 } else { 0 };
+        [self.scale, -self.scale].map(|scale| Probe { seed: self.key.member(k as u64), scale, draw })
     }
 
     /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.

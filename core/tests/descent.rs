@@ -150,6 +150,25 @@ fn presets_are_what_they_say() -> Test {
     })
 }
 
+/// What `moths show` and schemas tell as defaults is what happens when nothing is given.
+#[test]
+fn defaults_are_those_that_schemas_tell() -> Test {
+    let space = space(DType::F64)?;
+    for entry in descent::entries() {
+        let schema = entry.schema();
+        let properties = schema["properties"].as_object().into_iter().flatten();
+        let told = properties.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect();
+        let [implied, explicit] = [Default::default(), told].map(|settings| Spec { name: entry.id.into(), settings });
+        if let Ok(mut descent) = descent::build(&implied, &space) {
+            let expected = path(&space, &mut *descent)?;
+            assert_eq!(path(&space, &mut *descent::build(&explicit, &space)?)?, expected, "{explicit:?}");
+        }
+    }
+    assert_eq!(descent::find("nesterov")?.schema()["properties"]["momentum"]["default"], 0.9);
+    assert_eq!(descent::find("adam")?.schema()["properties"]["weight_decay"]["default"], 0.0);
+    Ok(())
+}
+
 #[test]
 fn accumulate_never_zeroes_gradients() -> Test {
     agrees(r#"{"name": "accumulate", "inner": {"name": "sgd", "rate": 0.1}}"#, |[sum, ..], x, g, _| {

@@ -4,7 +4,7 @@ use moths_core::{Result, fuse::Element, host};
 
 use super::CrFmNes;
 use crate::{
-    directed::{Moments, store, volume},
+    directed::{self, Moments, store, volume},
     paths,
 };
 
@@ -59,11 +59,6 @@ impl CrFmNes {
         d.iter_mut().zip(&s).for_each(|(d, s)| *d += part * s * *d);
         let volume = volume(&d, &v);
         d.iter_mut().for_each(|d| *d /= volume);
-        let square = f64::dot(&v, &v);
-        if square > 0.0 && square < 1e30 && d.iter().all(|d| (1e-30..1e30).contains(d)) {
-            store(&v, &mut self.v)?;
-            store(&d, &mut self.d)?;
-        }
-        Ok(())
+        directed::store_shape(&v, &d, [&mut self.v, &mut self.d])
     }
 }
