@@ -6,8 +6,9 @@
 use moths_core::fuse::Element;
 use multiversion::multiversion;
 
-/// Columns that are worked on at a time: a few rows of them fit into the first-level cache.
+/// Columns, and rows of them, that are worked on at a time: so many fit into the second-level cache.
 const CHUNK: usize = 512;
+const DEPTH: usize = 64;
 /// Columns of a dot product that are summed as one.
 const DOT_CHUNK: usize = 1024;
 /// Numbers that a dot product sums side by side.
@@ -22,6 +23,9 @@ pub(crate) trait Products: Element {
 
     /// `out_i = keep out_i + Σ_k weights_ik rows_k`: `weights` \[n, m\], `rows` \[m, d\], `out` \[n, d\].
     fn combine(keep: Self, weights: &[Self], rows: &[Self], d: usize, out: &mut [Self]);
+
+    /// [`combine`](Self::combine) on and below the diagonal of `out` \[d, d\]; what stands above means nothing.
+    fn combine_lower(keep: Self, weights: &[Self], rows: &[Self], d: usize, out: &mut [Self]);
 }
 
 macro_rules! products {
@@ -32,7 +36,11 @@ macro_rules! products {
             }
 
             fn combine(keep: Self, weights: &[Self], rows: &[Self], d: usize, out: &mut [Self]) {
-                $combine(keep, weights, rows, d, out);
+                $combine(keep, weights, rows, d, out, false);
+            }
+
+            fn combine_lower(keep: Self, weights: &[Self], rows: &[Self], d: usize, out: &mut [Self]) {
+                $combine(keep, weights, rows, d, out, true);
             }
         }
 
@@ -52,34 +60,106 @@ macro_rules! products {
         }
 
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
-        fn $combine(keep: $float, weights: &[$float], rows: &[$float], d: usize, out: &mut [$float]) {
-            let m = rows.len() / d;
-            for from in (0..d).step_by(CHUNK) {
-                let to = (from + CHUNK).min(d);
-                for (i, out) in out.chunks_exact_mut(d).enumerate() {
-                    let out = &mut out[from..to];
-                    out.iter_mut().for_each(|x| *x = if keep == 0.0 { 0.0 } else { keep * *x });
-                    let (weights, weights_tail) = weights[i * m..(i + 1) * m].as_chunks::<4>();
-                    let (rows, rows_tail) = rows.split_at(4 * weights.len() * d);
-                    for ([p, q, r, s], rows) in weights.iter().zip(rows.chunks_exact(4 * d)) {
-                        let [a, b, c, e] = [0, 1, 2, 3].map(|k| &rows[k * d + from..k * d + to]);
-                        for ((((x, a), b), c), e) in out.iter_mut().zip(a).zip(b).zip(c).zip(e) {
-                            *x += (p * a + q * b) + (r * c + s * e);
-                        }
-                    }
-                    for (p, row) in weights_tail.iter().zip(rows_tail.chunks_exact(d)) {
-                        for (x, a) in out.iter_mut().zip(&row[from..to]) {
-                            *x += p * a;
-                        }
-                    }
-                }
-            }
+        fn $combine(keep: $float, weights: &[$float], rows: &[$float], d: usize, out: &mut [$float], lower: bool) {
+            combine_blocks(keep, weights, rows, d, out, |i| if lower { i + 1 } else { d });
         }
     };
 }
 
 products!(f32, dots_f32, combine_f32);
 products!(f64, dots_f64, combine_f64);
+
+/// `columns` says how many of a row are wanted.
+#[inline(always)]
+fn combine_blocks<T: Element>(keep: T, weights: &[T], rows: &[T], d: usize, out: &mut [T], columns: impl Fn(usize) -> usize) {
+    let m = rows.len() / d;
+    for from in (0..d).step_by(CHUNK) {
+        for top in (0..m.max(1)).step_by(DEPTH) {
+            let (keep, bottom) = (if top == 0 { keep } else { T::ONE }, (top + DEPTH).min(m));
+            let rows = Rows { of: &rows[top * d..bottom * d], d, from };
+            for (i, out) in out.chunks_mut(2 * d).enumerate() {
+                let to = (from + CHUNK).min(columns(2 * i + 1).min(d));
+                if to <= from {
+                    continue;
+                }
+                let weights = &weights[2 * i * m..];
+                let (x, y) = out.split_at_mut(d);
+                let x = &mut x[from..to];
+                match y.get_mut(from..to) {
+                    Some(y) => two_rows(keep, [&weights[top..bottom], &weights[m + top..m + bottom]], &rows, [x, y]),
+                    None => one_row(keep, &weights[top..bottom], &rows, x),
+                }
+            }
+        }
+    }
+}
+
+/// Rows of length d, from a column on.
+struct Rows<'a, T> {
+    of: &'a [T],
+    d: usize,
+    from: usize,
+}
+
+impl<'a, T> Rows<'a, T> {
+    #[inline(always)]
+    fn four(&self, k: usize, n: usize) -> [&'a [T]; 4] {
+        [k, k + 1, k + 2, k + 3].map(|k| self.row(k, n))
+    }
+
+    #[inline(always)]
+    fn row(&self, k: usize, n: usize) -> &'a [T] {
+        &self.of[k * self.d + self.from..][..n]
+    }
+}
+
+#[inline(always)]
+fn one_row<T: Element>(keep: T, p: &[T], rows: &Rows<'_, T>, x: &mut [T]) {
+    scale(keep, x);
+    let n = x.len();
+    let (groups, tail) = p.as_chunks::<4>();
+    for (g, p) in groups.iter().enumerate() {
+        let [a, b, c, e] = rows.four(4 * g, n);
+        for ((((x, a), b), c), e) in x.iter_mut().zip(a).zip(b).zip(c).zip(e) {
+            *x += (p[0] * *a + p[1] * *b) + (p[2] * *c + p[3] * *e);
+        }
+    }
+    for (k, p) in tail.iter().enumerate() {
+        x.iter_mut().zip(rows.row(4 * groups.len() + k, n)).for_each(|(x, a)| *x += *p * *a);
+    }
+}
+
+/// [`one_row`] twice, the same bits, with every row read once.
+#[inline(always)]
+fn two_rows<T: Element>(keep: T, [p, q]: [&[T]; 2], rows: &Rows<'_, T>, [x, y]: [&mut [T]; 2]) {
+    scale(keep, x);
+    scale(keep, y);
+    let n = x.len();
+    let ((groups, p_tail), (q, q_tail)) = (p.as_chunks::<4>(), q.as_chunks::<4>());
+    for (g, (p, q)) in groups.iter().zip(q).enumerate() {
+        let [a, b, c, e] = rows.four(4 * g, n);
+        for (((((x, y), a), b), c), e) in x.iter_mut().zip(y.iter_mut()).zip(a).zip(b).zip(c).zip(e) {
+            *x += (p[0] * *a + p[1] * *b) + (p[2] * *c + p[3] * *e);
+            *y += (q[0] * *a + q[1] * *b) + (q[2] * *c + q[3] * *e);
+        }
+    }
+    for (k, (p, q)) in p_tail.iter().zip(q_tail).enumerate() {
+        for ((x, y), a) in x.iter_mut().zip(y.iter_mut()).zip(rows.row(4 * groups.len() + k, n)) {
+            *x += *p * *a;
+            *y += *q * *a;
+        }
+    }
+}
+
+/// What x was when `keep` is 0 does not matter, not even NaN.
+#[inline(always)]
+fn scale<T: Element>(keep: T, x: &mut [T]) {
+    if keep == T::ZERO {
+        x.fill(T::ZERO);
+    } else if keep != T::ONE {
+        x.iter_mut().for_each(|x| *x *= keep);
+    }
+}
 
 /// Sums of numbers a fixed distance apart, and halves of them added to halves.
 #[inline(always)]
@@ -127,7 +207,7 @@ mod tests {
 
     #[test]
     fn products_are_those_of_plain_loops() {
-        for (n, m, d) in [(1, 1, 1), (2, 0, 3), (3, 5, 7), (4, 9, 600), (5, 4, 1100)] {
+        for (n, m, d) in [(1, 1, 1), (2, 0, 3), (3, 5, 7), (4, 9, 600), (5, 4, 1100), (3, 131, 70)] {
             let (left, right, weights, before) = (noise(1, n * d), noise(2, m * d), noise(3, n * m), noise(4, n * d));
             let mut dots = vec![f64::NAN; n * m];
             f64::dots(&left, &right, d, &mut dots);
@@ -142,6 +222,19 @@ mod tests {
                     let sum = 0.5 * before[i * d + k] + (0..m).map(|j| weights[i * m + j] * right[j * d + k]).sum::<f64>();
                     assert!((sums[i * d + k] - sum).abs() < 1e-12);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lower_half_is_that_of_the_whole() {
+        for (m, d) in [(1, 1), (3, 2), (7, 5), (130, 9), (5, 1030)] {
+            let (weights, rows, before) = (noise(1, d * m), noise(2, m * d), noise(3, d * d));
+            let [mut whole, mut lower] = [before.clone(), before];
+            f64::combine(0.5, &weights, &rows, d, &mut whole);
+            f64::combine_lower(0.5, &weights, &rows, d, &mut lower);
+            for i in 0..d {
+                assert_eq!(whole[i * d..=i * d + i], lower[i * d..=i * d + i], "row {i} of {d}");
             }
         }
     }

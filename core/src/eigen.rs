@@ -38,7 +38,8 @@ pub fn eigen(a: &mut [f64], values: &mut [f64]) -> Result<()> {
     if n == 0 {
         return Ok(());
     }
-    let largest = a.iter().fold(0.0f64, |most, x| most.max(x.abs()));
+    let lower = a.chunks(n).enumerate().flat_map(|(i, row)| &row[..=i]);
+    let largest = lower.fold(0.0f64, |most, x| most.max(x.abs()));
     let scale = if largest > 0.0 { largest } else { 1.0 };
     a.iter_mut().for_each(|x| *x /= scale);
     let mut beside = vec![0.0; n];

@@ -78,13 +78,13 @@ impl Persist for Adaptation {
 pub(super) struct Before {
     m: Vec<f64>,
     sigma: f64,
-    c: CowTensor,
+    c: Vec<f64>,
     inverse_root: Vec<f64>,
 }
 
 impl Before {
     pub(super) fn of(m: &[f64], sigma: f64, matrix: &Matrix) -> Result<Self> {
-        Ok(Self { m: m.to_vec(), sigma, c: matrix.c.clone(), inverse_root: matrix.inverse_root()? })
+        Ok(Self { m: m.to_vec(), sigma, c: matrix.covariance()?, inverse_root: matrix.inverse_root()? })
     }
 }
 
@@ -116,8 +116,8 @@ impl Rates {
 
         // Of Σ / σ², for the σ before.
         let growth = (*sigma / before.sigma).powi(2);
-        let (now, then) = (host::to_f64s(&matrix.c)?, host::to_f64s(&before.c)?);
-        let delta: Vec<f64> = now.iter().zip(&then).map(|(now, then)| growth * now - then).collect();
+        let (now, then) = (matrix.covariance()?, &before.c);
+        let delta: Vec<f64> = now.iter().zip(then).map(|(now, then)| growth * now - then).collect();
         let (mut half, mut local) = (vec![0.0; d * d], vec![0.0; d * d]);
         f64::combine(0.0, &delta, &before.inverse_root, d, &mut half);
         f64::combine(0.0, &before.inverse_root, &half, d, &mut local);
@@ -127,7 +127,7 @@ impl Rates {
 
         m.iter_mut().zip(&before.m).zip(&delta_m).for_each(|((m, then), delta)| *m = then + self.m.eta * delta);
         let scale = matrix.replace(|c| {
-            c.iter_mut().zip(&then).zip(&delta).for_each(|((c, then), delta)| *c = then + self.sigma.eta * delta);
+            c.iter_mut().zip(then).zip(&delta).for_each(|((c, then), delta)| *c = then + self.sigma.eta * delta);
         })?;
         *sigma = before.sigma * scale * eta_before / self.m.eta;
         Ok(())

@@ -19,7 +19,7 @@ pub(super) struct Matrix {
     /// Generations between two decompositions.
     gap: u64,
     /// \[d, d\], f64, of which only the lower triangle counts.
-    pub(super) c: CowTensor,
+    c: CowTensor,
     /// Bᵀ \[d, d\]: its rows are the eigenvectors of C as it was when it was decomposed.
     basis: CowTensor,
     /// √C = B D Bᵀ \[d, d\] of that time.
@@ -70,9 +70,16 @@ impl Matrix {
         let mut columns = vec![0.0; rows.len()];
         transpose(rows, d, &mut columns);
         columns.chunks_exact_mut(weights.len()).for_each(|column| column.iter_mut().zip(weights).for_each(|(x, w)| *x *= w));
-        host::edit::<f64, _>(&mut self.c, |c| f64::combine(keep, &columns, rows, d, c))?;
+        host::edit::<f64, _>(&mut self.c, |c| f64::combine_lower(keep, &columns, rows, d, c))?;
         self.age += 1;
         Ok(())
+    }
+
+    /// C, both halves.
+    pub(super) fn covariance(&self) -> Result<Vec<f64>> {
+        let (d, mut whole) = (self.dim, host::to_f64s(&self.c)?);
+        (0..d).for_each(|i| (0..i).for_each(|j| whole[j * d + i] = whole[i * d + j]));
+        Ok(whole)
     }
 
     /// A decomposition when it is time.
