@@ -200,11 +200,14 @@ impl CmaEs {
     fn covariance_weights(&self, weights: &[f64]) -> Result<Vec<f64>> {
         let (k, d, Scratch { z, rows, moved, .. }) = (&self.constants, self.m.len(), &self.scratch);
         let mut scaled: Vec<f64> = weights.iter().map(|w| k.c_mu * w).chain([k.c_1]).collect();
-        for (i, scaled) in scaled.iter_mut().enumerate().filter(|(_, scaled)| **scaled < 0.0) {
-            let of = i * d..(i + 1) * d;
-            let square = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>();
-            let length = if moved[i] { square(&self.matrix.whiten(&rows[of])?) } else { square(&z[of]) };
-            *scaled *= if length > 0.0 { d as f64 / length } else { 0.0 };
+        let row = |i: usize| i * d..(i + 1) * d;
+        let (far, near): (Vec<usize>, Vec<usize>) = (0..weights.len()).filter(|&i| scaled[i] < 0.0).partition(|&i| moved[i]);
+        // z = C^{−½} y is known where nothing was moved.
+        let white = self.matrix.whiten(&far.iter().flat_map(|&i| &rows[row(i)]).copied().collect::<Vec<_>>())?;
+        let squares = |z: &[f64]| z.iter().map(|x| x * x).sum::<f64>();
+        let far = far.into_iter().zip(white.chunks_exact(d).map(squares));
+        for (i, square) in near.into_iter().map(|i| (i, squares(&z[row(i)]))).chain(far) {
+            scaled[i] *= if square > 0.0 { d as f64 / square } else { 0.0 };
         }
         Ok(scaled)
     }

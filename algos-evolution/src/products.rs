@@ -46,15 +46,18 @@ macro_rules! products {
 
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
         fn $dots(left: &[$float], right: &[$float], d: usize, out: &mut [f64]) {
-            let m = right.len() / d;
+            let (n, m) = (left.len() / d, right.len() / d);
             out.fill(0.0);
             for from in (0..d).step_by(DOT_CHUNK) {
                 let to = (from + DOT_CHUNK).min(d);
-                for (left, out) in left.chunks_exact(d).zip(out.chunks_exact_mut(m.max(1))) {
-                    let left = &left[from..to];
-                    for (right, out) in right.chunks_exact(d).zip(out) {
-                        *out += f64::from(dot(left, &right[from..to]));
-                    }
+                // The fewer rows are those that stay in a cache.
+                let mut add = |i: usize, j: usize| {
+                    out[i * m + j] += f64::from(dot(&left[i * d + from..i * d + to], &right[j * d + from..j * d + to]));
+                };
+                if n < m {
+                    (0..m).for_each(|j| (0..n).for_each(|i| add(i, j)));
+                } else {
+                    (0..n).for_each(|i| (0..m).for_each(|j| add(i, j)));
                 }
             }
         }

@@ -52,13 +52,13 @@ impl Matrix {
         host::read::<f64, _>(&self.root, |root| f64::combine(0.0, z, root, self.dim, rows))
     }
 
-    /// C^{−½} y = B D⁻¹ Bᵀ y.
+    /// Rows C^{−½} y = B D⁻¹ Bᵀ y, one for each row of `y`.
     pub(super) fn whiten(&self, y: &[f64]) -> Result<Vec<f64>> {
         host::read::<f64, _>(&self.basis, |basis| {
-            let mut along = vec![0.0; self.dim];
+            let mut along = vec![0.0; y.len()];
             f64::dots(y, basis, self.dim, &mut along);
-            along.iter_mut().zip(&self.axes).for_each(|(x, axis)| *x /= axis);
-            let mut white = vec![0.0; self.dim];
+            along.chunks_mut(self.dim).for_each(|row| row.iter_mut().zip(&self.axes).for_each(|(x, axis)| *x /= axis));
+            let mut white = vec![0.0; y.len()];
             f64::combine(0.0, &along, basis, self.dim, &mut white);
             white
         })

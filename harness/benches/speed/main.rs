@@ -34,5 +34,7 @@ fn main() {
         criterion.final_summary();
         println!("{}\n{}", summary::table(&output), summary::steps(&output));
     });
-    memory::report();
+    if std::env::args().skip(1).all(|argument| argument.starts_with("--") || argument == "memory") {
+        memory::report();
+    }
 }
