@@ -16,7 +16,7 @@
 //! its eigenvectors are mixtures of the estimates, whose inner products \[memory, memory\] have the same eigenvalues.
 //!
 //! Source: Choromanski, Pacchiano, Parker-Holder, Tang & Sindhwani 2019, arXiv:1903.04268, in the form of the authors' published program,
-//! whose α is the ratio above; the paper draws each ε from one of the two parts, and learns the odds in a bandit with evaluations of its own.
+//! whose α is the ratio above; the paper adapts its probability of the two parts otherwise.
 //! Differs from both: only the last `memory` estimates are known; α has limits, for the program's may pass 1, where the covariance would
 //! be indefinite, and 0 would end all search outside U; perturbations and ĝ are not rescaled to a length. As in the paper, and not in the
 //! program, estimates are not centred and U has no components beyond r. Failed pairs are left out.

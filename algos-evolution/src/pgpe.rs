@@ -125,7 +125,7 @@ impl NamedEstimator for PgpeEstimator {
     }
 
     fn default_descent() -> Spec {
-        // The highest speed, two rates, is σ / 15.
+        // σ is 15 of the highest speeds, which are two rates: small enough that ranks still speak of the new centre.
         Spec { name: "clip-up".into(), settings: [("rate".to_owned(), json!(0.5 / 30.0))].into_iter().collect() }
     }
 

@@ -111,3 +111,6 @@ impl CmaEs {
         Ok((!self.m.iter().zip(steps).any(changes)).then_some("no-effect-axis: 0.1 deviations along an axis change nothing"))
     }
 }
+
+#[cfg(test)]
+mod tests;

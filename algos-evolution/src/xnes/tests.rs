@@ -92,3 +92,9 @@ fn it_converges_as_fast_as_the_reference() {
         convergence::check::<Xnes>(problem, dim, reference);
     }
 }
+
+#[test]
+fn a_matrix_beyond_memory_is_refused_and_the_method_to_take_is_named() {
+    let refused = Xnes::new(XnesConfig::default(), &Space::real(12_000).unwrap(), Key::new(1)).err().unwrap();
+    assert!(matches!(refused, Error::Unsupported { .. }) && refused.to_string().contains("snes"), "{refused}");
+}

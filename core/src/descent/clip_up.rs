@@ -36,7 +36,7 @@ impl Default for ClipUpConfig {
 /// ```
 ///
 /// ‖·‖ is the root mean square over the d coordinates. Differs from the paper, whose lengths are Euclidean, and so √d times these:
-/// here one rate is as fast in any dimension, and the paper's rule that search begins with ‖σ‖ = 15 times the highest speed is σ = 30 η.
+/// here one rate is as fast in any dimension.
 /// A gradient of zeros adds nothing to the velocity.
 pub struct ClipUp {
     config: ClipUpConfig,
