@@ -1,5 +1,5 @@
-//! What optimizers cost beside their objective, CPU time a candidate, ours and those of other Rust libraries in turns on one thread:
-//! `cargo run --release`. All propose rows of numbers and are told the same irregular losses, ours in f32, theirs in f64.
+//! What optimizers cost beside their objective, CPU time a candidate, ours and those of other Rust libraries in turns:
+//! `RAYON_NUM_THREADS=1 cargo run --release`. All propose rows of numbers and are told the same irregular losses, ours in f32, theirs in f64.
 
 mod ours;
 mod theirs;
@@ -7,7 +7,7 @@ mod theirs;
 use std::time::Duration;
 
 use comfy_table::Table;
-use cpu_time::ThreadTime;
+use cpu_time::ProcessTime;
 
 /// (parameters, candidates a step).
 const SHAPES: [(usize, usize); 6] = [(10, 10), (100, 17), (1000, 32), (10_000, 64), (100_000, 256), (1_000_000, 32)];
@@ -32,7 +32,7 @@ struct Method {
 const METHODS: &[Method] = &[
     Method { name: "cma-es", peer: "fcmaes-core", largest: 1000, ours: ours::cma_es, theirs: theirs::fcmaes_cma_es },
     Method { name: "cma-es", peer: "cmaes", largest: 1000, ours: ours::cma_es, theirs: theirs::cmaes },
-    Method { name: "cr-fm-nes", peer: "fcmaes-core", largest: 1_000_000, ours: ours::cr_fm_nes, theirs: theirs::cr_fm_nes },
+    Method { name: "cr-fm-nes", peer: "fcmaes-core", largest: 100_000, ours: ours::cr_fm_nes, theirs: theirs::cr_fm_nes },
     Method { name: "pgpe", peer: "fcmaes-core", largest: 1_000_000, ours: ours::pgpe, theirs: theirs::pgpe },
     Method { name: "de", peer: "fcmaes-core", largest: 1_000_000, ours: ours::de, theirs: theirs::de },
 ];
@@ -45,7 +45,7 @@ fn main() {
         for (d, n) in SHAPES.into_iter().filter(|(d, _)| *d <= method.largest) {
             // Those that mirror candidates want an even number.
             let n = if method.name == "cma-es" { n } else { n.next_multiple_of(2) };
-            let steps = if method.largest < 1_000_000 { STEPS_WITH_A_MATRIX } else { 1 };
+            let steps = if method.largest <= 1000 { STEPS_WITH_A_MATRIX } else { 1 };
             let mut subjects = [(method.ours)(d, n), (method.theirs)(d, n)];
             let mut seconds = [const { vec![] }; 2];
             for _ in 0..TURNS {
@@ -55,16 +55,16 @@ fn main() {
             }
             let [ours, theirs] = seconds.map(|seconds| 1e6 * median(seconds) / n as f64);
             let cells = [format!("({d}, {n})"), format!("{ours:.2}"), format!("{theirs:.2}"), format!("{:.2}", ours / theirs)];
+            eprintln!("{} {}", method.name, cells.join(" "));
             table.add_row([method.name.to_owned(), method.peer.to_owned()].into_iter().chain(cells));
-            eprintln!("{} ({d}, {n})", method.name);
         }
     }
     println!("{table}");
 }
 
-/// CPU seconds of a step.
+/// CPU seconds of a step, of all threads.
 fn turn(step: &mut Step, at_least: usize) -> f64 {
-    let (start, mut steps) = (ThreadTime::now(), 0);
+    let (start, mut steps) = (ProcessTime::now(), 0);
     while steps < at_least || start.elapsed() < TURN {
         step();
         steps += 1;
