@@ -31,8 +31,8 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,
-    Objective, Result, Sampler, Schedule, Seed, Space, Spec, persist, register, settings,
+    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
+    NamedEstimator, Objective, Result, Sampler, Schedule, Seed, Space, Spec, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -120,10 +120,8 @@ impl Estimator for ArsEstimator {
         let around = Antithetic { key, pairs, scale: self.config.nu.at(self.clock.step), sampler, draws };
         let losses = objective.losses(&around.batch(at, &self.space))?;
         let terms = terms(key, &losses, self.config.top);
-        let mut gradient = None;
-        if !terms.is_empty() {
-            sampler.over(&self.space).add_weighted(&terms, gradient.insert(self.space.zeros()?))?;
-        }
+        let known = !terms.is_empty();
+        let gradient = known.then(|| Gradient::drawn(sampler.over(&self.space), terms, &self.space)).transpose()?;
         self.clock.tick();
         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
     }

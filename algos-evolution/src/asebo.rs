@@ -40,8 +40,8 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,
-    Objective, Result, Sampler, Schedule, Space, Spec, fuse, persist, register, settings,
+    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
+    NamedEstimator, Objective, Result, Sampler, Schedule, Space, Spec, fuse, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -181,7 +181,7 @@ impl Estimator for AseboEstimator {
             self.alpha = alpha.unwrap_or(self.alpha);
         }
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate { loss: losses.lowest(), gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
     }
 }
 

@@ -143,7 +143,7 @@ mod tests {
         let config = LowRankEsConfig { pairs: pairs as usize, sigma: sigma.into(), ..LowRankEsConfig::default() };
         let mut estimator = LowRankEsEstimator::new(config, &space, key).unwrap();
         let estimate = estimator.estimate(&space.start(), &mut Function::new(space.clone(), bowl)).unwrap();
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         let factor = 6f64.sqrt() * sigma * sigma;
         assert!(got.iter().enumerate().all(|(j, g)| (factor * g - paper(j)).abs() < 1e-12), "{got:?}");
     }

@@ -150,7 +150,7 @@ mod tests {
         let mut objective = Function::new(space.clone(), bowl);
         let mut estimator = OpenEsEstimator::new(config.clone(), &space, key).unwrap();
         let estimate = estimator.estimate(&space.start(), &mut objective).unwrap();
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-13), "{got:?} {expected:?}");
 
         let settings = moths_core::DescendConfig { estimator: config, descent: Spec::new("adamw") };

@@ -37,7 +37,7 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta,
+    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
     NamedEstimator, Objective, Result, Sampler, Seed, Space, Spec, fuse, kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
@@ -173,7 +173,7 @@ impl Estimator for PgpeEstimator {
         let losses = objective.losses(&self.batch(at, key))?;
         let gradient = self.follow(&terms(key, &self.config.shaping.of(&losses)))?;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate { loss: losses.lowest(), gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
     }
 }
 
@@ -221,7 +221,13 @@ mod tests {
                     met |= change.abs() > max_change * sigma[j];
                     sigma[j] -= change.clamp(-max_change * sigma[j], max_change * sigma[j]);
                 }
-                let got = estimator.estimate(&at, &mut Function::new(space.clone(), valley)).unwrap().gradient.unwrap();
+                let got = estimator
+                    .estimate(&at, &mut Function::new(space.clone(), valley))
+                    .unwrap()
+                    .gradient
+                    .unwrap()
+                    .dense()
+                    .unwrap();
                 let close = |got: &CowTensor, expected: [f64; 3]| {
                     let got: Vec<f64> = got.to_vec1().unwrap();
                     assert!(

@@ -186,7 +186,8 @@ impl Guided {
     /// 1/(2 σ² pairs) Σ_k ε_k (u_k+ − u_k−), for one value u a candidate; `None` when no pair says anything.
     pub(crate) fn gradient(&self, values: &[f64], space: &Space) -> Result<Option<CowTensor>> {
         let values: Vec<f64> = values.iter().map(|u| self.gain * u).collect();
-        self.pairs.combine_from(&self.noise, &values, space)
+        let gradient = self.pairs.combine_from(self.noise.clone(), &values, space)?;
+        gradient.map(|gradient| gradient.dense()).transpose()
     }
 }
 

@@ -33,8 +33,8 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Capabilities, CowTensor, Descend, Descent, Key, Meta, NamedEstimator, Objective, Optimizer, Report, Result,
-    Schedule, Space, kernel, persist, register, settings,
+    Algorithm, Capabilities, CowTensor, Descend, Descent, Gradient, Key, Meta, NamedEstimator, Objective, Optimizer, Report,
+    Result, Schedule, Space, kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,14 +84,14 @@ struct Fading {
     v: CowTensor,
 }
 
-kernel! { #[allow(clippy::too_many_arguments)] fn fading(x: inout, m: inout, v: inout, g: mat, rate: num, beta: num, zeta: num, delta: num) {
+kernel! { #[allow(clippy::too_many_arguments)] fn fading(x: inout, m: inout, v: inout, g: sum, rate: num, beta: num, zeta: num, delta: num) {
     m = beta * m + (1.0 - beta) * g;
     v = zeta * v + (1.0 - zeta) * (g * g);
     x = x - rate * (m / (sqrt(v) + delta));
 } }
 
 impl Descent for Fading {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
         let c = &self.config;
         let beta = c.beta / libm::pow((self.step + 1) as f64, c.fading);
         fading(at, &mut self.m, &mut self.v, g, c.rate.at(self.step), beta, c.zeta, c.delta)?;
@@ -153,7 +153,8 @@ mod tests {
         let (mut x, mut m, mut v) = ([0.0; 4], [0.0; 4], [0.0; 4]);
         for k in 0..3 {
             let at = CowTensor::new(candle_core::Tensor::new(&x, space.device()).unwrap());
-            let g: Vec<f64> = estimator.estimate(&at, &mut objective).unwrap().gradient.unwrap().to_vec1().unwrap();
+            let g: Vec<f64> =
+                estimator.estimate(&at, &mut objective).unwrap().gradient.unwrap().dense().unwrap().to_vec1().unwrap();
             let beta = 0.9 / f64::from(k + 1).powf(0.4);
             for i in 0..4 {
                 m[i] = beta * m[i] + (1.0 - beta) * g[i];

@@ -71,7 +71,7 @@ impl Estimator for BackpropEstimator {
             return Err(Error::unsupported("backprop", "needs gradients, and this objective has none"));
         };
         let valid = loss.is_finite();
-        let gradient = valid.then(|| CowTensor::new(gradient));
+        let gradient = valid.then(|| gradient.into());
         Ok(Estimate { loss: if valid { loss } else { f64::INFINITY }, gradient, evaluations: 1 })
     }
 }

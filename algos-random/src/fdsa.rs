@@ -34,8 +34,8 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective,
-    Result, Schedule, Space, Spec, host, persist, register, settings,
+    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Gradient, Key, Meta, NamedEstimator,
+    Objective, Result, Schedule, Space, Spec, host, persist, register, settings,
 };
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
@@ -133,7 +133,7 @@ impl Differences {
         self.unit = unit;
         self.clock.tick();
         let loss = losses.iter().copied().fold(f64::INFINITY, f64::min);
-        Ok(Estimate { loss, gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate { loss, gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
     }
 
     /// S.
@@ -185,7 +185,7 @@ mod tests {
         let mut objective = Function::new(space.clone(), |x| x[0] * x[1] + 3.0 * x[1] * x[1] + x[2].powi(3));
         let config = FdsaConfig { c: 0.25.into(), calibrate: false, clip: 0.0, ..FdsaConfig::default() };
         let estimate = FdsaEstimator::new(config, &space, Key::new(1)).unwrap().estimate(&at, &mut objective).unwrap();
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         let expected = [-1.0, 0.5 - 6.0, 12.0 + 0.0625];
         assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?}");
         assert_eq!(estimate.evaluations, 6);
@@ -197,7 +197,7 @@ mod tests {
         let mut objective = Function::new(space.clone(), |x| if x[0] > 0.0 { f64::NAN } else { 3.0 * x[1] });
         let mut fdsa = FdsaEstimator::new(FdsaConfig::default(), &space, Key::new(1)).unwrap();
         let estimate = fdsa.estimate(&space.start(), &mut objective).unwrap();
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(got[0] == 0.0 && (got[1] - 1.0).abs() < 1e-12, "{got:?}");
     }
 }

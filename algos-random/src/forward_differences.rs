@@ -110,7 +110,7 @@ mod tests {
         let config = ForwardDifferencesConfig { c: 0.25.into(), calibrate: false, clip: 0.0, ..Default::default() };
         let mut estimator = ForwardDifferencesEstimator::new(config, &space, Key::new(1)).unwrap();
         let estimate = estimator.estimate(&space.start(), &mut objective).unwrap();
-        assert_eq!(estimate.gradient.unwrap().to_vec1::<f64>().unwrap(), [3.0, -1.0 + 0.125 * 8.0]);
+        assert_eq!(estimate.gradient.unwrap().dense().unwrap().to_vec1::<f64>().unwrap(), [3.0, -1.0 + 0.125 * 8.0]);
         assert_eq!(estimate.evaluations, 3);
     }
 }

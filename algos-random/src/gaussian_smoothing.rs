@@ -121,7 +121,7 @@ impl Estimator for GaussianSmoothingEstimator {
         let losses = objective.losses(&Batch::seeded(at, sampler.over(&self.space), probes))?;
         let slopes = if antithetic { slopes::of_pairs(&losses, mu) } else { slopes::one_sided(&losses, mu) };
         let unit = self.unit.after(&slopes);
-        let gradient = slopes::sum(&slopes::terms(&slopes, &unit, key, 1.0), sampler, &self.space)?;
+        let gradient = slopes::sum(slopes::terms(&slopes, &unit, key, 1.0), sampler, &self.space)?;
         self.unit = unit;
         self.clock.tick();
         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
@@ -163,7 +163,7 @@ mod tests {
                 let slope = if antithetic { (at(mu) - at(-mu)) / (2.0 * mu) } else { (at(mu) - at(0.0)) / mu };
                 expected.iter_mut().zip(&u).for_each(|(g, u)| *g += slope * u / 3.0);
             }
-            let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+            let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
             assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?} {expected:?}");
             assert_eq!(estimate.evaluations, if antithetic { 6 } else { 4 });
         }
@@ -176,7 +176,8 @@ mod tests {
         let config = GaussianSmoothingConfig { directions: 20_000, calibration: 0, clip: 0.0, ..Default::default() };
         let mut smoothing = GaussianSmoothingEstimator::new(config, &space, Key::new(1)).unwrap();
         let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
-        let g: Vec<f64> = smoothing.estimate(&space.start(), &mut objective).unwrap().gradient.unwrap().to_vec1().unwrap();
+        let g: Vec<f64> =
+            smoothing.estimate(&space.start(), &mut objective).unwrap().gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(g.iter().all(|g| (g + 2.0).abs() < 0.15), "{g:?}");
     }
 }

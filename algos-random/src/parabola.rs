@@ -105,7 +105,7 @@ impl Estimator for ParabolaEstimator {
         let losses = objective.losses(&Batch::seeded(at, sampler.over(&self.space), probes))?;
         let t = lowest([losses[0], losses[1], losses[2]], h, self.config.longest, step);
         let terms: Vec<_> = t.filter(|t| *t != 0.0).map(|t| (seed, -t)).into_iter().collect();
-        let gradient = slopes::sum(&terms, sampler, &self.space)?;
+        let gradient = slopes::sum(terms, sampler, &self.space)?;
         self.clock.tick();
         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: 3 })
     }

@@ -44,7 +44,10 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::rehearsal::{Judge, rehearse};
+use crate::{
+    rehearsal::{Judge, rehearse},
+    slopes,
+};
 
 /// Settings of [`RandomBestGrad`], beside its `descent`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -120,7 +123,7 @@ impl Estimator for RandomBestGradEstimator {
         let moved = (0..self.config.k).map(|i| Probe { seed: key.member(i as u64), scale: c, draw: 0 });
         let probes: Vec<Probe> = std::iter::once(unmoved).chain(moved).collect();
         let losses = objective.losses(&Batch::seeded(at, self.config.sampler.over(&self.space), probes))?;
-        let gradient = self.sum(&self.chosen(losses[0], &losses[1..]))?;
+        let gradient = slopes::sum(self.chosen(losses[0], &losses[1..]), self.config.sampler, &self.space)?;
         self.clock.tick();
         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
     }
@@ -156,16 +159,6 @@ impl RandomBestGradEstimator {
         worst.filter(|_| self.config.opposite && before.is_finite()).map(|i| (member(i), 1.0)).into_iter().collect()
     }
 
-    /// Σ weight · z \[d\]; `None` without terms.
-    fn sum(&self, terms: &[(Seed, f64)]) -> Result<Option<CowTensor>> {
-        if terms.is_empty() {
-            return Ok(None);
-        }
-        let mut gradient = self.space.zeros()?;
-        self.config.sampler.over(&self.space).add_weighted(terms, &mut gradient)?;
-        Ok(Some(gradient))
-    }
-
     fn advance_judged_by_step(
         &mut self,
         at: &mut CowTensor,
@@ -178,12 +171,12 @@ impl RandomBestGradEstimator {
         let along = |gradient| Estimate { loss: before, gradient, evaluations: 1 };
         let points: Vec<Batch> = (0..self.config.k as u64)
             .map(|i| {
-                let down = along(self.sum(&[(self.clock.key().member(i), -1.0)])?);
+                let down = along(slopes::sum(vec![(self.clock.key().member(i), -1.0)], self.config.sampler, &self.space)?);
                 Batch::one(&rehearse(&down, at, &mut *descent, space)?)
             })
             .collect::<Result<_>>()?;
         let losses = objective.losses(&Batch::Joined(points.into()))?;
-        along(self.sum(&self.chosen(before, &losses))?).follow(at, descent, space)?;
+        along(slopes::sum(self.chosen(before, &losses), self.config.sampler, &self.space)?).follow(at, descent, space)?;
         self.clock.tick();
         Ok(Report { loss: losses.lowest().min(before), evaluations: 1 + losses.len() as u64, converged: None })
     }
@@ -222,7 +215,7 @@ mod tests {
             let mut estimator = RandomBestGradEstimator::new(config, &space, key).unwrap();
             let found = estimator.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap();
             assert_eq!(found.evaluations, 7);
-            found.gradient.map(|g| g.to_vec1().unwrap())
+            found.gradient.map(|g| g.dense().unwrap().to_vec1().unwrap())
         };
         let config = RandomBestGradConfig { k: 6, c: 0.1.into(), ..Default::default() };
         let (z, start) = (noise(&space, key, 0, 6), [0.0; 4]);

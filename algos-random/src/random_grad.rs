@@ -131,7 +131,7 @@ mod tests {
             let sign = if bowl(&z.iter().map(|z| 0.01 * z).collect::<Vec<_>>()) > 3.0 { 1.0 } else { -1.0 };
             let estimate = estimator.estimate(&space.start(), &mut Function::new(space.clone(), bowl)).unwrap();
             let expected: Vec<f64> = z.iter().map(|z| sign * z).collect();
-            assert_eq!(estimate.gradient.unwrap().to_vec1::<f64>().unwrap(), expected);
+            assert_eq!(estimate.gradient.unwrap().dense().unwrap().to_vec1::<f64>().unwrap(), expected);
             signs.push(sign);
         }
         assert!(signs.contains(&1.0) && signs.contains(&-1.0));

@@ -139,7 +139,7 @@ mod tests {
         let xi: Vec<f64> = z.to_vec1::<f64>().unwrap().iter().map(|z| z * eta / 3f64.sqrt()).collect();
         let at = |delta: f64| f(&xi.iter().map(|xi| delta * xi).collect::<Vec<_>>());
         let expected = xi.iter().map(|xi| 3.0 / (eta * eta) * xi * (at(delta) - at(-delta)) / (2.0 * delta));
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         // In the paper's unit z is η/√3 times as long.
         assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?}");
     }
@@ -153,7 +153,7 @@ mod tests {
         let c = (delta * (1.0 + epsilon).sqrt()).into();
         let config = RdsaConfig { c, sampler, calibration: 0, clip: 0.0, ..RdsaConfig::default() };
         let mut rdsa = RdsaEstimator::new(config, &space, Key::new(7)).unwrap();
-        let got = rdsa.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap().gradient.unwrap();
+        let got = rdsa.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap().gradient.unwrap().dense().unwrap();
         let mut z = space.zeros().unwrap();
         sampler.fill(Key::new(7).fold(0).fold(0), &mut z).unwrap();
         let xi: Vec<f64> = z.to_vec1::<f64>().unwrap().iter().map(|z| if *z < 0.0 { -1.0 } else { 1.0 + epsilon }).collect();

@@ -42,7 +42,7 @@ mod tests {
         for rule in descent::entries() {
             let mut descent = descent::build(&Spec::new(rule.id), &space).unwrap();
             let gradient = CowTensor::new(candle_core::Tensor::new(&[1.0, -2.0, 0.5], space.device()).unwrap());
-            let estimate = Estimate { loss: 1.0, gradient: Some(gradient), evaluations: 1 };
+            let estimate = Estimate { loss: 1.0, gradient: Some(gradient.into()), evaluations: 1 };
             let mut at = space.start();
             for _ in 0..3 {
                 let before = State::of(&mut descent).unwrap().digest().unwrap();

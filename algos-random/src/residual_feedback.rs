@@ -108,7 +108,7 @@ impl Estimator for ResidualFeedbackEstimator {
         let loss = objective.losses(&Batch::seeded(at, self.config.sampler.over(&self.space), [probe]))?[0];
         let residual = if loss.is_finite() && self.last.is_finite() { (loss - self.last) / delta } else { f64::NAN };
         let terms = slopes::terms(&[residual], &self.unit, key, 1.0);
-        let gradient = slopes::sum(&terms, self.config.sampler, &self.space)?;
+        let gradient = slopes::sum(terms, self.config.sampler, &self.space)?;
         self.calibrate(residual);
         self.last = loss;
         self.clock.tick();

@@ -12,7 +12,7 @@
 //! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should slopes ever be 1e-12
 //! of U, the first step was no measure (a simulator that blew up), and U is taken anew.
 
-use moths_core::{CowTensor, Fields, Key, Persist, Result, Sampler, Seed, Space};
+use moths_core::{Fields, Gradient, Key, Persist, Result, Sampler, Seed, Space};
 
 /// The unit of slopes.
 pub(crate) struct Unit {
@@ -89,13 +89,11 @@ pub(crate) fn terms(slopes: &[f64], unit: &Unit, key: Key, factor: f64) -> Vec<(
 }
 
 /// Σ weight · z \[d\]; `None` without terms.
-pub(crate) fn sum(terms: &[(Seed, f64)], sampler: Sampler, space: &Space) -> Result<Option<CowTensor>> {
+pub(crate) fn sum(terms: Vec<(Seed, f64)>, sampler: Sampler, space: &Space) -> Result<Option<Gradient>> {
     if terms.is_empty() {
         return Ok(None);
     }
-    let mut gradient = space.zeros()?;
-    sampler.over(space).add_weighted(terms, &mut gradient)?;
-    Ok(Some(gradient))
+    Gradient::drawn(sampler.over(space), terms, space).map(Some)
 }
 
 /// The median of all |s| that are finite; 0 when none is.

@@ -178,7 +178,7 @@ impl SpsaEstimator {
         let losses = objective.losses(&pairs.batch(at, &self.space))?;
         let slopes = slopes::of_pairs(&losses, scale);
         let unit = self.unit.after(&slopes);
-        let gradient = slopes::sum(&slopes::terms(&slopes, &unit, pairs.key, 1.0), sampler, &self.space)?;
+        let gradient = slopes::sum(slopes::terms(&slopes, &unit, pairs.key, 1.0), sampler, &self.space)?;
         let estimate = Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 };
         Ok(Found { estimate, unit, losses })
     }
@@ -226,7 +226,7 @@ mod tests {
             let slope = (cubic(&moved(0.25)) - cubic(&moved(-0.25))) / 0.5;
             expected.iter_mut().zip(&delta).for_each(|(g, d)| *g += slope / d / 3.0);
         }
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12 * b.abs().max(1.0)), "{got:?} {expected:?}");
         assert_eq!(estimate.evaluations, 6);
     }
@@ -238,7 +238,9 @@ mod tests {
         let run = |unit: f64| -> Vec<Vec<f64>> {
             let mut objective = Function::new(space.clone(), |x| unit * cubic(x));
             let mut spsa = estimator(SpsaConfig::default(), &space);
-            (0..3).map(|_| spsa.estimate(&at, &mut objective).unwrap().gradient.unwrap().to_vec1().unwrap()).collect()
+            (0..3)
+                .map(|_| spsa.estimate(&at, &mut objective).unwrap().gradient.unwrap().dense().unwrap().to_vec1().unwrap())
+                .collect()
         };
         // A power of two changes no mantissa.
         assert_eq!(run(1.0), run(1024.0));

@@ -274,8 +274,9 @@ impl Spsa2 {
             hessian = self.hessian.clone();
         }
         let terms = slopes::terms(&slopes, &unit, self.key(1), 1.0);
-        let next = match slopes::sum(&terms, self.config.sampler, &self.space)? {
-            Some(gradient) => self.after(&hessian.newton(&gradient, self.config.delta.at(step))?, terms.len())?,
+        let pairs = terms.len();
+        let next = match slopes::sum(terms, self.config.sampler, &self.space)? {
+            Some(gradient) => self.after(&hessian.newton(&gradient.dense()?, self.config.delta.at(step))?, pairs)?,
             None => None,
         };
         Ok((unit, hessian, next))

@@ -18,7 +18,7 @@ use crate::{
 /// # use moths_core::{Estimate, Estimator, Objective, Result, persist, CowTensor as C};
 /// # struct MyEstimator; persist!(MyEstimator {});
 /// # impl Estimator for MyEstimator { fn estimate(&mut self, at: &C, _: &mut dyn Objective) -> Result<Estimate> {
-/// #   Ok(Estimate { loss: 0.0, gradient: Some(at.clone()), evaluations: 0 }) } }
+/// #   Ok(Estimate { loss: 0.0, gradient: Some(at.clone().into()), evaluations: 0 }) } }
 /// let space = Space::real(10)?;
 /// let optimizer = Descend::new(MyEstimator, descent::build(&Spec::new("adamw"), &space)?, &space);
 /// # Ok::<(), moths_core::Error>(())

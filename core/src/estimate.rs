@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Batch, CowTensor, Descent, Error, Key, Objective, Persist, Perturbation, Probe, Report, Result, Sampler, Seed, Space, fuse,
+    Batch, CowTensor, Descent, Error, Gradient, Key, Objective, Persist, Perturbation, Probe, Report, Result, Sampler, Seed,
+    Space,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,8 +62,8 @@ pub trait Estimator: Persist + Send {
 pub struct Estimate {
     /// The lowest loss seen; +∞ when every candidate failed.
     pub loss: f64,
-    /// The approximate gradient \[d\] in search coordinates; `None` when too many candidates failed to say anything.
-    pub gradient: Option<CowTensor>,
+    /// The approximate gradient; `None` when too many candidates failed to say anything.
+    pub gradient: Option<Gradient>,
     /// Loss evaluations used.
     pub evaluations: u64,
 }
@@ -72,7 +73,7 @@ impl Estimate {
     pub fn follow(&self, at: &mut CowTensor, descent: &mut dyn Descent, space: &Space) -> Result<()> {
         descent.witness(at, self.loss);
         if let Some(gradient) = &self.gradient
-            && fuse::norm(gradient)?.is_finite()
+            && gradient.is_finite()?
         {
             descent.descend(at, gradient)?;
             space.confine(at)?;
@@ -129,12 +130,12 @@ impl Antithetic {
     /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.
     ///
     /// A pair with a value that is not finite counts for nothing; `None` when no pair is left.
-    pub fn combine(&self, values: &[f64], space: &Space) -> Result<Option<CowTensor>> {
-        self.combine_from(&self.sampler.over(space), values, space)
+    pub fn combine(&self, values: &[f64], space: &Space) -> Result<Option<Gradient>> {
+        self.combine_from(self.sampler.over(space), values, space)
     }
 
     /// [`combine`](Self::combine) of z that `noise` draws, whatever the sampler.
-    pub fn combine_from(&self, noise: &Perturbation, values: &[f64], space: &Space) -> Result<Option<CowTensor>> {
+    pub fn combine_from(&self, noise: Perturbation, values: &[f64], space: &Space) -> Result<Option<Gradient>> {
         if values.len() != 2 * self.pairs {
             return Err(Error::shape("values of antithetic pairs", 2 * self.pairs, values.len()));
         }
@@ -148,8 +149,6 @@ impl Antithetic {
             .filter(|(_, pair)| pair[0].is_finite() && pair[1].is_finite())
             .map(|(k, pair)| (self.key.member(k as u64), (pair[0] - pair[1]) / (2.0 * self.scale * valid as f64)))
             .collect();
-        let mut gradient = space.zeros()?;
-        noise.add_weighted(&terms, &mut gradient)?;
-        Ok(Some(gradient))
+        Gradient::drawn(noise, terms, space).map(Some)
     }
 }

@@ -17,6 +17,7 @@ pub mod eigen;
 mod error;
 mod estimate;
 pub mod fuse;
+mod gradient;
 pub mod host;
 #[cfg(feature = "laws")]
 pub mod laws;
@@ -44,6 +45,7 @@ pub use descent::Descent;
 pub use durable::replace_file;
 pub use error::{Error, Result};
 pub use estimate::{Antithetic, Draws, Estimate, Estimator};
+pub use gradient::Gradient;
 pub use layer::{Best, Budget, Journal, Noise, NoiseModel, Noisy, Pool, Replay};
 pub use model::{FlatModel, ModelOptions, VarMapModel};
 pub use noise::{Key, Perturbation, Sampler, Seed, Stream};

@@ -32,7 +32,7 @@ fn path(space: &Space, descent: &mut dyn Descent) -> Result<Vec<Vec<f64>>> {
     let mut at = noise(space, 0)?;
     (1..=STEPS)
         .map(|t| {
-            descent.descend(&mut at, &noise(space, t as u64)?)?;
+            descent.descend(&mut at, &noise(space, t as u64)?.into())?;
             to_f64s(&at)
         })
         .collect()
@@ -83,7 +83,7 @@ fn sign_is_its_formula() -> Test {
     let space = Space::real(3)?;
     let mut at = space.zeros()?;
     let g = CowTensor::new(Tensor::new(&[0.0, -0.0, -3.0], &Device::Cpu)?);
-    descent::build(&moths_core::Spec::new("sign"), &space)?.descend(&mut at, &g)?;
+    descent::build(&moths_core::Spec::new("sign"), &space)?.descend(&mut at, &g.into())?;
     assert_eq!(to_f64s(&at)?, [0.0, 0.0, 0.01]);
     Ok(())
 }
@@ -126,7 +126,7 @@ fn clip_up_is_its_formula() -> Test {
         assert_eq!(speed > 0.12, clipped, "{speed}");
         v.iter_mut().for_each(|v| *v *= (0.12 / speed).min(1.0));
         x.iter_mut().zip(&v).for_each(|(x, v)| *x -= v);
-        rule.descend(&mut at, g)?;
+        rule.descend(&mut at, &g.clone().into())?;
         assert!(to_f64s(&at)?.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-13));
     }
     Ok(())
@@ -187,7 +187,7 @@ fn momentum_to_best_points_to_the_best_point_seen() -> Test {
     let (mut x, mut v, mut best, mut lowest) = (1.0, 0.0, 0.0, f64::INFINITY);
     for (loss, g) in [(f64::INFINITY, 1.0), (3.0, -2.0), (5.0, 1.0), (2.0, 0.5), (2.0, 4.0)] {
         rule.witness(&at, loss);
-        rule.descend(&mut at, &CowTensor::new(Tensor::new(&[g], space.device())?))?;
+        rule.descend(&mut at, &Tensor::new(&[g], space.device())?.into())?;
         if loss < lowest {
             (lowest, best) = (loss, x);
         }
@@ -239,7 +239,7 @@ fn a_candle_descent_leaves_what_others_hold_alone_and_cannot_be_saved() -> Test 
     let mut at = noise(&space, 0)?;
     let held = at.clone();
     let before = to_f64s(&held)?;
-    descent.descend(&mut at, &noise(&space, 1)?)?;
+    descent.descend(&mut at, &noise(&space, 1)?.into())?;
     assert_eq!(to_f64s(&held)?, before);
     assert_ne!(to_f64s(&at)?, before);
     assert!(matches!(State::of(&mut descent), Err(Error::Unsupported { .. })));
@@ -253,12 +253,12 @@ fn a_descent_that_is_saved_and_loaded_goes_on_bit_for_bit() -> Test {
         let space = space(DType::F32)?;
         let mut one = descent::build(&spec, &space)?;
         let mut at = noise(&space, 0)?;
-        one.descend(&mut at, &noise(&space, 1)?)?;
+        one.descend(&mut at, &noise(&space, 1)?.into())?;
         let mut other = descent::build(&spec, &space)?;
         State::of(&mut one)?.restore(&mut other, moths_core::Keep::Nothing)?;
         let mut there = at.clone();
-        one.descend(&mut at, &noise(&space, 2)?)?;
-        other.descend(&mut there, &noise(&space, 2)?)?;
+        one.descend(&mut at, &noise(&space, 2)?.into())?;
+        other.descend(&mut there, &noise(&space, 2)?.into())?;
         assert_eq!(to_f64s(&at)?, to_f64s(&there)?, "{id}");
     }
     Ok(())
@@ -273,7 +273,7 @@ impl Estimator for Given {
     fn estimate(&mut self, at: &CowTensor, _: &mut dyn Objective) -> Result<Estimate> {
         let value = self.0[self.1 as usize];
         self.1 += 1;
-        let gradient = value.map(|g| Ok::<_, Error>(CowTensor::new((at.ones_like()? * g)?))).transpose()?;
+        let gradient = value.map(|g| Ok::<_, Error>((at.ones_like()? * g)?.into())).transpose()?;
         Ok(Estimate { loss: f64::INFINITY, gradient, evaluations: 2 })
     }
 }

@@ -95,7 +95,7 @@ fn eight_estimates(share: f64) -> Vec<usize> {
         }
         let estimate = estimator.estimate(&space.start(), &mut objective).unwrap();
         assert_eq!(estimate.evaluations, 2 * n as u64);
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "estimate {t}: {got:?} instead of {expected:?}");
         if !u.is_empty() {
             let inside: f64 = u.iter().map(|u| inner(u, &expected).powi(2)).sum();

@@ -72,7 +72,7 @@ fn four_estimates_are_those_of_the_paper() {
             (0..D).for_each(|j| expected[j] += beta / (2.0 * sigma * sigma * 3.0) * e[j] * difference);
         }
         let estimate = estimator.estimate(&space.start(), &mut objective).unwrap();
-        let got: Vec<f64> = estimate.gradient.unwrap().to_vec1().unwrap();
+        let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-11), "estimate {t}: {got:?} instead of {expected:?}");
         estimates.push(expected);
     }

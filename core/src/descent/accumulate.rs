@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent};
-use crate::{CowTensor, Result, Space, Spec, kernel, persist, register_descent};
+use crate::{CowTensor, Gradient, Result, Space, Spec, kernel, persist, register_descent};
 
 /// Settings of [`Accumulate`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -36,7 +36,7 @@ pub struct Accumulate {
     inner: Box<dyn Descent>,
 }
 
-kernel! { fn accumulate(sum: inout, g: mat) {
+kernel! { fn accumulate(sum: inout, g: sum) {
     sum = sum + g;
 } }
 
@@ -55,10 +55,10 @@ impl NamedDescent for Accumulate {
 }
 
 impl Descent for Accumulate {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
-        super::same_shape(at, g)?;
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
+        g.check(at)?;
         accumulate(&mut self.sum, g)?;
-        self.inner.descend(at, &self.sum)
+        self.inner.descend(at, &self.sum.clone().into())
     }
 
     fn witness(&mut self, at: &CowTensor, loss: f64) {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent, preset_descent};
-use crate::{CowTensor, Result, Schedule, Space, kernel, persist, register_descent, settings};
+use crate::{CowTensor, Gradient, Result, Schedule, Space, kernel, persist, register_descent, settings};
 
 /// Settings of [`AdamW`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@ pub struct AdamW {
     v: CowTensor,
 }
 
-kernel! { #[allow(clippy::too_many_arguments)] fn adamw(x: inout, m: inout, v: inout, g: mat, rate: num, decay: num, beta1: num, beta2: num, unbias1: num, unbias2: num, eps: num) {
+kernel! { #[allow(clippy::too_many_arguments)] fn adamw(x: inout, m: inout, v: inout, g: sum, rate: num, decay: num, beta1: num, beta2: num, unbias1: num, unbias2: num, eps: num) {
     m = beta1 * m + (1.0 - beta1) * g;
     v = beta2 * v + (1.0 - beta2) * (g * g);
     x = x * decay - rate * ((m * unbias1) / (sqrt(v * unbias2) + eps));
@@ -69,7 +69,7 @@ impl NamedDescent for AdamW {
 }
 
 impl Descent for AdamW {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
         let (c, t) = (&self.config, (self.step + 1) as f64);
         let (rate, unbias) = (c.rate.at(self.step), |beta: f64| 1.0 / (1.0 - libm::pow(beta, t)));
         let decay = 1.0 - rate * c.weight_decay;

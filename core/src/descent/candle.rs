@@ -3,7 +3,7 @@
 use candle_core::{Var, backprop::GradStore};
 
 use super::Descent;
-use crate::{CowTensor, Error, Fields, Persist, Result};
+use crate::{CowTensor, Error, Fields, Gradient, Persist, Result};
 
 /// Any [`candle_nn::Optimizer`] as a [`Descent`].
 ///
@@ -18,7 +18,7 @@ use crate::{CowTensor, Error, Fields, Persist, Result};
 /// # persist!(MyEstimator {});
 /// # impl Estimator for MyEstimator {
 /// #     fn estimate(&mut self, at: &CowTensor, _: &mut dyn Objective) -> Result<Estimate> {
-/// #         Ok(Estimate { loss: 0.0, gradient: Some(CowTensor::new(at.ones_like()?)), evaluations: 0 })
+/// #         Ok(Estimate { loss: 0.0, gradient: Some(at.ones_like()?.into()), evaluations: 0 })
 /// #     }
 /// # }
 /// let space = Space::real(3)?;
@@ -42,10 +42,10 @@ impl<O: candle_nn::Optimizer> CandleDescent<O> {
 }
 
 impl<O: candle_nn::Optimizer + Send> Descent for CandleDescent<O> {
-    fn descend(&mut self, at: &mut CowTensor, gradient: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, gradient: &Gradient) -> Result<()> {
         self.var.set(at)?;
         let mut gradients = GradStore::default();
-        gradients.insert(&self.var, (**gradient).clone());
+        gradients.insert(&self.var, (*gradient.dense()?).clone());
         self.optimizer.step(&gradients)?;
         *at = CowTensor::new(self.var.as_tensor().copy()?);
         Ok(())

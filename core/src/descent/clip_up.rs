@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent};
-use crate::{CowTensor, Result, Schedule, Space, fuse, kernel, persist, register_descent, settings};
+use crate::{CowTensor, Gradient, Result, Schedule, Space, fuse, kernel, persist, register_descent, settings};
 
 /// Settings of [`ClipUp`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -68,8 +68,9 @@ impl NamedDescent for ClipUp {
 }
 
 impl Descent for ClipUp {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
-        super::same_shape(at, g)?;
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
+        g.check(at)?;
+        let g = &*g.dense()?;
         let (rate, root) = (self.config.rate.at(self.step), (g.elem_count() as f64).sqrt());
         let length = fuse::norm(g)? / root;
         accelerate(&mut self.v, g, self.config.momentum, if length > 0.0 { rate / length } else { 0.0 })?;

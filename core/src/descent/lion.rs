@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent};
-use crate::{CowTensor, Result, Schedule, Space, kernel, persist, register_descent, settings};
+use crate::{CowTensor, Gradient, Result, Schedule, Space, kernel, persist, register_descent, settings};
 
 /// Settings of [`Lion`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -43,7 +43,7 @@ pub struct Lion {
     m: CowTensor,
 }
 
-kernel! { fn lion(x: inout, m: inout, g: mat, rate: num, decay: num, beta1: num, beta2: num) {
+kernel! { fn lion(x: inout, m: inout, g: sum, rate: num, decay: num, beta1: num, beta2: num) {
     x = decay * x - rate * signum(beta1 * m + (1.0 - beta1) * g);
     m = beta2 * m + (1.0 - beta2) * g;
 } }
@@ -64,7 +64,7 @@ impl NamedDescent for Lion {
 }
 
 impl Descent for Lion {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
         let (c, rate) = (&self.config, self.config.rate.at(self.step));
         lion(at, &mut self.m, g, rate, 1.0 - rate * c.weight_decay, c.beta1, c.beta2)?;
         self.step += 1;

@@ -7,7 +7,7 @@
 //! let mut rule = descent::build(&Spec::new("sgd").with("rate", 0.1)?.with("momentum", 0.9)?, &space)?;
 //! let mut at = CowTensor::new(space.zeros()?.ones_like()?);
 //! for _ in 0..300 {
-//!     let gradient = CowTensor::new((&*at * 2.0)?); // of x²
+//!     let gradient = (&*at * 2.0)?.into(); // of x²
 //!     rule.descend(&mut at, &gradient)?;
 //! }
 //! assert!(at.to_vec1::<f64>()?.iter().all(|x| x.abs() < 1e-3));
@@ -26,7 +26,7 @@ mod sign;
 
 use serde_json::{Map, Value};
 
-use crate::{CowTensor, Error, Persist, Result, Space, Spec, settings};
+use crate::{CowTensor, Error, Gradient, Persist, Result, Space, Spec, settings};
 pub use accumulate::{Accumulate, AccumulateConfig};
 pub use adamw::{AdamW, AdamWConfig};
 pub use candle::CandleDescent;
@@ -43,14 +43,14 @@ pub trait Descent: Persist + Send {
     ///
     /// # Errors
     /// When shapes or dtypes do not fit; nothing has then changed.
-    fn descend(&mut self, at: &mut CowTensor, gradient: &CowTensor) -> Result<()>;
+    fn descend(&mut self, at: &mut CowTensor, gradient: &Gradient) -> Result<()>;
 
     /// Is told, before it descends, the lowest loss that was seen in estimating the gradient at the point `at` \[d\]; +∞ when all failed.
     fn witness(&mut self, _at: &CowTensor, _loss: f64) {}
 }
 
 impl<D: Descent + ?Sized> Descent for Box<D> {
-    fn descend(&mut self, at: &mut CowTensor, gradient: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, gradient: &Gradient) -> Result<()> {
         (**self).descend(at, gradient)
     }
 
@@ -171,15 +171,6 @@ pub fn build(spec: &Spec, space: &Space) -> Result<Box<dyn Descent>> {
 /// Builds the descent that the setting `field` names.
 fn build_part(field: &str, spec: &Spec, space: &Space) -> Result<Box<dyn Descent>> {
     find(&spec.name).and_then(|entry| (entry.build)(&spec.settings, space)).map_err(|e| e.within(field))
-}
-
-/// What descents check first that change their own state before another's.
-fn same_shape(at: &CowTensor, gradient: &CowTensor) -> Result<()> {
-    if at.dims() == gradient.dims() && at.dtype() == gradient.dtype() {
-        return Ok(());
-    }
-    let described = |x: &CowTensor| format!("{:?} {}", x.dims(), x.dtype().as_str());
-    Err(Error::shape("gradient", described(at), described(gradient)))
 }
 
 /// State size of the descent a spec names: numbers per parameter.

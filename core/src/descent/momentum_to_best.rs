@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent};
-use crate::{CowTensor, Result, Space, Spec, kernel, persist, register_descent, settings};
+use crate::{CowTensor, Gradient, Result, Space, Spec, kernel, persist, register_descent, settings};
 
 /// Settings of [`MomentumToBest`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -71,8 +71,8 @@ impl NamedDescent for MomentumToBest {
 }
 
 impl Descent for MomentumToBest {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
-        super::same_shape(at, g)?;
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
+        g.check(at)?;
         // Before any loss is known there is nothing to be drawn to.
         if self.loss.is_finite() {
             momentum(&mut self.v, &self.best, at, self.config.memory)?;

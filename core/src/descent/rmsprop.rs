@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent};
-use crate::{CowTensor, Result, Schedule, Space, kernel, persist, register_descent, settings};
+use crate::{CowTensor, Gradient, Result, Schedule, Space, kernel, persist, register_descent, settings};
 
 /// Settings of [`RmsProp`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -37,7 +37,7 @@ pub struct RmsProp {
     s: CowTensor,
 }
 
-kernel! { fn rmsprop(x: inout, s: inout, g: mat, rate: num, memory: num, eps: num) {
+kernel! { fn rmsprop(x: inout, s: inout, g: sum, rate: num, memory: num, eps: num) {
     s = memory * s + (1.0 - memory) * (g * g);
     x = x - rate * g / (sqrt(s) + eps);
 } }
@@ -58,7 +58,7 @@ impl NamedDescent for RmsProp {
 }
 
 impl Descent for RmsProp {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
         rmsprop(at, &mut self.s, g, self.config.rate.at(self.step), self.config.memory, self.config.eps)?;
         self.step += 1;
         Ok(())

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent, preset_descent};
-use crate::{CowTensor, Fields, Persist, Result, Schedule, Space, kernel, register_descent, settings};
+use crate::{CowTensor, Fields, Gradient, Persist, Result, Schedule, Space, kernel, register_descent, settings};
 
 /// Settings of [`Sgd`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -40,14 +40,14 @@ pub struct Sgd {
     v: Option<CowTensor>,
 }
 
-kernel! { fn plain(x: inout, g: mat, rate: num) {
+kernel! { fn plain(x: inout, g: sum, rate: num) {
     x = x - rate * g;
 } }
-kernel! { fn heavy_ball(x: inout, v: inout, g: mat, rate: num, mu: num) {
+kernel! { fn heavy_ball(x: inout, v: inout, g: sum, rate: num, mu: num) {
     v = mu * v + g;
     x = x - rate * v;
 } }
-kernel! { fn nesterov(x: inout, v: inout, g: mat, rate: num, mu: num) {
+kernel! { fn nesterov(x: inout, v: inout, g: sum, rate: num, mu: num) {
     v = mu * v + g;
     x = x - rate * (g + mu * v);
 } }
@@ -69,7 +69,7 @@ impl NamedDescent for Sgd {
 }
 
 impl Descent for Sgd {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
         let (rate, mu) = (self.config.rate.at(self.step), self.config.momentum);
         match &mut self.v {
             None => plain(at, g, rate)?,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Descent, NamedDescent};
-use crate::{CowTensor, Result, Schedule, Space, kernel, persist, register_descent, settings};
+use crate::{CowTensor, Gradient, Result, Schedule, Space, kernel, persist, register_descent, settings};
 
 /// Settings of [`Sign`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -26,7 +26,7 @@ pub struct Sign {
     step: u64,
 }
 
-kernel! { fn sign(x: inout, g: mat, rate: num) {
+kernel! { fn sign(x: inout, g: sum, rate: num) {
     x = x - rate * signum(g);
 } }
 
@@ -46,7 +46,7 @@ impl NamedDescent for Sign {
 }
 
 impl Descent for Sign {
-    fn descend(&mut self, at: &mut CowTensor, g: &CowTensor) -> Result<()> {
+    fn descend(&mut self, at: &mut CowTensor, g: &Gradient) -> Result<()> {
         sign(at, g, self.config.rate.at(self.step))?;
         self.step += 1;
         Ok(())

@@ -8,6 +8,7 @@ use super::{
     Body,
     check::{MOST_READ, MOST_WRITTEN},
     cpu::{self, Slot},
+    drawn::{Drawing, Drawn, Sum},
 };
 use crate::{CowTensor, Error, Result};
 
@@ -25,10 +26,9 @@ struct Written<'t> {
     overwritten: bool,
 }
 
-struct Read<'t> {
-    name: &'static str,
-    tensor: &'t Tensor,
-    extent: Extent,
+enum Read<'t> {
+    Tensor { name: &'static str, tensor: &'t Tensor, extent: Extent },
+    Drawn { name: &'static str, drawn: &'t dyn Drawn },
 }
 
 /// What a read tensor has one element for.
@@ -82,22 +82,30 @@ impl<'t> Call<'t> {
 
     /// A read tensor of the grid's shape.
     pub fn mat(&mut self, name: &'static str, tensor: &'t Tensor) {
-        self.read(Read { name, tensor, extent: Extent::Mat });
+        self.read(Read::Tensor { name, tensor, extent: Extent::Mat });
+    }
+
+    /// A read vector with an element for each of the grid: a tensor, or one that is computed as it is read.
+    pub fn sum(&mut self, name: &'static str, sum: &'t Sum<'t>) {
+        match sum {
+            Sum::Stored(tensor) => self.mat(name, tensor),
+            Sum::Drawn(drawn) => self.read(Read::Drawn { name, drawn: &**drawn }),
+        }
     }
 
     /// A read tensor `[d]`, the same for every row.
     pub fn row(&mut self, name: &'static str, tensor: &'t Tensor) {
-        self.read(Read { name, tensor, extent: Extent::Row });
+        self.read(Read::Tensor { name, tensor, extent: Extent::Row });
     }
 
     /// A read tensor `[n]` or `[n, 1]`, the same for every column.
     pub fn col(&mut self, name: &'static str, tensor: &'t Tensor) {
-        self.read(Read { name, tensor, extent: Extent::Col });
+        self.read(Read::Tensor { name, tensor, extent: Extent::Col });
     }
 
     /// A read tensor whose shape the caller has checked.
     pub(crate) fn free(&mut self, name: &'static str, tensor: &'t Tensor) {
-        self.read(Read { name, tensor, extent: Extent::Free });
+        self.read(Read::Tensor { name, tensor, extent: Extent::Free });
     }
 
     fn write(&mut self, written: Written<'t>) {
@@ -131,18 +139,26 @@ impl<'t> Call<'t> {
         for (k, read) in self.read.iter().enumerate() {
             match (&copies[k], read) {
                 (Some(copy), _) => operands.push(Slot::Read(k), copy, cpu::storage_address(copy))?,
-                (None, Some(read)) => operands.push(Slot::Read(k), read.tensor, addresses.read[k])?,
-                (None, None) => {}
+                (None, Some(Read::Tensor { tensor, .. })) => operands.push(Slot::Read(k), tensor, addresses.read[k])?,
+                (None, Some(Read::Drawn { .. }) | None) => {}
             }
         }
+        let drawn = self.drawn();
         self.make_writable(&addresses, &mut operands)?;
-        // A CUDA back end runs here, on the same operands, where the tensors are on a GPU.
+        let weight = weight + drawn.map_or(0, |(_, drawn)| drawn.weight());
         let work = grid.elements().saturating_mul(weight);
-        match dtype {
-            DType::F32 => cpu::run::<f32, B>(&operands, work, grid.columns, body)?,
-            _ => cpu::run::<f64, B>(&operands, work, grid.columns, body)?,
+        match drawn {
+            None => run(&operands, dtype, work, grid, body),
+            Some((slot, drawn)) => run(&operands, dtype, work, grid, &Drawing { slot, drawn, body }),
         }
-        Ok(())
+    }
+
+    /// What is computed as it is read, and which of the read vectors it is.
+    fn drawn(&self) -> Option<(usize, &'t dyn Drawn)> {
+        self.read.iter().enumerate().find_map(|(slot, read)| match read {
+            Some(Read::Drawn { drawn, .. }) => Some((slot, *drawn)),
+            _ => None,
+        })
     }
 
     /// Enters the written tensors into `operands`, copied where somebody else holds them.
@@ -187,10 +203,17 @@ impl<'t> Call<'t> {
             }
         }
         for (k, read) in self.read.iter().flatten().enumerate() {
-            self.check_read(read, grid, dtype)?;
-            let address = cpu::storage_address(read.tensor);
+            let (name, tensor, extent) = match *read {
+                Read::Tensor { name, tensor, extent } => (name, tensor, extent),
+                Read::Drawn { name, drawn } => {
+                    self.check_drawn(name, drawn, grid)?;
+                    continue;
+                }
+            };
+            self.check_read(name, tensor, extent, grid, dtype)?;
+            let address = cpu::storage_address(tensor);
             if addresses.written.contains(&address) {
-                return Err(self.aliased(read.name, "is also written: read it by the name it is written under"));
+                return Err(self.aliased(name, "is also written: read it by the name it is written under"));
             }
             addresses.read[k] = address;
         }
@@ -209,26 +232,33 @@ impl<'t> Call<'t> {
         Ok(())
     }
 
-    fn check_read(&self, read: &Read<'_>, grid: Grid, dtype: DType) -> Result<()> {
-        self.check_kind(read.name, read.tensor, dtype)?;
-        let fits = |extent| match (extent, read.tensor.dims()) {
+    fn check_drawn(&self, name: &str, drawn: &dyn Drawn, grid: Grid) -> Result<()> {
+        if (Grid { rows: 1, columns: drawn.len() }) == grid {
+            return Ok(());
+        }
+        Err(Error::shape(self.label(name), grid, format!("[{}]", drawn.len())))
+    }
+
+    fn check_read(&self, name: &str, tensor: &Tensor, extent: Extent, grid: Grid, dtype: DType) -> Result<()> {
+        self.check_kind(name, tensor, dtype)?;
+        let fits = |extent| match (extent, tensor.dims()) {
             (Extent::Free, _) => true,
-            (Extent::Mat, _) => Grid::of(read.tensor) == Some(grid),
+            (Extent::Mat, _) => Grid::of(tensor) == Some(grid),
             (Extent::Row, [d] | [1, d]) => *d == grid.columns,
             (Extent::Col, [n] | [n, 1]) => *n == grid.rows,
             _ => false,
         };
-        if fits(read.extent) {
+        if fits(extent) {
             return Ok(());
         }
-        let needed = match read.extent {
+        let needed = match extent {
             Extent::Row => format!("[{}], a row of {grid}", grid.columns),
             Extent::Col => format!("[{}], a column of {grid}", grid.rows),
             Extent::Mat | Extent::Free => grid.to_string(),
         };
         let hint = [(Extent::Mat, "mat"), (Extent::Row, "row"), (Extent::Col, "col")].into_iter().find(|(e, _)| fits(*e));
         let hint = hint.map_or(String::new(), |(_, kind)| format!(" (which is a `{kind}`)"));
-        Err(Error::shape(self.label(read.name), needed, format!("{}{hint}", shape(read.tensor))))
+        Err(Error::shape(self.label(name), needed, format!("{}{hint}", shape(tensor))))
     }
 
     fn check_kind(&self, name: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
@@ -248,8 +278,10 @@ impl<'t> Call<'t> {
     fn contiguous_copies(&self) -> Result<[Option<Tensor>; MOST_READ]> {
         let mut copies = [const { None }; MOST_READ];
         for (copy, read) in copies.iter_mut().zip(self.read.iter().flatten()) {
-            if !read.tensor.is_contiguous() {
-                *copy = Some(read.tensor.contiguous()?);
+            if let Read::Tensor { tensor, .. } = read
+                && !tensor.is_contiguous()
+            {
+                *copy = Some(tensor.contiguous()?);
             }
         }
         Ok(copies)
@@ -262,6 +294,15 @@ impl<'t> Call<'t> {
     fn label(&self, parameter: &str) -> String {
         format!("{}.{parameter}", self.name)
     }
+}
+
+/// `body` over the grid, on the device of the operands. A CUDA back end runs here, on the same operands, where they are on a GPU.
+fn run<B: Body>(operands: &cpu::Operands<'_>, dtype: DType, work: usize, grid: Grid, body: &B) -> Result<()> {
+    match dtype {
+        DType::F32 => cpu::run::<f32, B>(operands, work, grid.columns, body)?,
+        _ => cpu::run::<f64, B>(operands, work, grid.columns, body)?,
+    }
+    Ok(())
 }
 
 impl Grid {

@@ -18,16 +18,18 @@ const KEYWORDS: [&str; 24] = [
 
 /// Refuses, at compile time, a parameter list with too many tensors or none to write.
 pub const fn parameters(kinds: &[&str]) {
-    let (mut written, mut read, mut at) = (0, 0, 0);
+    let (mut written, mut read, mut sums, mut at) = (0, 0, 0, 0);
     while at < kinds.len() {
         let kind = kinds[at].as_bytes();
         written += (equal(kind, b"inout") || equal(kind, b"out")) as usize;
-        read += (equal(kind, b"mat") || equal(kind, b"row") || equal(kind, b"col")) as usize;
+        read += (equal(kind, b"mat") || equal(kind, b"row") || equal(kind, b"col") || equal(kind, b"sum")) as usize;
+        sums += equal(kind, b"sum") as usize;
         at += 1;
     }
     assert!(written > 0, "kernel!: nothing is written; give it an `inout` or `out` parameter");
     assert!(written <= MOST_WRITTEN, "kernel!: at most 4 tensors can be written (`inout`, `out`)");
-    assert!(read <= MOST_READ, "kernel!: at most 8 tensors can be read (`mat`, `row`, `col`)");
+    assert!(read <= MOST_READ, "kernel!: at most 8 tensors can be read (`mat`, `sum`, `row`, `col`)");
+    assert!(sums <= 1, "kernel!: at most one parameter can be a `sum`");
 }
 
 /// Refuses, at compile time, a body that is not both Rust and C.

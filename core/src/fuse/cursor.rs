@@ -99,6 +99,24 @@ impl<'a, T: Element> Mat<'a, T> {
     }
 }
 
+/// A read vector with an element for each of the grid, or those of the span alone.
+#[derive(Debug)]
+pub struct Sum<'a, T>(Mat<'a, T>);
+
+impl<'a, T: Element> Sum<'a, T> {
+    #[inline(always)]
+    pub fn open(data: &'a [T], span: Span) -> Self {
+        // As long as the span, it is the span's: a whole grid of that length begins at 0.
+        let at = if data.len() == span.len { 0 } else { span.at };
+        Self(Mat::open(data, Span { at, ..span }))
+    }
+
+    #[inline(always)]
+    pub fn block(&mut self, k: usize) -> &[T; BLOCK] {
+        self.0.block(k)
+    }
+}
+
 /// A read tensor with an element for each column.
 #[derive(Debug)]
 pub struct Row<'a, T> {

@@ -29,6 +29,7 @@
 /// | `inout` | `&mut CowTensor` | read and assigned |
 /// | `out` | `&mut CowTensor` | assigned, on every path; its old values are not read from memory |
 /// | `mat` | `&Tensor` of the grid's shape | read |
+/// | `sum` | [`&Gradient`](crate::Gradient) of the grid's length, at most one | read: its numbers, or noise that is drawn and added up here |
 /// | `row` | `&Tensor`, `[d]` or `[1, d]` | read, the same in every row |
 /// | `col` | `&Tensor`, `[n]` or `[n, 1]` | read, the same in every column |
 /// | `num` | `f64` | read, rounded to the tensors' precision |
@@ -79,6 +80,7 @@ macro_rules! kernel {
             const _: () = $crate::fuse::__private::check::body(stringify!($($formula)*));
             $crate::kernel!(@loop run_f32 f32 [$($p $kind)*] { $($formula)* });
             $crate::kernel!(@loop run_f64 f64 [$($p $kind)*] { $($formula)* });
+            $($crate::__kernel!(open $kind $p);)*
             let mut call = $crate::fuse::__private::Call::new(stringify!($name));
             $($crate::__kernel!(collect $kind $p call);)*
             call.run(&$crate::fuse::ByType::new(
@@ -139,6 +141,7 @@ macro_rules! __kernel {
     (argument inout) => { &mut $crate::CowTensor };
     (argument out) => { &mut $crate::CowTensor };
     (argument mat) => { &$crate::fuse::__private::Tensor };
+    (argument sum) => { &$crate::Gradient };
     (argument row) => { &$crate::fuse::__private::Tensor };
     (argument col) => { &$crate::fuse::__private::Tensor };
     (argument num) => { f64 };
@@ -148,14 +151,19 @@ macro_rules! __kernel {
     (argument $kind:ident) => {
         compile_error!(concat!(
             "kernel!: unknown parameter kind `", stringify!($kind),
-            "`; the kinds are inout out mat row col num uniform normal sign"
+            "`; the kinds are inout out mat sum row col num uniform normal sign"
         ))
     };
+
+    // made ready
+    (open sum $p:ident) => { let $p = $p.open(); };
+    (open $kind:ident $p:ident) => {};
 
     // entered into the call
     (collect inout $p:ident $call:ident) => { $call.inout(stringify!($p), $p); };
     (collect out $p:ident $call:ident) => { $call.out(stringify!($p), $p); };
     (collect mat $p:ident $call:ident) => { $call.mat(stringify!($p), $p); };
+    (collect sum $p:ident $call:ident) => { $call.sum(stringify!($p), &$p); };
     (collect row $p:ident $call:ident) => { $call.row(stringify!($p), $p); };
     (collect col $p:ident $call:ident) => { $call.col(stringify!($p), $p); };
     (collect $kind:ident $p:ident $call:ident) => {};
@@ -164,12 +172,14 @@ macro_rules! __kernel {
     (source inout $p:ident $written:ident $read:ident) => { let $p = $written.next().unwrap_or_default(); };
     (source out $p:ident $written:ident $read:ident) => { let $p = $written.next().unwrap_or_default(); };
     (source mat $p:ident $written:ident $read:ident) => { let $p = $read.next().unwrap_or_default(); };
+    (source sum $p:ident $written:ident $read:ident) => { let $p = $read.next().unwrap_or_default(); };
     (source row $p:ident $written:ident $read:ident) => { let $p = $read.next().unwrap_or_default(); };
     (source col $p:ident $written:ident $read:ident) => { let $p = $read.next().unwrap_or_default(); };
     (source $kind:ident $p:ident $written:ident $read:ident) => {};
     (source_type inout $T:ident) => { &mut [$T] };
     (source_type out $T:ident) => { &mut [$T] };
     (source_type mat $T:ident) => { &[$T] };
+    (source_type sum $T:ident) => { &[$T] };
     (source_type row $T:ident) => { &[$T] };
     (source_type col $T:ident) => { &[$T] };
     (source_type num $T:ident) => { f64 };
@@ -179,6 +189,7 @@ macro_rules! __kernel {
     (cursor_type inout $T:ident) => { $crate::fuse::__private::cursor::InOut<'_, $T> };
     (cursor_type out $T:ident) => { $crate::fuse::__private::cursor::Out<'_, $T> };
     (cursor_type mat $T:ident) => { $crate::fuse::__private::cursor::Mat<'_, $T> };
+    (cursor_type sum $T:ident) => { $crate::fuse::__private::cursor::Sum<'_, $T> };
     (cursor_type row $T:ident) => { $crate::fuse::__private::cursor::Row<'_, $T> };
     (cursor_type col $T:ident) => { $crate::fuse::__private::cursor::Col<'_, $T> };
     (cursor_type num $T:ident) => { $crate::fuse::__private::cursor::Num<$T> };

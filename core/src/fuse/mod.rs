@@ -11,6 +11,7 @@
 //! | `words` | the functions a formula may call |
 //! | `call` | which tensors a call takes, checked before anything is written |
 //! | `cpu` | tensors as slices: locks, order, pieces |
+//! | `drawn` | a read vector that is computed chunk by chunk and never stored |
 //! | `cursor` | slices, numbers and noise as blocks of 128 elements |
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
 //! | `element`, `math` | f32 and f64, and their elementary functions |
@@ -23,6 +24,7 @@ pub mod check;
 mod cpu;
 #[doc(hidden)]
 pub mod cursor;
+mod drawn;
 mod element;
 mod kernel;
 mod loops;
@@ -41,6 +43,8 @@ pub use crate::noise::law::BLOCK;
 pub(crate) use call::Call;
 use check::{MOST_READ, MOST_WRITTEN};
 use cursor::Span;
+#[doc(hidden)]
+pub use drawn::{Drawn, Sum};
 
 /// What the expansion of [`kernel!`](crate::kernel!) needs, and nobody else.
 #[doc(hidden)]

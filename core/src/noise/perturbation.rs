@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     CowTensor, Error, Result,
-    fuse::{ByType, Call, Element, Piece},
+    fuse::{ByType, Call, Drawn, Element, Piece},
     host,
 };
 
@@ -198,6 +198,18 @@ impl Perturbation {
         })?
     }
 
+    /// Does every element follow from the law, a seed and its place, without tensors beside them?
+    pub(crate) fn follows_from_seeds(&self) -> bool {
+        self.deviation.is_none() && self.subspace.is_none() && !self.sampler.is_stored()
+    }
+
+    /// `sum_k weight_k noise(seed_k)` of `len` elements as something that is drawn where it is read: bit for bit what
+    /// [`Perturbation::add_weighted`] makes of zeros. For noise that follows from seeds.
+    pub(crate) fn summed<'a>(&'a self, terms: &'a [(Seed, f64)], len: usize) -> impl Drawn + 'a {
+        let seeds = terms.iter().map(|(seed, _)| *seed).collect();
+        Summed { noise: Prepared { of: self, seeds, len, single: OnceLock::new(), double: OnceLock::new() }, terms }
+    }
+
     /// How many of `terms` sources are held at a time: one where the noise has to be stored.
     fn together(&self, terms: usize) -> usize {
         if self.sampler.is_stored() { 1 } else { terms.max(1) }
@@ -282,13 +294,49 @@ fn perturb<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], scale: f64, piece:
     noise[0].perturb(&centre[span.at..span.at + out.len()], scale, of.shape(behind), span.at, out);
 }
 
+/// A weighted sum of noise that is drawn where it is read.
+struct Summed<'a> {
+    noise: Prepared<'a>,
+    terms: &'a [(Seed, f64)],
+}
+
+impl Drawn for Summed<'_> {
+    fn len(&self) -> usize {
+        self.noise.len
+    }
+
+    fn weight(&self) -> usize {
+        self.terms.len()
+    }
+
+    fn f32(&self, at: usize, out: &mut [f32]) {
+        self.draw(self.noise.single(), at, out);
+    }
+
+    fn f64(&self, at: usize, out: &mut [f64]) {
+        self.draw(self.noise.double(), at, out);
+    }
+}
+
+impl Summed<'_> {
+    fn draw<T: Element>(&self, noise: &[Noise<T>], at: usize, out: &mut [T]) {
+        out.fill(T::ZERO);
+        accumulate(noise, self.terms, Shape { deviation: &[], basis: &[] }, at, out);
+    }
+}
+
 fn add<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], terms: &[(Seed, f64)], piece: Piece<'_, T>) {
     let Piece { written: [onto, ..], read, span } = piece;
-    let (shape, mut buffer) = (of.shape(read), [T::ZERO; CHUNK]);
+    accumulate(noise, terms, of.shape(read), span.at, onto);
+}
+
+/// `onto += sum_k weight_k noise_k` for the elements `offset ..`.
+fn accumulate<T: Element>(noise: &[Noise<T>], terms: &[(Seed, f64)], shape: Shape<'_, T>, offset: usize, onto: &mut [T]) {
+    let mut buffer = [T::ZERO; CHUNK];
     // Terms inside: a chunk stays in the first-level cache until it is finished.
     for (k, onto) in onto.chunks_mut(CHUNK).enumerate() {
         for (noise, (_, weight)) in noise.iter().zip(terms) {
-            noise.chunks(shape, span.at + k * CHUNK, onto.len(), &mut buffer, |at, drawn| {
+            noise.chunks(shape, offset + k * CHUNK, onto.len(), &mut buffer, |at, drawn| {
                 T::add_scaled(T::of(*weight), drawn, &mut onto[at]);
             });
         }

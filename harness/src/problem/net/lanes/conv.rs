@@ -9,7 +9,7 @@ struct Pixel {
     column: usize,
 }
 
-/// A convolution of square images without padding. Images are \[channels, side, side\].
+/// A convolution of square images. Images are \[channels, side, side\].
 #[derive(Clone, Copy, Debug)]
 pub(in crate::problem::net) struct Conv {
     /// Channels of the input.
@@ -22,12 +22,24 @@ pub(in crate::problem::net) struct Conv {
     pub(in crate::problem::net) kernel: usize,
     /// How far apart two windows are.
     pub(in crate::problem::net) stride: usize,
+    /// Rows and columns of zeros around the input.
+    pub(in crate::problem::net) padding: usize,
 }
 
 impl Conv {
     /// Rows and columns of the output.
     pub(in crate::problem::net) const fn side_after(self) -> usize {
-        (self.side - self.kernel) / self.stride + 1
+        (self.side_framed() - self.kernel) / self.stride + 1
+    }
+
+    /// Rows and columns of the input and the zeros around it.
+    const fn side_framed(self) -> usize {
+        self.side + 2 * self.padding
+    }
+
+    /// Values of the input and the zeros around it.
+    const fn framed(self) -> usize {
+        self.inputs * self.side_framed() * self.side_framed()
     }
 
     /// Values of a window.
@@ -46,16 +58,27 @@ impl Conv {
         (0..side * side).map(move |i| Pixel { row: i / side, column: i % side })
     }
 
-    /// Which values of the input every window holds, window by window.
+    /// Which values of the framed input every window holds, window by window.
     pub(in crate::problem::net) fn indices(self) -> Vec<u32> {
         let starts = self.pixels().flat_map(|place| (0..self.inputs * self.kernel).map(move |line| self.line(place, line)));
         starts.flat_map(|start| start as u32..(start + self.kernel) as u32).collect()
     }
 
-    /// Where a line of a window begins in the input; the lines of a channel are neighbours.
+    /// Where a line of a window begins in the framed input; the lines of a channel are neighbours.
     fn line(self, Pixel { row, column }: Pixel, line: usize) -> usize {
         let (channel, down) = (line / self.kernel, line % self.kernel);
-        (channel * self.side + row * self.stride + down) * self.side + column * self.stride
+        (channel * self.side_framed() + row * self.stride + down) * self.side_framed() + column * self.stride
+    }
+
+    /// The image in its frame, which is zeros and stays so.
+    fn frame(self, image: &[Lanes], framed: &mut [Lanes]) {
+        let area = self.side_framed() * self.side_framed();
+        for (channel, framed) in image.chunks_exact(self.side * self.side).zip(framed.chunks_exact_mut(area)) {
+            let rows = framed.chunks_exact_mut(self.side_framed()).skip(self.padding);
+            for (row, framed) in channel.chunks_exact(self.side).zip(rows) {
+                framed[self.padding..][..self.side].copy_from_slice(row);
+            }
+        }
     }
 
     /// What the kernel sees at a place, in the order of the weights: channel, row, column.
@@ -65,7 +88,7 @@ impl Conv {
         }
     }
 
-    /// out = bias + weight * image, with weight \[outputs, inputs, kernel, kernel\]. `scratch` is a window and an output pixel.
+    /// out = bias + weight * image, with weight \[outputs, inputs, kernel, kernel\]. `scratch` begins as zeros.
     pub(in crate::problem::net) fn apply(
         self,
         image: &[Lanes],
@@ -73,17 +96,19 @@ impl Conv {
         scratch: &mut [Lanes],
         out: &mut [Lanes],
     ) {
+        let (framed, scratch) = scratch.split_at_mut(self.framed());
         let (window, pixel) = scratch.split_at_mut(self.window());
+        self.frame(image, framed);
         let area = self.side_after() * self.side_after();
         for (p, place) in self.pixels().enumerate() {
-            self.look(image, place, window);
+            self.look(framed, place, window);
             dense(window, weight, bias, pixel);
             pixel.iter().enumerate().for_each(|(channel, value)| out[channel * area + p] = *value);
         }
     }
 
-    /// How much scratch [`Conv::apply`] needs.
+    /// How much scratch [`Conv::apply`] needs: the framed input, a window and an output pixel.
     pub(in crate::problem::net) const fn scratch(self) -> usize {
-        self.window() + self.outputs
+        self.framed() + self.window() + self.outputs
     }
 }
