@@ -198,7 +198,7 @@ fn turn<T: Products>(z: &mut [T], m: &[T], rates: &[f64], sigma: f64, dim: usize
     let (n, lambda) = (rates.len(), z.len() / dim);
     let (mut z_m, mut m_m) = (vec![0.0; lambda * n], vec![0.0; n * n]);
     T::dots(z, m, dim, &mut z_m);
-    T::dots(m, m, dim, &mut m_m);
+    T::gram(m, dim, &mut m_m);
     // d = α z + Σ_i β_i m_i after each direction.
     let mut betas = vec![T::ZERO; lambda * n];
     let (mut alpha, mut beta) = (1.0, vec![0.0; n]);

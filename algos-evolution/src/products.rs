@@ -21,6 +21,9 @@ pub(crate) trait Products: Element {
     /// Summed in the rows' precision over 1024 numbers, and in f64 over those.
     fn dots(left: &[Self], right: &[Self], d: usize, out: &mut [f64]);
 
+    /// [`dots`](Self::dots) of the rows with themselves, in half the time.
+    fn gram(rows: &[Self], d: usize, out: &mut [f64]);
+
     /// `out_i = keep out_i + Σ_k weights_ik rows_k`: `weights` \[n, m\], `rows` \[m, d\], `out` \[n, d\].
     fn combine(keep: Self, weights: &[Self], rows: &[Self], d: usize, out: &mut [Self]);
 
@@ -32,7 +35,13 @@ macro_rules! products {
     ($float:ident, $dots:ident, $combine:ident) => {
         impl Products for $float {
             fn dots(left: &[Self], right: &[Self], d: usize, out: &mut [f64]) {
-                $dots(left, right, d, out);
+                $dots(left, right, d, out, false);
+            }
+
+            fn gram(rows: &[Self], d: usize, out: &mut [f64]) {
+                $dots(rows, rows, d, out, true);
+                let n = rows.len() / d;
+                (0..n).for_each(|i| (i + 1..n).for_each(|j| out[i * n + j] = out[j * n + i]));
             }
 
             fn combine(keep: Self, weights: &[Self], rows: &[Self], d: usize, out: &mut [Self]) {
@@ -45,21 +54,8 @@ macro_rules! products {
         }
 
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
-        fn $dots(left: &[$float], right: &[$float], d: usize, out: &mut [f64]) {
-            let (n, m) = (left.len() / d, right.len() / d);
-            out.fill(0.0);
-            for from in (0..d).step_by(DOT_CHUNK) {
-                let to = (from + DOT_CHUNK).min(d);
-                // The fewer rows are those that stay in a cache.
-                let mut add = |i: usize, j: usize| {
-                    out[i * m + j] += f64::from(dot(&left[i * d + from..i * d + to], &right[j * d + from..j * d + to]));
-                };
-                if n < m {
-                    (0..m).for_each(|j| (0..n).for_each(|i| add(i, j)));
-                } else {
-                    (0..n).for_each(|i| (0..m).for_each(|j| add(i, j)));
-                }
-            }
+        fn $dots(left: &[$float], right: &[$float], d: usize, out: &mut [f64], lower: bool) {
+            dot_tiles(left, right, d, out, lower);
         }
 
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
@@ -71,6 +67,40 @@ macro_rules! products {
 
 products!(f32, dots_f32, combine_f32);
 products!(f64, dots_f64, combine_f64);
+
+/// Two rows by two at a time, so that every number that is read serves twice. With `lower`, what stands above the diagonal means nothing.
+#[inline(always)]
+fn dot_tiles<T: Element>(left: &[T], right: &[T], d: usize, out: &mut [f64], lower: bool) {
+    let (n, m) = (left.len() / d, right.len() / d);
+    out.fill(0.0);
+    for from in (0..d).step_by(DOT_CHUNK) {
+        let len = DOT_CHUNK.min(d - from);
+        let (left, right) = (Rows { of: left, d, from }, Rows { of: right, d, from });
+        // The fewer rows are those that stay in a cache.
+        for p in (0..n.max(m)).step_by(2) {
+            for q in (0..n.min(m)).step_by(2) {
+                let (i, j) = if n < m { (q, p) } else { (p, q) };
+                if lower && j > i {
+                    continue;
+                }
+                let (two_left, two_right) = (i + 1 < n, j + 1 < m);
+                if two_left && two_right {
+                    let sums = four_dots([i, i + 1].map(|i| left.row(i, len)), [j, j + 1].map(|j| right.row(j, len)));
+                    let places = [i * m + j, i * m + j + 1, (i + 1) * m + j, (i + 1) * m + j + 1];
+                    places.iter().zip(sums).for_each(|(place, sum)| out[*place] += sum.to_f64());
+                    continue;
+                }
+                out[i * m + j] += dot(left.row(i, len), right.row(j, len)).to_f64();
+                if two_left {
+                    out[(i + 1) * m + j] += dot(left.row(i + 1, len), right.row(j, len)).to_f64();
+                }
+                if two_right {
+                    out[i * m + j + 1] += dot(left.row(i, len), right.row(j + 1, len)).to_f64();
+                }
+            }
+        }
+    }
+}
 
 /// `columns` says how many of a row are wanted.
 #[inline(always)]
@@ -177,6 +207,24 @@ fn dot<T: Element>(left: &[T], right: &[T]) -> T {
     left_tail.iter().zip(right_tail).fold(total(&sums), |sum, (a, b)| sum + *a * *b)
 }
 
+/// [`dot`] of a and c, a and e, b and c, b and e: the same bits.
+#[inline(always)]
+fn four_dots<T: Element>([a, b]: [&[T]; 2], [c, e]: [&[T]; 2]) -> [T; 4] {
+    let [(a, a_tail), (b, b_tail), (c, c_tail), (e, e_tail)] = [a, b, c, e].map(|row| row.as_chunks::<LANES>());
+    let (mut ac, mut ae, mut bc, mut be) = ([T::ZERO; LANES], [T::ZERO; LANES], [T::ZERO; LANES], [T::ZERO; LANES]);
+    for (((a, b), c), e) in a.iter().zip(b).zip(c).zip(e) {
+        for k in 0..LANES {
+            ac[k] += a[k] * c[k];
+            ae[k] += a[k] * e[k];
+            bc[k] += b[k] * c[k];
+            be[k] += b[k] * e[k];
+        }
+    }
+    let whole =
+        |sums: &[T; LANES], left: &[T], right: &[T]| left.iter().zip(right).fold(total(sums), |sum, (a, b)| sum + *a * *b);
+    [whole(&ac, a_tail, c_tail), whole(&ae, a_tail, e_tail), whole(&bc, b_tail, c_tail), whole(&be, b_tail, e_tail)]
+}
+
 /// Halves are added to halves. Not inlined, for the compiler would cut the far longer loop before it to the width of the last sum.
 #[inline(never)]
 fn total<T: Element>(sums: &[T; LANES]) -> T {
@@ -226,6 +274,27 @@ mod tests {
                     assert!((sums[i * d + k] - sum).abs() < 1e-12);
                 }
             }
+        }
+    }
+
+    /// Tiles and single rows, chunks and tails: every sum has the bits of [`dot`].
+    #[test]
+    fn dot_products_do_not_depend_on_what_else_is_asked() {
+        for (n, m, d) in [(1, 1, 5), (2, 2, 31), (5, 4, 1100), (4, 7, 2100)] {
+            let (left, right) = (noise(1, n * d), noise(2, m * d));
+            let mut dots = vec![f64::NAN; n * m];
+            f64::dots(&left, &right, d, &mut dots);
+            for (i, left) in left.chunks_exact(d).enumerate() {
+                for (j, right) in right.chunks_exact(d).enumerate() {
+                    let mut one = [f64::NAN];
+                    f64::dots(left, right, d, &mut one);
+                    assert_eq!(one[0], dots[i * m + j], "{i} {j} of {n} {m} {d}");
+                }
+            }
+            let (mut gram, mut all) = (vec![f64::NAN; n * n], vec![f64::NAN; n * n]);
+            f64::gram(&left, d, &mut gram);
+            f64::dots(&left, &left, d, &mut all);
+            assert_eq!(gram, all);
         }
     }
 

@@ -128,7 +128,7 @@ fn components<T: Products>(rows: &[T], weights: &[f64], share: f64, d: usize) ->
     let largest = weights.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     let weights: Vec<f64> = weights.iter().map(|w| w / largest).collect();
     let (mut vectors, mut values) = (vec![0.0; n * n], vec![0.0; n]);
-    T::dots(rows, rows, d, &mut vectors);
+    T::gram(rows, d, &mut vectors);
     vectors.iter_mut().enumerate().for_each(|(ij, dot)| *dot *= weights[ij / n] * weights[ij % n]);
     eigen(&mut vectors, &mut values)?;
 

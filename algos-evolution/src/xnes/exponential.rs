@@ -14,7 +14,7 @@ impl Xnes {
         transpose(s, d, s_t);
         if lambda <= d {
             let mut k = vec![0.0; lambda * lambda];
-            f64::dots(s, s, d, &mut k);
+            f64::gram(s, d, &mut k);
             scale_rows(&mut k, u, c);
             // U ψ(K U) = ψ(U K) U.
             let mut middle = psi(&k, lambda);

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, WithDType};
 use super::{Body, Piece, loops, math};
 use crate::noise::{
     Key,
-    law::{self, BLOCK},
+    law::{self, BLOCK, START},
 };
 
 mod sealed {
@@ -56,6 +56,8 @@ pub trait Element:
     fn uniform(key: Key, first: u64, out: &mut [[Self; BLOCK]]);
     #[doc(hidden)]
     fn normal(key: Key, first: u64, out: &mut [[Self; BLOCK]]);
+    #[doc(hidden)]
+    fn normal_start(key: Key, block: u64, out: &mut [Self; START]);
     #[doc(hidden)]
     fn sign(key: Key, first: u64, out: &mut [[Self; BLOCK]]);
     #[doc(hidden)]
@@ -125,6 +127,7 @@ element! {
     forward:
     law::uniform_f32 = uniform(key: Key, first: u64, out: &mut [[f32; BLOCK]]);
     law::normal_f32 = normal(key: Key, first: u64, out: &mut [[f32; BLOCK]]);
+    law::normal_start_f32 = normal_start(key: Key, block: u64, out: &mut [f32; START]);
     law::sign_f32 = sign(key: Key, first: u64, out: &mut [[f32; BLOCK]]);
     loops::add_scaled_f32 = add_scaled(scale: f32, x: &[f32], onto: &mut [f32]);
     loops::set_scaled_f32 = set_scaled(base: &[f32], scale: f32, x: &[f32], out: &mut [f32]);
@@ -142,6 +145,7 @@ element! {
     forward:
     law::uniform_f64 = uniform(key: Key, first: u64, out: &mut [[f64; BLOCK]]);
     law::normal_f64 = normal(key: Key, first: u64, out: &mut [[f64; BLOCK]]);
+    law::normal_start_f64 = normal_start(key: Key, block: u64, out: &mut [f64; START]);
     law::sign_f64 = sign(key: Key, first: u64, out: &mut [[f64; BLOCK]]);
     loops::add_scaled_f64 = add_scaled(scale: f64, x: &[f64], onto: &mut [f64]);
     loops::set_scaled_f64 = set_scaled(base: &[f64], scale: f64, x: &[f64], out: &mut [f64]);

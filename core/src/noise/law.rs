@@ -25,6 +25,9 @@ use crate::fuse::math;
 /// Elements in a block: what laws are addressed by, and what kernels work on at a time.
 pub const BLOCK: usize = 128;
 
+/// Elements that a short vector of normals is drawn for at least; no more than half a generator's lanes.
+pub(crate) const START: usize = 16;
+
 /// Calls of the generator that an f64 block takes: 128 random bits for two elements.
 const F64_CALLS: usize = BLOCK / 2;
 
@@ -53,7 +56,7 @@ sign!(sign_f64, f64, u64, 0x3FF0_0000_0000_0000);
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
 pub(crate) fn uniform_f32(key: Key, first: u64, out: &mut [[f32; BLOCK]]) {
     for (block, out) in (first..).zip(out) {
-        let words = philox_lanes(block.wrapping_mul(LANES as u64), Domain::UniformF32 as u32, key.to_bits());
+        let words: [[u32; LANES]; 4] = philox_lanes(block.wrapping_mul(LANES as u64), Domain::UniformF32 as u32, key.to_bits());
         for (words, out) in words.iter().zip(out.as_chunks_mut::<LANES>().0) {
             for lane in 0..LANES {
                 out[lane] = (words[lane] >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32);
@@ -68,7 +71,7 @@ pub(crate) fn uniform_f64(key: Key, first: u64, out: &mut [[f64; BLOCK]]) {
     for (block, out) in (first..).zip(out) {
         let (left, right) = out.split_at_mut(F64_CALLS);
         for (half, (left, right)) in left.as_chunks_mut().0.iter_mut().zip(right.as_chunks_mut().0).enumerate() {
-            let [a, b, c, d] = philox_lanes(f64_call(block, half), Domain::UniformF64 as u32, key.to_bits());
+            let [a, b, c, d]: [[u32; LANES]; 4] = philox_lanes(f64_call(block, half), Domain::UniformF64 as u32, key.to_bits());
             let (left, right): (&mut [f64; LANES], &mut [f64; LANES]) = (left, right);
             for lane in 0..LANES {
                 left[lane] = unit_f64(joined(a[lane], b[lane]));
@@ -99,7 +102,7 @@ fn unit_f64(bits: u64) -> f64 {
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
 pub(crate) fn normal_f32(key: Key, first: u64, out: &mut [[f32; BLOCK]]) {
     for (block, out) in (first..).zip(out) {
-        let words = philox_lanes(block.wrapping_mul(LANES as u64), Domain::NormalF32 as u32, key.to_bits());
+        let words: [[u32; LANES]; 4] = philox_lanes(block.wrapping_mul(LANES as u64), Domain::NormalF32 as u32, key.to_bits());
         for (words, out) in words.as_chunks::<2>().0.iter().zip(out.as_chunks_mut::<{ 2 * LANES }>().0) {
             for lane in 0..LANES {
                 let (cosine, sine) = normal_pair_f32(words[0][lane], words[1][lane]);
@@ -107,6 +110,16 @@ pub(crate) fn normal_f32(key: Key, first: u64, out: &mut [[f32; BLOCK]]) {
                 out[LANES + lane] = sine;
             }
         }
+    }
+}
+
+/// The first elements of block `block` of [`normal_f32`], where no others are wanted.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
+pub(crate) fn normal_start_f32(key: Key, block: u64, out: &mut [f32; START]) {
+    let [radii, angles, ..]: [[u32; START]; 4] =
+        philox_lanes(block.wrapping_mul(LANES as u64), Domain::NormalF32 as u32, key.to_bits());
+    for lane in 0..START {
+        (out[lane], _) = normal_pair_f32(radii[lane], angles[lane]);
     }
 }
 
@@ -131,12 +144,21 @@ pub(crate) fn normal_f64(key: Key, first: u64, out: &mut [[f64; BLOCK]]) {
     for (block, out) in (first..).zip(out) {
         let (left, right) = out.split_at_mut(F64_CALLS);
         for (half, (left, right)) in left.as_chunks_mut().0.iter_mut().zip(right.as_chunks_mut().0).enumerate() {
-            let [a, b, c, d] = philox_lanes(f64_call(block, half), Domain::NormalF64 as u32, key.to_bits());
+            let [a, b, c, d]: [[u32; LANES]; 4] = philox_lanes(f64_call(block, half), Domain::NormalF64 as u32, key.to_bits());
             let (left, right): (&mut [f64; LANES], &mut [f64; LANES]) = (left, right);
             for lane in 0..LANES {
                 (left[lane], right[lane]) = normal_pair_f64(joined(a[lane], b[lane]), joined(c[lane], d[lane]));
             }
         }
+    }
+}
+
+/// The first elements of block `block` of [`normal_f64`], where no others are wanted.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
+pub(crate) fn normal_start_f64(key: Key, block: u64, out: &mut [f64; START]) {
+    let [a, b, c, d]: [[u32; START]; 4] = philox_lanes(f64_call(block, 0), Domain::NormalF64 as u32, key.to_bits());
+    for lane in 0..START {
+        (out[lane], _) = normal_pair_f64(joined(a[lane], b[lane]), joined(c[lane], d[lane]));
     }
 }
 
@@ -170,6 +192,10 @@ mod tests {
         sign_f64(key, first, &mut s64);
         uniform_f64(key, first, &mut u64);
         normal_f64(key, first, &mut z64);
+        let (mut start, mut start64) = ([0f32; START], [0f64; START]);
+        normal_start_f32(key, first, &mut start);
+        normal_start_f64(key, first, &mut start64);
+        assert!(start[..] == z[0][..START] && start64[..] == z64[0][..START]);
         for (k, j) in (0..3).flat_map(|k| (0..BLOCK).map(move |j| (k, j))) {
             let b = first + k as u64;
             let sign = 1.0 - 2.0 * (call(b, Domain::Sign)[j / 32] >> (j % 32) & 1) as f32;

@@ -17,14 +17,14 @@ pub(super) const fn philox(counter: [u32; 4], key: u64) -> [u32; 4] {
     [a as u32, b as u32, c as u32, d as u32]
 }
 
-/// The calls `first .. first + LANES` of one domain: word `w` of call `first + lane` is at `[w][lane]`.
+/// The calls `first .. first + N` of one domain: word `w` of call `first + lane` is at `[w][lane]`.
 ///
 /// Call `n` of a domain has the counter `[n mod 2^32, n div 2^32, domain, 0]`.
 #[inline(always)]
 #[expect(clippy::needless_range_loop, reason = "one plain loop over lanes is what vectorises")]
-pub(super) fn philox_lanes(first: u64, domain: u32, key: u64) -> [[u32; LANES]; 4] {
-    let mut words = [[0; LANES]; 4];
-    for lane in 0..LANES {
+pub(super) fn philox_lanes<const N: usize>(first: u64, domain: u32, key: u64) -> [[u32; N]; 4] {
+    let mut words = [[0; N]; 4];
+    for lane in 0..N {
         let call = first.wrapping_add(lane as u64);
         let [a, b, c, d] = rounds([call, call >> 32, domain as u64, 0], key);
         words[0][lane] = a as u32;
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn lanes_are_single_calls() {
         let (first, domain, key) = (0xFFFF_FFF0, 3, 0x0123_4567_89ab_cdef);
-        let lanes = philox_lanes(first, domain, key);
+        let lanes: [[u32; LANES]; 4] = philox_lanes(first, domain, key);
         for (lane, call) in (first..first + LANES as u64).enumerate() {
             let one = philox([call as u32, (call >> 32) as u32, domain, 0], key);
             assert_eq!(lanes.map(|words| words[lane]), one);

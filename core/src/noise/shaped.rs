@@ -67,32 +67,36 @@ impl<T: Element> Noise<T> {
         let (start, end) = (offset + ahead.len(), offset + ahead.len() + blocks.len());
         let mut buffer = [T::ZERO; CHUNK];
         self.chunks(shape, offset, ahead.len(), &mut buffer, |at, drawn| ahead[at].copy_from_slice(drawn));
-        self.source.draw(start, blocks);
+        self.source.draw(start, blocks.len(), blocks);
         self.apply(shape, start, blocks);
         self.chunks(shape, end, behind.len(), &mut buffer, |at, drawn| behind[at].copy_from_slice(drawn));
     }
 
     /// `out = centre + scale noise` for the elements `offset ..`.
     pub(super) fn perturb(&self, centre: &[T], scale: f64, shape: Shape<'_, T>, offset: usize, out: &mut [T]) {
-        self.chunks(shape, offset, out.len(), &mut [T::ZERO; CHUNK], |at, drawn| {
-            T::set_scaled(&centre[at.clone()], T::of(scale), drawn, &mut out[at]);
-        });
+        let set = |at: Range<usize>, drawn: &mut [T]| T::set_scaled(&centre[at.clone()], T::of(scale), drawn, &mut out[at]);
+        // A small buffer is cleared in no time.
+        if centre.len() <= BLOCK {
+            self.chunks(shape, offset, centre.len(), &mut [T::ZERO; BLOCK], set);
+        } else {
+            self.chunks(shape, offset, centre.len(), &mut [T::ZERO; CHUNK], set);
+        }
     }
 
-    /// Draws elements `offset .. offset + len` chunk by chunk; `then` is told which (counted from `offset`) and gets them.
+    /// Draws elements `offset .. offset + len` chunk by chunk into `drawn`, which is of whole blocks; `then` is told which (counted from `offset`) and gets them.
     pub(super) fn chunks(
         &self,
         shape: Shape<'_, T>,
         offset: usize,
         len: usize,
-        drawn: &mut [T; CHUNK],
+        drawn: &mut [T],
         mut then: impl FnMut(Range<usize>, &mut [T]),
     ) {
         let mut at = 0;
         while at < len {
             let skipped = (offset + at) % BLOCK;
-            let end = (skipped + len - at).min(CHUNK);
-            self.source.draw(offset + at - skipped, &mut drawn[..end.next_multiple_of(BLOCK)]);
+            let end = (skipped + len - at).min(drawn.len());
+            self.source.draw(offset + at - skipped, end, &mut drawn[..end.next_multiple_of(BLOCK)]);
             let next = at + end - skipped;
             self.apply(shape, offset + at, &mut drawn[skipped..end]);
             then(at..next, &mut drawn[skipped..end]);

@@ -2,7 +2,7 @@
 
 use super::{
     Sampler, Seed,
-    law::BLOCK,
+    law::{BLOCK, START},
     low_rank::LowRank,
     orthogonal::Orthogonal,
     smooth::{self, Smoothing},
@@ -51,10 +51,15 @@ impl<T: Element> Source<T> {
         }
     }
 
-    /// The noise from `offset` on, both of whole blocks. What lies behind the last element means nothing.
-    pub(super) fn draw(&self, offset: usize, out: &mut [T]) {
+    /// The noise from `offset` on, both of whole blocks. What lies behind the last element, and behind the first `wanted` ones, means nothing.
+    pub(super) fn draw(&self, offset: usize, wanted: usize, out: &mut [T]) {
         let first = (offset / BLOCK) as u64;
         match self {
+            Self::Law(Sampler::Normal, seed) if wanted <= START => {
+                if let Some(start) = out.first_chunk_mut() {
+                    T::normal_start(seed.key(), first, start);
+                }
+            }
             Self::Law(law, seed) => independent(*law, *seed, first, out),
             Self::Sphere(seed, factor) => {
                 T::normal(seed.key(), first, out.as_chunks_mut().0);

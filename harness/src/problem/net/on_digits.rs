@@ -14,12 +14,20 @@ use crate::{
     problem::{Has, Options},
 };
 
+/// The network of `digits`: 2,080 + 330 = 2,410 parameters.
+const DIGITS: Mlp = Mlp { widths: &[64, 32, 10], activation: Activation::Relu };
 /// The digits network with a step in place of ReLU: 2,080 + 330 = 2,410 parameters.
 const HEAVISIDE: Mlp = Mlp { widths: &[64, 32, 10], activation: Activation::Step };
 /// 2,368 bits, 42 biases and 2 scales: 2,412 parameters.
 const BINARY: BinaryMlp = BinaryMlp { widths: &[64, 32, 10] };
 /// 62,400 + 922,560 + 9,610 = 994,570 parameters.
 const WIDE: Mlp = Mlp { widths: &[64, 960, 960, 10], activation: Activation::Relu };
+
+/// The network of `digits`, on minibatches.
+pub(super) fn in_minibatches(options: &Options) -> Result<Training<Classification<Mlp>>> {
+    let defaults = Defaults { evaluations: 500_000, pairs: 64, sigma: 0.3, rate: 0.1 };
+    on_digits("net/digits", DIGITS, Share::minibatch(options), defaults, options)
+}
 
 /// Hidden neurons that fire or do not: the loss is constant in 2,080 parameters but for jumps.
 pub(super) fn heaviside(options: &Options) -> Result<Training<Classification<Mlp>>> {

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     Result,
+    problem::net::on_digits,
     problem::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem},
 };
 pub(super) use data::{Images, PIXELS};
@@ -143,7 +144,10 @@ pub(super) fn entry() -> Entry {
         hidden: false,
         reads_files: false,
         defaults: Options::default(),
-        build: Box::new(|options| Ok(Box::new(Digits::new(options)?))),
+        build: Box::new(|options| match options.minibatch {
+            None => Ok(Box::new(Digits::new(options)?)),
+            Some(_) => Ok(Box::new(on_digits::in_minibatches(options)?)),
+        }),
     }
 }
 
