@@ -7,14 +7,15 @@
 //! h   = 1 if ‖p_σ‖ / √(1 − (1 − c_σ)^{2(t+1)}) < (1.4 + 2/(d+1)) E‖z‖, else 0
 //! p_c ← (1 − c_c) p_c + h √(c_c (2 − c_c) μ_eff) ⟨y⟩
 //! C   ← (1 − c_1 − c_μ + (1 − h) c_1 c_c (2 − c_c)) C + c_1 p_c² + c_μ Σ_i w_i y_{i:λ}²
-//! m   ← m + σ ⟨y⟩
+//! m   ← m + c_m σ ⟨y⟩
 //! σ   ← σ exp(c_σ/d_σ (‖p_σ‖ / E‖z‖ − 1))
 //! ```
 //!
 //! m, p_σ, p_c, C (variances): \[d\]; y, x, z: \[λ, d\]; products and roots go element by element. Source: Ros & Hansen 2008,
 //! doi:10.1007/978-3-540-87700-4_30 (c_1 and c_μ of the full method, times (d + 2)/3); constants of Hansen 2016, arXiv:1604.00772.
 //! Differs from the papers: only the μ best have weight (no active update); candidates that failed have none; coordinates with bounds
-//! are moved to the nearest point inside, and count as sampled there; σ grows e-fold in a step at most.
+//! are moved to the nearest point inside, and count as sampled there; σ grows e-fold in a step at most. c_m is 1, as in the papers, unless
+//! `mean_rate` says otherwise: the mean of many good steps is short where there are many dimensions, and a large population then affords more.
 //! Cost per step: λ evaluations in one round; 4 numbers of state per parameter.
 //!
 //! ```
@@ -53,11 +54,14 @@ pub struct SepCmaEsConfig {
     /// σ, the initial deviation in search coordinates.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub sigma: f64,
+    /// c_m, how far the mean follows that of the good steps.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 100.0))]
+    pub mean_rate: f64,
 }
 
 impl Default for SepCmaEsConfig {
     fn default() -> Self {
-        Self { population: None, sigma: 1.0 }
+        Self { population: None, sigma: 1.0, mean_rate: 1.0 }
     }
 }
 
@@ -66,6 +70,7 @@ pub struct SepCmaEs {
     space: Space,
     constants: Constants,
     sigma_0: f64,
+    c_m: f64,
     clock: Clock,
     m: CowTensor,
     sigma: f64,
@@ -99,11 +104,11 @@ kernel! { fn steps_taken(y: out, x: mat, m: row, inverse_sigma: num) {
 kernel! { fn step_size_path(p: inout, y: mat, deviation: mat, keep: num, gain: num) {
     p = keep * p + gain * (y / deviation);
 } }
-kernel! { fn adapt(m: inout, p: inout, c: inout, y: mat, y2: mat, sigma: num, keep_p: num, gain_p: num, keep_c: num, c1: num, c_mu: num) {
+kernel! { fn adapt(m: inout, p: inout, c: inout, y: mat, y2: mat, length: num, keep_p: num, gain_p: num, keep_c: num, c1: num, c_mu: num) {
     let np = keep_p * p + gain_p * y;
     p = np;
     c = keep_c * c + c1 * (np * np) + c_mu * y2;
-    m = m + sigma * y;
+    m = m + length * y;
 } }
 
 impl Algorithm for SepCmaEs {
@@ -129,6 +134,7 @@ impl Algorithm for SepCmaEs {
         Ok(Self {
             constants,
             sigma_0: config.sigma,
+            c_m: config.mean_rate,
             clock: Clock::new(key),
             m: space.start(),
             sigma: config.sigma,
@@ -171,7 +177,7 @@ impl SepCmaEs {
         let h = k.h(length, self.clock.step);
         let (keep, gain) = k.covariance_path(h);
         let Self { m, p_c, c, sigma, .. } = self;
-        adapt(m, p_c, c, mean_y, mean_y2, *sigma, keep, gain, k.keep(h, 1.0), k.c_1, k.c_mu)?;
+        adapt(m, p_c, c, mean_y, mean_y2, self.c_m * *sigma, keep, gain, k.keep(h, 1.0), k.c_1, k.c_mu)?;
         *sigma *= k.growth(length);
         self.space.confine(&mut self.m)
     }

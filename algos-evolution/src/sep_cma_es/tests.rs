@@ -7,6 +7,7 @@ fn ellipsoid(x: &[f64]) -> f64 {
 
 /// The equations of the module in plain loops, with the tutorial's constants worked out for d = 4, λ = 8.
 struct Plain {
+    mean_rate: f64,
     m: [f64; 4],
     sigma: f64,
     c: [f64; 4],
@@ -44,7 +45,7 @@ impl Plain {
             self.c[j] = (1.0 - c1 - cm + (1.0 - h) * c1 * cc * (2.0 - cc)) * self.c[j]
                 + c1 * self.p_c[j].powi(2)
                 + cm * mean(&|k| y[k][j].powi(2));
-            self.m[j] += self.sigma * y_w[j];
+            self.m[j] += self.mean_rate * self.sigma * y_w[j];
         }
         self.sigma *= (cs / ds * (length / chi - 1.0)).exp();
     }
@@ -52,9 +53,14 @@ impl Plain {
 
 #[test]
 fn ten_generations_are_those_of_the_paper() {
+    ten_generations(1.0);
+    ten_generations(1.5);
+}
+
+fn ten_generations(mean_rate: f64) {
     let (space, key) = (Space::real(4).unwrap(), Key::new(2));
-    let mut es = SepCmaEs::new(SepCmaEsConfig::default(), &space, key).unwrap();
-    let mut plain = Plain { m: [0.0; 4], sigma: 1.0, c: [1.0; 4], p_sigma: [0.0; 4], p_c: [0.0; 4] };
+    let mut es = SepCmaEs::new(SepCmaEsConfig { mean_rate, ..SepCmaEsConfig::default() }, &space, key).unwrap();
+    let mut plain = Plain { mean_rate, m: [0.0; 4], sigma: 1.0, c: [1.0; 4], p_sigma: [0.0; 4], p_c: [0.0; 4] };
     for t in 0..10 {
         let mut z = space.zeros_for(8).unwrap();
         Sampler::Normal.fill(key.fold(u64::from(t)), &mut z).unwrap();

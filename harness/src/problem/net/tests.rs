@@ -122,6 +122,7 @@ fn by_default(problem: &dyn Problem, evaluations: u64) -> Result<[f64; 2]> {
 fn networks_on_digits_and_spirals_are_as_documented() -> Result<()> {
     let options = Options::default();
     laws(&spirals::spirals(&options)?, 354, 2)?;
+    laws(&on_digits::in_minibatches(&options)?, 2_410, 10)?;
     laws(&on_digits::heaviside(&options)?, 2_410, 10)?;
     laws(&on_digits::binary(&options)?, 2_412, 10)?;
     laws(&on_digits::wide(&options)?, 994_570, 10)
@@ -132,6 +133,7 @@ fn short_runs_learn() -> Result<()> {
     let options = Options::default();
     let gradients = r#"{"name":"backprop","descent":{"name":"adamw","rate":0.01}}"#.parse()?;
     let accuracies = [
+        by_default(&on_digits::in_minibatches(&options)?, 25_600)?,
         by_default(&on_digits::heaviside(&options)?, 6_400)?,
         by_default(&on_digits::binary(&options)?, 12_800)?,
         before_and_after(&on_digits::wide(&options)?, &gradients, 60)?,

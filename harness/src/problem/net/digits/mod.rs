@@ -21,7 +21,8 @@ const HELD_OUT: usize = 5;
 /// Half the population of the default optimizer.
 const PAIRS: u64 = 32;
 
-/// Train a network 64-32-10 with ReLU on 1,437 images of 8 x 8 pixels; the loss is the mean cross-entropy of all of them.
+/// Train a network 64-32-10 with ReLU on 1,437 images of 8 x 8 pixels; the loss is the mean cross-entropy of all of them. (With
+/// [`Options::minibatch`] the same network is trained on minibatches, as the other networks on the digits are.)
 ///
 /// The judge also counts how many of the 360 test images are read rightly, or with [`Options::validate`] of every fifth
 /// training image, which is then not trained on. Neither ever reaches the optimizer.
