@@ -37,5 +37,6 @@ pub(crate) fn check<A: Algorithm>(problem: Problem, dim: usize, reference: u64) 
         .collect();
     used.sort_unstable();
     let ratio = used[5] as f64 / reference as f64;
+    println!("| `{}` | {problem:?} | {dim} | {} | {reference} |", A::META.id, used[5]);
     assert!((0.8..1.2).contains(&ratio), "{problem:?} in {dim}-D: {used:?}, median {} times {reference}", ratio);
 }

@@ -9,7 +9,7 @@ use crate::{
     fuse::{self, Sum},
 };
 
-/// Noise this large, in any law and precision, cannot overflow when it is multiplied by weights whose sum is [`LARGEST_WEIGHTS`].
+/// Weights whose sizes add up to less cannot make a sum of noise overflow: no law goes beyond 1e20 in single or 1e40 in double precision.
 const LARGEST_WEIGHTS: f64 = 1e12;
 
 /// A gradient \[d\] in search coordinates: its numbers, or the noise that it is a weighted sum of.

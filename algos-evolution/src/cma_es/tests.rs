@@ -76,6 +76,7 @@ fn it_needs_as_many_evaluations_as_pycma() {
             .collect();
         used.sort_unstable();
         let theirs = numbers(&run["evaluations"])[5];
+        println!("| `cma-es` | {name} | {d} | {} | {theirs} |", used[5]);
         assert!((used[5] as f64 / theirs - 1.0).abs() < 0.1, "{name} in {d}-D: {used:?} against a median of {theirs}");
     }
 }
