@@ -1,7 +1,5 @@
 //! Recipes to trials: every row read once, every trial written once.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 use moths_core::{CowTensor, Key, Result, Space, Stream, host, with_scalar};
 use rand::RngExt;
@@ -103,91 +101,37 @@ impl<'a, T: Lanes> Points<'a, T> {
 
     fn breed(&self, recipes: &[Recipe], wholes: &[Whole], key: Key, trials: &mut [T]) {
         let (mut gaps, mut dither) = (Gaps::new(key.fold(0)), key.fold(1).stream());
-        let mut hits = Hits::default();
-        for (group, trials) in trials.chunks_mut(TRIALS * self.d).enumerate() {
-            let first = group * TRIALS;
-            let count = trials.len() / self.d;
-            hits.draw(&recipes[first..first + count], &mut gaps, self.d);
-            for from in (0..self.d).step_by(COLUMNS) {
-                let columns = from..(from + COLUMNS).min(self.d);
-                for (k, trial) in trials.chunks_exact_mut(self.d).enumerate() {
-                    let recipe = &recipes[first + k];
-                    let donor = self.donor(first + k, recipe);
-                    cross(&donor, recipe.taken, hits.next(k, columns.end), columns.clone(), &mut trial[columns.clone()]);
-                }
-            }
-            for (k, trial) in trials.chunks_exact_mut(self.d).enumerate() {
-                let donor = self.donor(first + k, &recipes[first + k]);
-                wholes.iter().for_each(|whole| settle(whole, &donor, &mut dither, trial));
-            }
+        for (i, (recipe, trial)) in recipes.iter().zip(trials.chunks_exact_mut(self.d)).enumerate() {
+            let donor = self.donor(i, recipe);
+            cross(&donor, recipe.taken, &mut gaps, trial);
+            wholes.iter().for_each(|whole| settle(whole, &donor, &mut dither, trial));
         }
     }
 }
 
-/// Trials that are made side by side.
-const TRIALS: usize = 64;
-/// Columns of all points that are worked on at a time: points name each other at random, and those of so many fit into the second-level cache.
-const COLUMNS: usize = 1024;
-
-/// Which coordinates the draws of a group of trials hit, in order.
-#[derive(Default)]
-struct Hits {
-    /// Those of all trials, one trial after another.
-    all: Vec<u32>,
-    /// Of each trial, what is left of them.
-    left: Vec<Range<usize>>,
-}
-
-impl Hits {
-    fn draw(&mut self, recipes: &[Recipe], gaps: &mut Gaps, d: usize) {
-        self.all.clear();
-        self.left.clear();
-        for recipe in recipes {
-            let from = self.all.len();
-            if let Taken::Each { rate, .. } = recipe.taken {
-                gaps.each(if rate > 0.5 { 1.0 - rate } else { rate }, d, |j| self.all.push(j as u32));
-            }
-            self.left.push(from..self.all.len());
-        }
-    }
-
-    /// The next hits of trial `k`, those below `end`.
-    fn next(&mut self, k: usize, end: usize) -> &[u32] {
-        let left = &mut self.left[k];
-        let from = left.start;
-        while left.start < left.end && (self.all[left.start] as usize) < end {
-            left.start += 1;
-        }
-        &self.all[from..left.start]
-    }
-}
-
-/// Donor and parent mixed, in some columns; `hits` are those of the draw in them.
-fn cross<T: Lanes>(donor: &Donor<'_, T>, taken: Taken, hits: &[u32], columns: Range<usize>, trial: &mut [T]) {
-    let Range { start, end } = columns;
+/// Donor and parent mixed.
+fn cross<T: Lanes>(donor: &Donor<'_, T>, taken: Taken, gaps: &mut Gaps, trial: &mut [T]) {
+    let d = trial.len();
     match taken {
         Taken::Each { rate, certain } if rate > 0.5 => {
-            donor.write(start..end, trial);
-            for j in hits.iter().map(|j| *j as usize).filter(|j| *j != certain) {
-                trial[j - start] = donor.parent[j];
-            }
+            donor.write(0..d, trial);
+            gaps.each(1.0 - rate, d, |j| {
+                if j != certain {
+                    trial[j] = donor.parent[j];
+                }
+            });
         }
-        Taken::Each { certain, .. } => {
-            trial.copy_from_slice(&donor.parent[start..end]);
-            let certain = Some(certain).filter(|j| (start..end).contains(j));
-            for j in hits.iter().map(|j| *j as usize).chain(certain) {
-                trial[j - start] = donor.at(j, |x| x);
-            }
+        Taken::Each { rate, certain } => {
+            trial.copy_from_slice(donor.parent);
+            gaps.each(rate, d, |j| trial[j] = donor.at(j, |x| x));
+            trial[certain] = donor.at(certain, |x| x);
         }
         Taken::Run { from, len } => {
-            trial.copy_from_slice(&donor.parent[start..end]);
-            let rest = (from + len).saturating_sub(donor.parent.len());
-            for (from, to) in [(from, from + len - rest), (0, rest)] {
-                let (from, to) = (from.max(start), to.min(end));
-                if from < to {
-                    donor.write(from..to, &mut trial[from - start..to - start]);
-                }
-            }
+            trial.copy_from_slice(donor.parent);
+            let end = (from + len).min(d);
+            donor.write(from..end, &mut trial[from..end]);
+            let rest = from + len - end;
+            donor.write(0..rest, &mut trial[..rest]);
         }
     }
 }
