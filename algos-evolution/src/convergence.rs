@@ -14,7 +14,8 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    fn at(self, x: &[f64]) -> f64 {
+    /// Its value.
+    pub(crate) fn at(self, x: &[f64]) -> f64 {
         let last = (x.len() - 1) as f64;
         match self {
             Self::Sphere => x.iter().map(|x| (x - 1.0).powi(2)).sum(),

@@ -31,16 +31,13 @@ class Losses:
         return np.array(bits) / self.calls
 
 
-def pycma(d, n):
-    options = {"popsize": n, "verbose": -9, "seed": 1, "CMA_stds": 1}
-    search, losses = cma.CMAEvolutionStrategy(np.zeros(d), 1.0, options), Losses()
-    return lambda: search.tell(search.ask(), list(losses.next(n)))
+def of_pycma(diagonal):
+    def make(d, n):
+        options = {"popsize": n, "verbose": -9, "seed": 1, "CMA_diagonal": diagonal}
+        search, losses = cma.CMAEvolutionStrategy(np.zeros(d), 1.0, options), Losses()
+        return lambda: search.tell(search.ask(), list(losses.next(n)))
 
-
-def pycma_diagonal(d, n):
-    options = {"popsize": n, "verbose": -9, "seed": 1, "CMA_diagonal": True}
-    search, losses = cma.CMAEvolutionStrategy(np.zeros(d), 1.0, options), Losses()
-    return lambda: search.tell(search.ask(), list(losses.next(n)))
+    return make
 
 
 def of_cmaes(method):
@@ -57,9 +54,9 @@ def of_cmaes(method):
 
 
 METHODS = {
-    "pycma": pycma,
+    "pycma": of_pycma(False),
     "cmaes CMA": of_cmaes(CMA),
-    "pycma, diagonal": pycma_diagonal,
+    "pycma, diagonal": of_pycma(True),
     "cmaes SepCMA": of_cmaes(SepCMA),
 }
 

@@ -206,7 +206,7 @@ impl<'t> Call<'t> {
             let (name, tensor, extent) = match *read {
                 Read::Tensor { name, tensor, extent } => (name, tensor, extent),
                 Read::Drawn { name, drawn } => {
-                    self.check_drawn(name, drawn, grid)?;
+                    self.check_drawn(name, drawn, grid, dtype)?;
                     continue;
                 }
             };
@@ -232,7 +232,8 @@ impl<'t> Call<'t> {
         Ok(())
     }
 
-    fn check_drawn(&self, name: &str, drawn: &dyn Drawn, grid: Grid) -> Result<()> {
+    fn check_drawn(&self, name: &str, drawn: &dyn Drawn, grid: Grid, dtype: DType) -> Result<()> {
+        self.check_dtype(name, drawn.dtype(), dtype)?;
         if (Grid { rows: 1, columns: drawn.len() }) == grid {
             return Ok(());
         }
@@ -265,12 +266,13 @@ impl<'t> Call<'t> {
         if !tensor.device().is_cpu() {
             return Err(Error::unsupported(self.label(name), "is not on the CPU; kernels for other devices are not built"));
         }
-        if tensor.dtype() != dtype {
-            return Err(Error::invalid(
-                self.label(name),
-                format!("{:?}", tensor.dtype()),
-                format!("{dtype:?}, as the first written tensor"),
-            ));
+        self.check_dtype(name, tensor.dtype(), dtype)
+    }
+
+    fn check_dtype(&self, name: &str, found: DType, dtype: DType) -> Result<()> {
+        if found != dtype {
+            let valid = format!("{dtype:?}, as the first written tensor");
+            return Err(Error::invalid(self.label(name), format!("{found:?}"), valid));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::array;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::{
     Body, Piece,
@@ -19,6 +19,8 @@ const CHUNK: usize = 2048;
 pub trait Drawn: Sync {
     /// How many elements there are.
     fn len(&self) -> usize;
+    /// What it is drawn in.
+    fn dtype(&self) -> DType;
     /// How many element updates it costs to compute one.
     fn weight(&self) -> usize;
     /// Elements `at ..`; a multiple of the block size.

@@ -25,7 +25,7 @@ use crate::fuse::math;
 /// Elements in a block: what laws are addressed by, and what kernels work on at a time.
 pub const BLOCK: usize = 128;
 
-/// Elements that a short vector of normals is drawn for at least; no more than half a generator's lanes.
+/// Elements that are drawn where so few normals are wanted or fewer: those of the first lanes, in either precision.
 pub(crate) const START: usize = 16;
 
 /// Calls of the generator that an f64 block takes: 128 random bits for two elements.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use super::{
     Sampler, Seed,
@@ -10,7 +10,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    CowTensor, Error, Result,
+    CowTensor, Error, Result, Space,
     fuse::{ByType, Call, Drawn, Element, Piece},
     host,
 };
@@ -203,11 +203,12 @@ impl Perturbation {
         self.deviation.is_none() && self.subspace.is_none() && !self.sampler.is_stored()
     }
 
-    /// `sum_k weight_k noise(seed_k)` of `len` elements as something that is drawn where it is read: bit for bit what
+    /// `sum_k weight_k noise(seed_k)` over a space as something that is drawn where it is read: bit for bit what
     /// [`Perturbation::add_weighted`] makes of zeros. For noise that follows from seeds.
-    pub(crate) fn summed<'a>(&'a self, terms: &'a [(Seed, f64)], len: usize) -> impl Drawn + 'a {
-        let seeds = terms.iter().map(|(seed, _)| *seed).collect();
-        Summed { noise: Prepared { of: self, seeds, len, single: OnceLock::new(), double: OnceLock::new() }, terms }
+    pub(crate) fn summed<'a>(&'a self, terms: &'a [(Seed, f64)], space: &Space) -> impl Drawn + 'a {
+        let (seeds, len) = (terms.iter().map(|(seed, _)| *seed).collect(), space.dim());
+        let noise = Prepared { of: self, seeds, len, single: OnceLock::new(), double: OnceLock::new() };
+        Summed { noise, terms, dtype: space.dtype() }
     }
 
     /// How many of `terms` sources are held at a time: one where the noise has to be stored.
@@ -298,11 +299,16 @@ fn perturb<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], scale: f64, piece:
 struct Summed<'a> {
     noise: Prepared<'a>,
     terms: &'a [(Seed, f64)],
+    dtype: DType,
 }
 
 impl Drawn for Summed<'_> {
     fn len(&self) -> usize {
         self.noise.len
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
     }
 
     fn weight(&self) -> usize {

@@ -8,9 +8,9 @@ use candle_core::{D, DType, Tensor};
 use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
 use serde_json::json;
 
+use super::on_digits;
 use crate::{
     Result,
-    problem::net::on_digits,
     problem::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem},
 };
 pub(super) use data::{Images, PIXELS};
