@@ -105,6 +105,7 @@ impl Algorithm for Restart {
         summary: "Begins anew elsewhere, with a larger or another population, when the wrapped optimizer has converged: IPOP, BIPOP.",
         citation: "Auger & Hansen 2005, doi:10.1109/CEC.2005.1554902; Hansen 2009, doi:10.1145/1570256.1570333",
         capabilities: Capabilities { beats_random: true, ..Capabilities::NONE },
+        ..Meta::NONE
     };
     type Config = RestartConfig;
 

@@ -66,6 +66,7 @@ impl Algorithm for Undo {
         summary: "Restores the wrapped optimizer's whole state when the loss after its step is higher.",
         citation: "the founding notes of moths",
         capabilities: Capabilities { monotone: true, beats_random: true, ..Capabilities::NONE },
+        ..Meta::NONE
     };
     type Config = UndoConfig;
 

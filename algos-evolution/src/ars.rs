@@ -87,6 +87,8 @@ impl NamedEstimator for ArsEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = ArsConfig;
 

@@ -129,6 +129,8 @@ impl NamedEstimator for AseboEstimator {
             state_per_parameter: MEMORY as f64,
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = AseboConfig;
 

@@ -98,6 +98,8 @@ impl Algorithm for Cem {
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = CemConfig;
 

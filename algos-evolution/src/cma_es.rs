@@ -119,6 +119,8 @@ impl Algorithm for CmaEs {
             state_per_pair: 6.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = CmaEsConfig;
 

@@ -144,6 +144,8 @@ impl Algorithm for CrFmNes {
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = CrFmNesConfig;
 

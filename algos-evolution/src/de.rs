@@ -138,6 +138,8 @@ impl Algorithm for De {
             state_per_candidate: 1.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = DeConfig;
 

@@ -127,6 +127,8 @@ impl Algorithm for Es {
             state_per_candidate: 1.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = EsConfig;
 

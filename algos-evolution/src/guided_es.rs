@@ -106,6 +106,8 @@ impl NamedEstimator for GuidedEsEstimator {
             state_per_parameter: MEMORY as f64,
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = GuidedEsConfig;
 

@@ -72,6 +72,8 @@ impl Preset for JadeConfig {
         summary: "Differential evolution towards any of the best; F and CR learn from recent successes.",
         citation: "Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613",
         capabilities: Capabilities { rank_based: true, ..FAMILY },
+        size: Some("population"),
+        ..Meta::NONE
     };
 
     fn archive(&self) -> f64 {

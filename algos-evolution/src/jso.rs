@@ -79,6 +79,9 @@ impl Preset for JsoConfig {
         summary: "L-SHADE that holds F, CR and the pull to the best back at first.",
         citation: "Brest, Maucec & Boskovic 2017, doi:10.1109/CEC.2017.7969456",
         capabilities: FAMILY,
+        size: Some("population"),
+        horizon: Some("evaluations"),
+        ..Meta::NONE
     };
 
     fn archive(&self) -> f64 {

@@ -78,6 +78,9 @@ impl Preset for LShadeConfig {
         summary: "SHADE with a population that shrinks over a budget of evaluations.",
         citation: "Tanabe & Fukunaga 2014, doi:10.1109/CEC.2014.6900380",
         capabilities: FAMILY,
+        size: Some("population"),
+        horizon: Some("evaluations"),
+        ..Meta::NONE
     };
 
     fn archive(&self) -> f64 {

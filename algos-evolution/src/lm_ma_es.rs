@@ -114,6 +114,8 @@ impl Algorithm for LmMaEs {
             state_per_parameter: MOST_DIRECTIONS + 2.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = LmMaEsConfig;
 

@@ -78,6 +78,8 @@ impl NamedEstimator for LowRankEsEstimator {
         summary: "EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.",
         citation: "Sarkar et al. 2025, arXiv:2511.16652",
         capabilities: Capabilities { rank_based: false, ..OpenEsEstimator::META.capabilities },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = LowRankEsConfig;
 

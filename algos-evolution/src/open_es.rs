@@ -82,6 +82,8 @@ impl NamedEstimator for OpenEsEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = OpenEsConfig;
 

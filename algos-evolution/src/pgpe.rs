@@ -115,6 +115,8 @@ impl NamedEstimator for PgpeEstimator {
             state_per_parameter: 1.0,
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = PgpeConfig;
 

@@ -124,6 +124,8 @@ impl Algorithm for SepCmaEs {
             state_per_parameter: 4.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = SepCmaEsConfig;
 

@@ -72,6 +72,8 @@ impl Preset for ShadeConfig {
         summary: "JADE with a history of successful F and CR, weighted by what they gained.",
         citation: "Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555",
         capabilities: FAMILY,
+        size: Some("population"),
+        ..Meta::NONE
     };
 
     fn archive(&self) -> f64 {

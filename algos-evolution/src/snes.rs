@@ -108,6 +108,8 @@ impl Algorithm for Snes {
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = SnesConfig;
 

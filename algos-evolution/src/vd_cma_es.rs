@@ -131,6 +131,8 @@ impl Algorithm for VdCmaEs {
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = VdCmaEsConfig;
 

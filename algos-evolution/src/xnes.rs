@@ -133,6 +133,8 @@ impl Algorithm for Xnes {
             state_per_pair: 2.0, // f64, where the space may be f32
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = XnesConfig;
 

@@ -91,6 +91,8 @@ impl Rule for AcceleratedRandomSearchRule {
             beats_random: true,
             ..Capabilities::NONE
         },
+        size: Some("candidates"),
+        ..Meta::NONE
     };
     type Config = AcceleratedRandomSearchConfig;
 

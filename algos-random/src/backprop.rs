@@ -53,6 +53,7 @@ impl NamedEstimator for BackpropEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        ..Meta::NONE
     };
     type Config = BackpropConfig;
 

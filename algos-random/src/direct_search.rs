@@ -23,6 +23,7 @@
 //! impl Rule for Down {
 //!     const META: Meta = Meta {
 //!         id: "down", family: Family::Random, summary: "Goes down.", citation: "nobody", capabilities: Capabilities::NONE,
+//!         ..Meta::NONE
 //!     };
 //!     type Config = serde_json::Map<String, serde_json::Value>;
 //!     fn new(_: Self::Config, space: &Space) -> Result<Self> {

@@ -133,6 +133,7 @@ impl Algorithm for DualAnnealing {
             state_per_parameter: 3.0,
             ..Capabilities::NONE
         },
+        ..Meta::NONE
     };
     type Config = DualAnnealingConfig;
 

@@ -80,6 +80,7 @@ impl NamedEstimator for FdsaEstimator {
         summary: "The gradient by central differences along coordinates: exact, and 2 d evaluations.",
         citation: "Kiefer & Wolfowitz 1952, doi:10.1214/aoms/1177729392",
         capabilities: Capabilities { translation: true, beats_random: true, state_per_parameter: 0.0, ..Capabilities::NONE },
+        ..Meta::NONE
     };
     type Config = FdsaConfig;
 

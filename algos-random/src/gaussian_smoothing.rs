@@ -95,6 +95,8 @@ impl NamedEstimator for GaussianSmoothingEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        size: Some("directions"),
+        ..Meta::NONE
     };
     type Config = GaussianSmoothingConfig;
 

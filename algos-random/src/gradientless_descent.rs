@@ -71,6 +71,7 @@ impl Rule for GradientlessDescentRule {
         summary: "Random steps of all lengths at once, halved from the longest to the shortest; the best is taken.",
         citation: "Golovin et al. 2020, arXiv:1911.06317",
         capabilities: DOWNHILL,
+        ..Meta::NONE
     };
     type Config = GradientlessDescentConfig;
 

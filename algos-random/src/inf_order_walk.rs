@@ -102,6 +102,8 @@ impl Criterion for EverySuccess {
         summary: "A random walk whose order rises with every success and falls after failures.",
         citation: "the founding notes of moths",
         capabilities: Capabilities { state_per_parameter: 3.0, ..DOWNHILL },
+        size: Some("best_of"),
+        ..Meta::NONE
     };
 
     fn rises(&mut self, _: usize, _: f64) -> bool {

@@ -103,6 +103,8 @@ impl Algorithm for Mezo {
         summary: "Gradient descent from two evaluations, in place: nothing but seeds beside the parameters.",
         citation: "Malladi et al. 2023, arXiv:2305.17333",
         capabilities: Capabilities { seeds_only: true, translation: true, beats_random: true, ..Capabilities::NONE },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = MezoConfig;
 

@@ -79,6 +79,8 @@ impl Rule for OnePlusOneEsRule {
         summary: "Random steps, kept if they lead down, of a length that keeps one in five successful.",
         citation: "Rechenberg 1973; Hansen, Arnold & Auger 2015, doi:10.1007/978-3-662-43505-2_44",
         capabilities: DOWNHILL,
+        size: Some("children"),
+        ..Meta::NONE
     };
     type Config = OnePlusOneEsConfig;
 

@@ -84,6 +84,7 @@ impl NamedEstimator for ParabolaEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        ..Meta::NONE
     };
     type Config = ParabolaConfig;
 

@@ -98,6 +98,7 @@ impl NamedEstimator for RandomBestGradEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        ..Meta::NONE
     };
     type Config = RandomBestGradConfig;
 

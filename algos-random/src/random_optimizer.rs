@@ -88,6 +88,7 @@ impl Rule for RandomOptimizerRule {
         summary: "Random steps and their opposites around a drift that learns; steps grow with successes, shrink with failures.",
         citation: "Solis & Wets 1981, doi:10.1287/moor.6.1.19",
         capabilities: Capabilities { state_per_parameter: 2.0, ..DOWNHILL },
+        ..Meta::NONE
     };
     type Config = RandomOptimizerConfig;
 

@@ -71,6 +71,8 @@ impl Algorithm for RandomSearch {
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
+        size: Some("candidates"),
+        ..Meta::NONE
     };
     type Config = RandomSearchConfig;
 

@@ -99,6 +99,8 @@ impl Rule for RandomWalkRule {
             beats_random: true,
             ..Capabilities::NONE
         },
+        size: Some("best_of"),
+        ..Meta::NONE
     };
     type Config = RandomWalkConfig;
 

@@ -86,6 +86,7 @@ impl NamedEstimator for ResidualFeedbackEstimator {
         summary: "A gradient from one evaluation a step and the loss of the step before.",
         citation: "Zhang, Zhou, Ji & Zavlanos 2020, arXiv:2006.10820",
         capabilities: Capabilities { seeds_only: true, translation: true, state_per_parameter: 0.0, ..Capabilities::NONE },
+        ..Meta::NONE
     };
     type Config = ResidualFeedbackConfig;
 

@@ -109,6 +109,8 @@ impl Acceptance for Metropolis {
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
+        size: Some("candidates"),
+        ..Meta::NONE
     };
 
     fn accepts(rise: f64, temperature: f64, key: Key) -> bool {

@@ -115,6 +115,8 @@ impl NamedEstimator for SpsaEstimator {
             state_per_parameter: 0.0,
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = SpsaConfig;
 

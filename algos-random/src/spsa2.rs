@@ -162,6 +162,8 @@ impl Algorithm for Spsa2 {
             state_per_pair: 2.0, // f64, where the space may be f32; none of it above `full_below` parameters
             ..Capabilities::NONE
         },
+        size: Some("pairs"),
+        ..Meta::NONE
     };
     type Config = Spsa2Config;
 

@@ -80,6 +80,8 @@ impl Lengths for StochasticThreePointsConfig {
         summary: "The best of the point and one step either way along a random direction.",
         citation: "Bergou, Gorbunov & Richtarik 2020, arXiv:1902.03591",
         capabilities: DOWNHILL,
+        size: Some("directions"),
+        ..Meta::NONE
     };
 
     fn length(&self, k: u64) -> f64 {

@@ -64,6 +64,8 @@ impl Lengths for TwoStepRandomSearchConfig {
         summary: "Long and short random steps in turn, each kept if it leads down.",
         citation: "Lucchi, Orvieto & Solomou 2021, arXiv:2110.13265",
         capabilities: Capabilities { ..StochasticThreePointsConfig::META.capabilities },
+        size: Some("directions"),
+        ..Meta::NONE
     };
 
     fn length(&self, k: u64) -> f64 {

@@ -104,6 +104,8 @@ impl Algorithm for Pso {
             state_per_candidate: 3.0,
             ..Capabilities::NONE
         },
+        size: Some("particles"),
+        ..Meta::NONE
     };
     type Config = PsoConfig;
 

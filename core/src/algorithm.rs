@@ -39,6 +39,23 @@ pub struct Meta {
     pub citation: &'static str,
     /// What it can do, with the default settings.
     pub capabilities: Capabilities,
+    /// The setting that says how many candidates or members it has: an integer, or null for a default. `None`: it has no size.
+    pub size: Option<&'static str>,
+    /// The setting that says how many evaluations the run has: an integer, or null where nobody knows. `None`: it has none.
+    pub horizon: Option<&'static str>,
+}
+
+impl Meta {
+    /// What need not be said: of `Meta { id, family, summary, citation, capabilities, ..Meta::NONE }`.
+    pub const NONE: Self = Self {
+        id: "",
+        family: Family::Random,
+        summary: "",
+        citation: "",
+        capabilities: Capabilities::NONE,
+        size: None,
+        horizon: None,
+    };
 }
 
 /// The families of algorithms, each a crate.

@@ -51,6 +51,7 @@ impl Algorithm for Lantern {
         summary: "A light.",
         citation: "nobody",
         capabilities: Capabilities::NONE,
+        ..Meta::NONE
     };
     type Config = LanternConfig;
 

@@ -163,6 +163,8 @@ impl Algorithm for Genetic {
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
+        size: Some("population"),
+        ..Meta::NONE
     };
     type Config = GeneticConfig;
 

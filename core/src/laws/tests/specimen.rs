@@ -72,6 +72,7 @@ impl Algorithm for Specimen {
         summary: "What the laws themselves are tried on.",
         citation: "none",
         capabilities: Capabilities::NONE,
+        ..Meta::NONE
     };
     type Config = SpecimenConfig;
 
