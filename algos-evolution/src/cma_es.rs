@@ -18,8 +18,11 @@
 //! Source: Hansen 2016, "The CMA evolution strategy: a tutorial", arXiv:1604.00772.
 //! Differs from the paper: samples are √C z and not B D z, so that they are a continuous function of C and do not depend on the signs of
 //! eigenvectors; C is decomposed every max(1, ⌊1/(d (c_1 + c_μ))⌋) generations, a tenth as often as in the paper: evaluations to
-//! 1e-9 on ellipsoid, cigar and Rosenbrock in 10 to 80 dimensions stay within 3 % of those with a decomposition in every generation; coordinates with bounds are moved to the nearest point inside, and count as sampled there;
+//! 1e-9 on ellipsoid, cigar and Rosenbrock in 10 to 80 dimensions stay within 3 % of those with a decomposition in every generation;
 //! candidates that failed count as the worst and have no positive weight; σ grows e-fold in a step at most.
+//! **Bounds.** A candidate outside is drawn again, up to 10 times; what is still outside is evaluated at its mirror image and learnt as it
+//! was drawn. m is free, the answer its mirror image inside; no deviation exceeds a quarter of its interval. A distribution that learns
+//! from clamped points is lost at a wall.
 //! Integer and boolean coordinates are drawn as m + σ a ⊙ y and kept from freezing by a margin (Hamano et al. 2022, arXiv:2205.13482).
 //! `learning_rate: "adapted"` takes as much of every update as its signal-to-noise ratio allows (Nomura et al. 2023, arXiv:2304.03473): far
 //! slower, but noise, and many valleys, do not lead it astray with a small population.
@@ -50,13 +53,13 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, host, persist, register, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result,
+    Space, Walls, host, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::covariance::Constants;
+use crate::{covariance::Constants, deviation::Ceiling};
 use candidates::Scratch;
 pub use learning_rate::LearningRate;
 use learning_rate::{Adaptation, Before, Rates};
@@ -97,6 +100,7 @@ pub struct CmaEs {
     matrix: Matrix,
     rates: Adaptation,
     margin: Margin,
+    ceiling: Ceiling,
     /// Factors of y \[d\], other than 1 for discrete coordinates.
     a: Vec<f64>,
     history: History,
@@ -114,6 +118,7 @@ impl Algorithm for CmaEs {
             translation: true,
             rotation: true,
             beats_random: true,
+            walls: Some(Walls::Fold),
             // f64, where the space may be f32.
             state_per_parameter: 10.0,
             state_per_pair: 6.0,
@@ -141,8 +146,9 @@ impl Algorithm for CmaEs {
             sigma: config.sigma,
             p_sigma: vec![0.0; d],
             p_c: vec![0.0; d],
-            scratch: Scratch::new(space, lambda, &margin)?,
+            scratch: Scratch::new(space, lambda)?,
             margin,
+            ceiling: Ceiling::new(space),
             a: vec![1.0; d],
             rates: Adaptation(adapted.then(|| Rates::new(space)).transpose()?),
             history: History::new(d, lambda),
@@ -174,11 +180,10 @@ impl CmaEs {
     /// The update, from one weight a candidate.
     fn adapt(&mut self, weights: &[f64]) -> Result<()> {
         let d = self.m.len();
-        let weights_c = self.covariance_weights(weights)?;
+        let weights_c = self.covariance_weights(weights);
         let mean_y = mean(weights, &self.scratch.rows, d);
-        let untouched = weights.iter().zip(&self.scratch.moved).all(|(w, moved)| *w <= 0.0 || !moved);
-        // C^{−½} ⟨y⟩ = ⟨z⟩ where nothing was moved.
-        let white = if untouched { mean(weights, &self.scratch.z, d) } else { self.matrix.whiten(&mean_y)? };
+        // C^{−½} ⟨y⟩ = ⟨z⟩.
+        let white = mean(weights, &self.scratch.z, d);
         let k = &self.constants;
         mix(k.sigma_path(), &white, &mut self.p_sigma);
         let length = self.p_sigma.iter().map(|p| p * p).sum::<f64>().sqrt();
@@ -194,24 +199,21 @@ impl CmaEs {
         }
         self.matrix.refresh()?;
         self.matrix.deviations(&mut self.scratch.deviations)?;
+        self.sigma *= self.ceiling.factor(self.scratch.deviations.iter().map(|s| self.sigma * s));
         self.margin.apply(&mut self.m, &mut self.a, self.sigma, &self.scratch.deviations);
         Ok(())
     }
 
     /// c_μ w°_k of every candidate, and c_1 of p_c.
-    fn covariance_weights(&self, weights: &[f64]) -> Result<Vec<f64>> {
-        let (k, d, Scratch { z, rows, moved, .. }) = (&self.constants, self.m.len(), &self.scratch);
+    fn covariance_weights(&self, weights: &[f64]) -> Vec<f64> {
+        let (k, d) = (&self.constants, self.m.len());
         let mut scaled: Vec<f64> = weights.iter().map(|w| k.c_mu * w).chain([k.c_1]).collect();
-        let row = |i: usize| i * d..(i + 1) * d;
-        let (far, near): (Vec<usize>, Vec<usize>) = (0..weights.len()).filter(|&i| scaled[i] < 0.0).partition(|&i| moved[i]);
-        // z = C^{−½} y is known where nothing was moved.
-        let white = self.matrix.whiten(&far.iter().flat_map(|&i| &rows[row(i)]).copied().collect::<Vec<_>>())?;
-        let squares = |z: &[f64]| z.iter().map(|x| x * x).sum::<f64>();
-        let far = far.into_iter().zip(white.chunks_exact(d).map(squares));
-        for (i, square) in near.into_iter().map(|i| (i, squares(&z[row(i)]))).chain(far) {
-            scaled[i] *= if square > 0.0 { d as f64 / square } else { 0.0 };
+        // C^{−½} y = z.
+        for (w, z) in scaled.iter_mut().zip(self.scratch.z.chunks_exact(d)).filter(|(w, _)| **w < 0.0) {
+            let square = z.iter().map(|x| x * x).sum::<f64>();
+            *w *= if square > 0.0 { d as f64 / square } else { 0.0 };
         }
-        Ok(scaled)
+        scaled
     }
 
     /// As a number of the space's dtype.
@@ -236,7 +238,6 @@ fn mix((keep, gain): (f64, f64), v: &[f64], p: &mut [f64]) {
 
 impl Optimizer for CmaEs {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        Sampler::Normal.fill_slice(self.clock.key(), &mut self.scratch.z);
         self.place()?;
         let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
         Ok(Report { converged: self.learn(&losses)?, ..Report::of(&losses) })
@@ -244,7 +245,9 @@ impl Optimizer for CmaEs {
 
     fn answer(&self) -> Result<CowTensor> {
         let m = Tensor::from_slice(&self.m, self.m.len(), self.space.device())?.to_dtype(self.space.dtype())?;
-        self.space.point(&CowTensor::new(m))
+        let mut answer = CowTensor::new(m);
+        self.space.fold(&mut answer)?;
+        Ok(answer)
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

@@ -33,8 +33,8 @@
 //! Source: Nomura & Ono 2022, arXiv:2201.11422; the gradient: Akimoto, Auger & Hansen 2014, doi:10.1145/2576768.2598258.
 //!
 //! All of the gradient is linear in three sums over candidates, so that v and D cost O(d), and the pairs halve the sums: Σ w y² and the
-//! like are taken over z_1..z_{λ/2} alone. Differs from the paper: bounds are the space's, whose nearest point is evaluated in
-//! place of a candidate outside (no constraint violations); a failed candidate has no ŵ; λ is 4 + ⌊3 ln d⌋ rounded up to an even number
+//! like are taken over z_1..z_{λ/2} alone. Differs from the paper: bounds are the space's (no constraint violations): candidates outside
+//! are evaluated at their mirror images and learnt as drawn, m is free, and no deviation exceeds a quarter of its interval; a failed candidate has no ŵ; λ is 4 + ⌊3 ln d⌋ rounded up to an even number
 //! (the paper leaves it open); c_1 is not negative (d < 5); an update that would take more than 9/10 of an element of D is shortened, and
 //! one that leaves no usable numbers is left out; σ stays within 10⁻¹⁸ and 10⁹ of its start.
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
@@ -64,14 +64,14 @@ mod weights;
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result,
-    Sampler, Space,
+    Sampler, Space, Walls,
     fuse::{self, Element},
     host, kernel, persist, register, settings, with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation, directed, paths, utilities};
+use crate::{deviation::{self, Ceiling}, directed, paths, utilities};
 use constants::Constants;
 use weights::{by_distance, even, odd};
 
@@ -97,6 +97,7 @@ impl Default for CrFmNesConfig {
 pub struct CrFmNes {
     space: Space,
     constants: Constants,
+    ceiling: Ceiling,
     clock: Clock,
     m: CowTensor,
     sigma: f64,
@@ -141,6 +142,7 @@ impl Algorithm for CrFmNes {
             rank_based: true,
             translation: true,
             beats_random: true,
+            walls: Some(Walls::Fold),
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },
@@ -166,6 +168,7 @@ impl Algorithm for CrFmNes {
         Ok(Self {
             scratch: Scratch { z: half()?, x: [half()?, half()?], sums },
             constants,
+            ceiling: Ceiling::new(space),
             clock: Clock::new(key),
             m: space.start(),
             sigma: config.sigma,
@@ -200,8 +203,8 @@ impl CrFmNes {
         }))?)?;
         let ip = Tensor::from_slice(&rows.ip, rows.ip.len(), self.space.device())?.to_dtype(self.space.dtype())?;
         sample(plus, minus, z, &ip, &self.m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
-        self.space.confine(plus)?;
-        self.space.confine(minus)?;
+        self.space.fold(plus)?;
+        self.space.fold(minus)?;
         Ok(rows)
     }
 
@@ -229,8 +232,17 @@ impl CrFmNes {
         let growth = 0.5 * k.sigma_rate(path, valid) * f64::dot(&q, &rows.squares) / k.dim;
         let sigma = deviation::confined(self.sigma * libm::exp(growth), k.sigma_0);
         self.shape(ip, ip2, valid)?;
-        self.sigma = sigma;
-        self.space.confine(&mut self.m)
+        self.sigma = sigma * self.capped(sigma)?;
+        Ok(())
+    }
+
+    /// What brings the deviations σ d √(1 + v²) under the ceiling.
+    fn capped(&self, sigma: f64) -> Result<f64> {
+        if !self.ceiling.is_there() {
+            return Ok(1.0);
+        }
+        let [v, d] = [host::to_f64s(&self.v)?, host::to_f64s(&self.d)?];
+        Ok(self.ceiling.factor(v.iter().zip(&d).map(|(v, d)| sigma * d * (1.0 + v * v).sqrt())))
     }
 }
 
@@ -246,7 +258,9 @@ impl Optimizer for CrFmNes {
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        Ok(self.m.clone())
+        let mut answer = self.m.clone();
+        self.space.fold(&mut answer)?;
+        Ok(answer)
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

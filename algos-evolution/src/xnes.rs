@@ -23,7 +23,8 @@
 //! ```
 //!
 //! so that a step takes O(λ d²) and no d³. Differs from the papers: candidates that failed have the utility of the worst; candidates
-//! with bounds are evaluated at the nearest point inside; σ stays within 10⁻¹⁸ and 10⁹ of its start, and B is adapted until its entries'
+//! outside the bounds are evaluated at their mirror images and learnt as drawn, μ is free, and no deviation exceeds a quarter of its
+//! interval; σ stays within 10⁻¹⁸ and 10⁹ of its start, and B is adapted until its entries'
 //! root mean square reaches 10¹⁴.
 //! Cost per step: λ evaluations in one round; d² + 1 numbers of state (f64) beside the mean. Dimensions for which B takes more than
 //! 1 GiB (d > 11,585) are refused: `snes` has no matrix.
@@ -51,12 +52,12 @@ mod tests;
 use candle_core::{DType, Tensor};
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, fuse::Element, host, persist, register, settings, with_scalar,
+    Space, Walls, fuse::Element, host, persist, register, settings, with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation, population_size, products::Products, utilities};
+use crate::{deviation::{self, Ceiling}, population_size, products::Products, utilities};
 
 /// The most memory that B may take.
 const MOST_BYTES: usize = 1 << 30;
@@ -97,6 +98,7 @@ pub struct Xnes {
     eta_sigma: f64,
     eta_b: f64,
     sigma_0: f64,
+    ceiling: Ceiling,
     /// ŵ by rank.
     by_rank: Vec<f64>,
     clock: Clock,
@@ -129,6 +131,7 @@ impl Algorithm for Xnes {
             translation: true,
             rotation: true,
             beats_random: true,
+            walls: Some(Walls::Fold),
             state_per_parameter: 1.0,
             state_per_pair: 2.0, // f64, where the space may be f32
             ..Capabilities::NONE
@@ -153,6 +156,7 @@ impl Algorithm for Xnes {
             eta_sigma: config.sigma_rate.unwrap_or(eta),
             eta_b: config.shape_rate.unwrap_or(eta),
             sigma_0: config.sigma,
+            ceiling: Ceiling::new(space),
             by_rank: utilities::by_rank(lambda),
             clock: Clock::new(key),
             mu: space.start(),
@@ -177,7 +181,7 @@ impl Xnes {
                 }
             })
         })?)?;
-        self.space.confine(x)
+        self.space.fold(x)
     }
 
     fn adapt(&mut self, u: &[f64]) -> Result<()> {
@@ -194,7 +198,23 @@ impl Xnes {
             self.turn(u, g_sigma)?;
         }
         self.sigma = deviation::confined(self.sigma * libm::exp(0.5 * self.eta_sigma * g_sigma), self.sigma_0);
-        self.space.confine(&mut self.mu)
+        self.sigma *= self.capped()?;
+        Ok(())
+    }
+
+    /// What brings the deviations, σ times the lengths of B's rows, under the ceiling.
+    fn capped(&self) -> Result<f64> {
+        if !self.ceiling.is_there() {
+            return Ok(1.0);
+        }
+        let d = self.space.dim();
+        let mut squares = vec![0.0; d];
+        host::read::<f64, _>(&self.b_t, |b_t| {
+            for row in b_t.chunks_exact(d) {
+                squares.iter_mut().zip(row).for_each(|(sum, b)| *sum += b * b);
+            }
+        })?;
+        Ok(self.ceiling.factor(squares.iter().map(|square| self.sigma * square.sqrt())))
     }
 
     /// The root mean square of the singular values of B; 1 at least, its determinant being 1.
@@ -225,7 +245,9 @@ impl Optimizer for Xnes {
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        Ok(self.mu.clone())
+        let mut answer = self.mu.clone();
+        self.space.fold(&mut answer)?;
+        Ok(answer)
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Key, Optimizer, Result, Space};
+use crate::{Key, Optimizer, Result, Space, Walls};
 
 /// An optimizer that can be built from settings, and so be looked up by name.
 pub trait Algorithm: Optimizer + Sized + 'static {
@@ -90,6 +90,8 @@ pub struct Capabilities {
     pub monotone: bool,
     /// Expected to beat random search at equal evaluations on smooth problems.
     pub beats_random: bool,
+    /// How it meets bounds, where it finds minima on them, in their corners and close to them. `None`: it does not promise that.
+    pub walls: Option<Walls>,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -108,6 +110,7 @@ impl Capabilities {
         rotation: false,
         monotone: false,
         beats_random: false,
+        walls: None,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,

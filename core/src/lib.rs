@@ -54,7 +54,7 @@ pub use optimizer::{Optimizer, Report};
 pub use persist::{Clock, Fields, Keep, Persist, State, atomically};
 pub use run::{Outcome, Progress, Reason, Stop, Tally, minimize, minimize_from};
 pub use schedule::{Curve, Power, Ramp, Schedule, Steps};
-pub use space::{Domain, Leaf, Space};
+pub use space::{Domain, Leaf, Space, Walls};
 pub use spec::Spec;
 
 /// What the macros of this crate expand to.

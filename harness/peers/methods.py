@@ -42,13 +42,18 @@ def box(evaluations):
     return numpy.tile(evaluations.bounds, (evaluations.dim, 1))
 
 
-def pycma(evaluations, rng, **options):
+def pycma(evaluations, rng, options=None, **arguments):
     import cma
 
-    silent = {"verbose": -9, "seed": seed(rng)}
+    silent = {"verbose": -9, "seed": seed(rng)} | (options or {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        cma.fmin2(evaluations, lambda: start(evaluations, rng), STEP, silent, **options)
+        cma.fmin2(evaluations, lambda: start(evaluations, rng), STEP, silent, **arguments)
+
+
+def pycma_in_box(evaluations, rng, **arguments):
+    """With pycma's own handling of bounds, `BoundTransform`."""
+    pycma(evaluations, rng, options={"bounds": [list(ends) for ends in box(evaluations).T]}, **arguments)
 
 
 def fcmaes_biteopt(evaluations, rng):
@@ -63,6 +68,14 @@ def fcmaes_de(evaluations, rng):
     from scipy.optimize import Bounds
 
     decpp.minimize(evaluations, evaluations.dim, Bounds(*box(evaluations).T), max_evaluations=evaluations.budget, rg=rng)
+
+
+def fcmaes_crfmnes(evaluations, rng):
+    from fcmaes import crfmnescpp
+    from scipy.optimize import Bounds
+
+    bounds, x0 = Bounds(*box(evaluations).T), start(evaluations, rng)
+    crfmnescpp.minimize(evaluations, bounds, x0, input_sigma=STEP, max_evaluations=evaluations.budget, rg=rng)
 
 
 def cmaes_ipop(evaluations, rng):
@@ -124,6 +137,16 @@ METHODS = {
     "pycma-bipop": Method(
         functools.partial(pycma, restarts=FOREVER, bipop=True), "CMA-ES, restarted with large and small populations", ("cma",)
     ),
+    "pycma-box": Method(pycma_in_box, "CMA-ES without restarts, in the box", ("cma",)),
+    "pycma-ipop-box": Method(
+        functools.partial(pycma_in_box, restarts=FOREVER), "CMA-ES in the box, restarted with twice the population", ("cma",)
+    ),
+    "pycma-bipop-box": Method(
+        functools.partial(pycma_in_box, restarts=FOREVER, bipop=True),
+        "CMA-ES in the box, restarted with large and small populations",
+        ("cma",),
+    ),
+    "fcmaes-crfmnes": Method(fcmaes_crfmnes, "CR-FM-NES in the box", ("fcmaes",)),
     "fcmaes-biteopt": Method(fcmaes_biteopt, "BiteOpt", ("fcmaes",)),
     "fcmaes-de": Method(fcmaes_de, "Differential evolution with temporal locality", ("fcmaes",)),
     "cmaes-ipop": Method(cmaes_ipop, "CMA-ES, restarted with twice the population", ("cmaes",)),

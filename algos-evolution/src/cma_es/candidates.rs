@@ -1,8 +1,11 @@
 //! Where the candidates of a step lie.
 
-use moths_core::{CowTensor, Result, Space, host, with_scalar};
+use moths_core::{CowTensor, Key, Result, Sampler, Space, host, with_scalar};
 
-use super::{CmaEs, margin::Margin};
+use super::{CmaEs, matrix::Matrix};
+
+/// How often a candidate that is outside is drawn again: one inside is worth more than any repair.
+const REDRAWS: u64 = 10;
 
 /// Memory that is overwritten within every step and means nothing between two.
 pub(super) struct Scratch {
@@ -10,59 +13,65 @@ pub(super) struct Scratch {
     pub(super) z: Vec<f64>,
     /// y_1 to y_λ, and then p_c.
     pub(super) rows: Vec<f64>,
-    /// Was y_k moved inside the bounds, so that it is not √C z_k?
-    pub(super) moved: Vec<bool>,
     /// √c_ii \[d\].
     pub(super) deviations: Vec<f64>,
-    /// The intervals of all coordinates; none without bounds.
-    intervals: Vec<(f64, f64)>,
+    /// Those of the space; none without bounds.
+    walls: Vec<(f64, f64)>,
 }
 
 impl Scratch {
-    pub(super) fn new(space: &Space, lambda: usize, margin: &Margin) -> Result<Self> {
+    pub(super) fn new(space: &Space, lambda: usize) -> Result<Self> {
         let d = space.dim();
-        // Decoding keeps the bounds of discrete coordinates.
-        let interval = |(i, interval)| if margin.is_real(i) { interval } else { (f64::NEG_INFINITY, f64::INFINITY) };
         Ok(Self {
             x: space.zeros_for(lambda)?,
             z: vec![0.0; lambda * d],
             rows: vec![0.0; (lambda + 1) * d],
-            moved: vec![false; lambda],
             deviations: vec![1.0; d],
-            intervals: if space.is_bounded() { space.intervals().enumerate().map(interval).collect() } else { vec![] },
+            walls: if space.is_bounded() { space.walls().collect() } else { vec![] },
         })
     }
 }
 
 impl CmaEs {
-    /// y_k and x_k of this step, from z_k.
+    /// z_k, y_k and x_k of this step.
     pub(super) fn place(&mut self) -> Result<()> {
-        let Self { m, sigma, a, scratch: Scratch { x, z, rows, moved, intervals, .. }, .. } = self;
+        let Self { m, sigma, a, clock, matrix, scratch: Scratch { x, z, rows, walls, .. }, .. } = self;
         let d = m.len();
+        Sampler::Normal.fill_slice(clock.key(), z);
         let (y, _) = rows.split_at_mut(z.len());
-        self.matrix.stretch(z, y)?;
-        if !intervals.is_empty() {
-            for (y, moved) in y.chunks_exact_mut(d).zip(moved) {
-                *moved = confine(y, m, *sigma, a, intervals);
-            }
+        matrix.stretch(z, y)?;
+        if !walls.is_empty() {
+            let outside = |y: &[f64]| (0..d).any(|j| !inside(m[j] + *sigma * a[j] * y[j], walls[j]));
+            redraw(clock.key(), matrix, outside, z, y, d)?;
         }
         with_scalar!(self.space.dtype(), T => host::edit::<T, _>(x, |x| {
             for (x, y) in x.chunks_exact_mut(d).zip(y.chunks_exact(d)) {
                 x.iter_mut().zip(y).zip(&*m).zip(&*a).for_each(|(((x, y), m), a)| *x = (m + *sigma * a * y) as T);
             }
-        }))
+        }))?;
+        self.space.fold(x)
     }
 }
 
-/// Moves m + σ a ⊙ y inside the intervals; was it outside?
-fn confine(y: &mut [f64], m: &[f64], sigma: f64, a: &[f64], intervals: &[(f64, f64)]) -> bool {
-    let mut moved = false;
-    for (((y, m), a), (lower, upper)) in y.iter_mut().zip(m).zip(a).zip(intervals) {
-        let x = m + sigma * a * *y;
-        if !(*lower..=*upper).contains(&x) {
-            *y = (x.clamp(*lower, *upper) - m) / (sigma * a);
-            moved = true;
+fn inside(x: f64, (lower, upper): (f64, f64)) -> bool {
+    (lower..=upper).contains(&x)
+}
+
+/// Draws candidates that are outside again, up to [`REDRAWS`] times.
+fn redraw(key: Key, matrix: &Matrix, outside: impl Fn(&[f64]) -> bool, z: &mut [f64], y: &mut [f64], d: usize) -> Result<()> {
+    for attempt in 0..REDRAWS {
+        let again: Vec<usize> = (0..y.len() / d).filter(|&k| outside(&y[k * d..(k + 1) * d])).collect();
+        if again.is_empty() {
+            break;
+        }
+        let key = key.fold(attempt);
+        let (mut new_z, mut new_y) = (vec![0.0; again.len() * d], vec![0.0; again.len() * d]);
+        again.iter().zip(new_z.chunks_exact_mut(d)).for_each(|(&k, z)| Sampler::Normal.fill_slice(key.fold(k as u64), z));
+        matrix.stretch(&new_z, &mut new_y)?;
+        for ((k, new_z), new_y) in again.into_iter().zip(new_z.chunks_exact(d)).zip(new_y.chunks_exact(d)) {
+            z[k * d..(k + 1) * d].copy_from_slice(new_z);
+            y[k * d..(k + 1) * d].copy_from_slice(new_y);
         }
     }
-    moved
+    Ok(())
 }

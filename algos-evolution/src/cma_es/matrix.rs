@@ -52,18 +52,6 @@ impl Matrix {
         host::read::<f64, _>(&self.root, |root| f64::combine(0.0, z, root, self.dim, rows))
     }
 
-    /// Rows C^{−½} y = B D⁻¹ Bᵀ y, one for each row of `y`.
-    pub(super) fn whiten(&self, y: &[f64]) -> Result<Vec<f64>> {
-        host::read::<f64, _>(&self.basis, |basis| {
-            let mut along = vec![0.0; y.len()];
-            f64::dots(y, basis, self.dim, &mut along);
-            along.chunks_mut(self.dim).for_each(|row| row.iter_mut().zip(&self.axes).for_each(|(x, axis)| *x /= axis));
-            let mut white = vec![0.0; y.len()];
-            f64::combine(0.0, &along, basis, self.dim, &mut white);
-            white
-        })
-    }
-
     /// C ← keep C + Σ_k weights_k rows_k rows_kᵀ.
     pub(super) fn update(&mut self, keep: f64, weights: &[f64], rows: &[f64]) -> Result<()> {
         let d = self.dim;

@@ -2,7 +2,8 @@
 
 use moths_core::{Batch, CowTensor, Perturbation, Probe, Result, Sampler, Seed, Space};
 
-/// Steps of known length in random directions: length/√d · z, with z of a sampler.
+/// Steps of known length in random directions: length/√d · z, with z of a sampler. What would lie outside the bounds is mirrored inside: a
+/// candidate that is only moved to the wall is the same point again and again.
 #[derive(Clone, Debug)]
 pub struct Directions {
     noise: Perturbation,
@@ -12,7 +13,7 @@ pub struct Directions {
 impl Directions {
     /// Directions of this distribution, in this space.
     pub fn new(sampler: Sampler, space: &Space) -> Self {
-        Self { noise: sampler.over(space), root_dim: (space.dim() as f64).sqrt() }
+        Self { noise: sampler.over(space).folded_into(space), root_dim: (space.dim() as f64).sqrt() }
     }
 
     /// One candidate for each seed and length, around the point `x` \[d\].

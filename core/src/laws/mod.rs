@@ -22,7 +22,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` |
-//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` |
+//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` |
 
 /// Returns from a law with how it was broken, unless the condition holds.
 macro_rules! ensure {
@@ -64,6 +64,7 @@ mod tap;
 #[cfg(test)]
 mod tests;
 mod translation;
+mod walls;
 
 pub use broken::Broken;
 pub use subject::{Subject, subjects};
@@ -102,6 +103,7 @@ pub const LAWS: &[Law] = &[
     seeds::LAW,
     monotone::LAW,
     beats_random::LAW,
+    walls::LAW,
 ];
 
 impl Law {

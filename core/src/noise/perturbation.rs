@@ -38,6 +38,8 @@ pub struct Perturbation {
     deviation: Option<CowTensor>,
     /// What the noise is mixed with; `None`: nothing.
     subspace: Option<Subspace>,
+    /// At whose walls the candidates of a batch are mirrored; `None`: they stay where they are.
+    walls: Option<Space>,
 }
 
 /// The shapes of the leaves of a flat vector, in order.
@@ -51,7 +53,7 @@ impl From<Sampler> for Perturbation {
 
 impl Perturbation {
     pub(super) fn new(sampler: Sampler, shapes: Option<Shapes>) -> Self {
-        Self { sampler, shapes, deviation: None, subspace: None }
+        Self { sampler, shapes, deviation: None, subspace: None, walls: None }
     }
 
     /// The same noise, element `i` of it times element `i` of `deviation`, which has as many elements as what is perturbed.
@@ -78,6 +80,13 @@ impl Perturbation {
     /// ```
     pub fn within(self, basis: &CowTensor, everywhere: f64, inside: f64) -> Self {
         Self { subspace: Some(Subspace { basis: basis.clone(), everywhere, inside }), ..self }
+    }
+
+    /// The same noise, but candidates of a seeded batch that would lie outside the bounds of this space are at their mirror images inside
+    /// ([`Space::fold`]). For searches that compare losses; an antithetic pair at a wall would be the same point twice. What is filled,
+    /// added or summed is the noise itself.
+    pub fn folded_into(self, space: &Space) -> Self {
+        Self { walls: space.is_bounded().then(|| space.clone()), ..self }
     }
 
     /// The law.
@@ -195,7 +204,9 @@ impl Perturbation {
         let noise = self.noise(seed, out.len());
         read_if_there(self.deviation.as_ref(), |deviation| {
             read_if_there(basis, |basis| noise.perturb(centre, scale, Shape { deviation, basis }, 0, out))
-        })?
+        })??;
+        self.walls.iter().for_each(|space| space.fold_slice(out));
+        Ok(())
     }
 
     /// Does every element follow from the law, a seed and its place, without tensors beside them?

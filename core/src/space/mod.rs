@@ -14,6 +14,7 @@
 mod leaf;
 mod segment;
 mod start;
+mod walls;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use crate::{CowTensor, Error, Key, Result, Sampler, Seed, fuse::Element, host, n
 pub use leaf::{Domain, Leaf};
 use segment::Segment;
 use start::Start;
+pub use walls::Walls;
 
 /// The searched parameters of a problem. Cheap to clone.
 ///
@@ -155,6 +157,12 @@ impl Space {
         self.0.segments.iter().flat_map(|s| std::iter::repeat_n((s.lower, s.upper), s.len))
     }
 
+    /// The walls of every search coordinate: its interval where it is real, infinite where there are no bounds, and also where the
+    /// coordinate is discrete, as decoding keeps it inside.
+    pub fn walls(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.walls(), s.len))
+    }
+
     /// The lower and upper ends of all intervals as \[d\] tensors, infinite where there are no bounds; `None` without any bounds.
     pub fn box_tensors(&self) -> Result<Option<(Tensor, Tensor)>> {
         if !self.is_bounded() {
@@ -225,6 +233,49 @@ impl Space {
         }
         with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
             values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine(v)));
+        }))
+    }
+
+    /// Moves search coordinates \[.., d\] that lie outside the bounds to their mirror images inside, in place: the way into
+    /// [`Walls::Fold`]. Its right inverse is [`Space::point`].
+    pub fn fold(&self, points: &mut CowTensor) -> Result<()> {
+        self.check_points(points)?;
+        if !self.is_bounded() {
+            return Ok(());
+        }
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
+            values.chunks_mut(self.dim()).for_each(|row| self.fold_slice(row));
+        }))
+    }
+
+    /// Search coordinates \[.., d\] of ℝᵈ to points inside the bounds, in place: the way into [`Walls::Smooth`].
+    pub fn smooth(&self, points: &mut CowTensor) -> Result<()> {
+        self.map_bounded(points, walls::smooth)?;
+        self.confine(points)
+    }
+
+    /// The inverse of [`Space::smooth`], in place; of points \[.., d\] outside the bounds, that of the nearest inside.
+    pub fn unsmooth(&self, points: &mut CowTensor) -> Result<()> {
+        self.confine(points)?;
+        self.map_bounded(points, walls::unsmooth)
+    }
+
+    /// [`Space::fold`] of one point, in place.
+    pub(crate) fn fold_slice<T: Element>(&self, point: &mut [T]) {
+        self.each_segment(point, |_, segment, values| {
+            segment.map_real(values, walls::fold);
+            segment.confine(values);
+        });
+    }
+
+    /// Real coordinates with bounds through a map that knows their interval, in place.
+    fn map_bounded(&self, points: &mut CowTensor, map: fn(f64, (f64, f64)) -> f64) -> Result<()> {
+        self.check_points(points)?;
+        if !self.is_bounded() {
+            return Ok(());
+        }
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
+            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, segment, v| segment.map_real(v, map)));
         }))
     }
 

@@ -52,6 +52,11 @@ impl Segment {
         self.lower.is_finite()
     }
 
+    /// The interval where the coordinates are real, and infinite where they are not: decoding keeps those inside.
+    pub(crate) fn walls(&self) -> (f64, f64) {
+        if self.integer { (f64::NEG_INFINITY, f64::INFINITY) } else { (self.lower, self.upper) }
+    }
+
     /// Is there no number of the search's dtype between its bounds?
     pub(crate) fn is_empty(&self) -> bool {
         self.lo > self.hi
@@ -83,6 +88,14 @@ impl Segment {
         let scale = T::from_f64(self.scale);
         values.iter_mut().for_each(|v| *v /= scale);
         self.confine(values);
+    }
+
+    /// Real coordinates with bounds through `map`, which is given the interval as its ends are in T: a clamped point is not outside.
+    pub(crate) fn map_real<T: WithDType>(&self, values: &mut [T], map: fn(f64, (f64, f64)) -> f64) {
+        if self.is_bounded() && !self.integer {
+            let interval = (T::from_f64(self.lower).to_f64(), T::from_f64(self.upper).to_f64());
+            values.iter_mut().for_each(|v| *v = T::from_f64(map(v.to_f64(), interval)));
+        }
     }
 
     /// Moves search coordinates outside the interval to its nearest end, in place.

@@ -1,0 +1,110 @@
+//! How points of ℝᵈ become points inside the bounds.
+//!
+//! ```text
+//! t          = (x − lo) mod 2w,   w = up − lo
+//! clamp(x)   = min(max(x, lo), up)
+//! fold(x)    = lo + min(t, 2w − t)                                          the identity inside, mirror images outside
+//! smooth(x)  = lo + (y − lo + a)²/4a  where y < lo + a,   y = fold(x) over [lo − a, up + a],   a = 0.03 w
+//!            = up − (up + a − y)²/4a  where y > up − a
+//!            = y                      else
+//! ```
+//!
+//! A distribution that learns from clamped points loses itself at a wall: whatever lies outside is evaluated at the wall, looks as good as the
+//! wall, and pulls on. A fold is continuous, loses nothing, and its right inverse is the clamp; but a slope becomes |x|, which no covariance
+//! can learn. The smooth transform (pycma's `BoundTransform`; a is narrower here) makes it x², and an optimum on a wall a quartic one. Discrete
+//! coordinates are clamped whatever the walls: decoding rounds them.
+
+use serde::Serialize;
+
+/// How a search meets bounds. Declared in [`Capabilities`](crate::Capabilities), it is the promise to find minima on walls, in corners and
+/// close to them, which a law tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Walls {
+    /// Points outside are moved to the nearest point inside, and count as proposed there.
+    Clamp,
+    /// The search goes on in ℝᵈ; points outside are evaluated at their mirror images, and learnt from where they are.
+    Fold,
+    /// The search goes on in ℝᵈ, and a smooth fold of it is evaluated.
+    Smooth,
+    /// Points outside are moved to the nearest point inside, and their velocity turns back.
+    Reflect,
+}
+
+/// The part of an interval over which the smooth transform bends, at both ends.
+const BEND: f64 = 0.03;
+
+/// fold(x); infinities stay, and so does everything inside, to the bit.
+pub(super) fn fold(x: f64, (lo, up): (f64, f64)) -> f64 {
+    let width = up - lo;
+    if (lo..=up).contains(&x) || x.is_infinite() || width <= 0.0 {
+        return x;
+    }
+    let t = (x - lo).rem_euclid(2.0 * width);
+    lo + t.min(2.0 * width - t)
+}
+
+/// smooth(x).
+pub(super) fn smooth(x: f64, (lo, up): (f64, f64)) -> f64 {
+    let a = BEND * (up - lo);
+    let y = fold(x, (lo - a, up + a));
+    if y < lo + a {
+        lo + (y - lo + a).powi(2) / (4.0 * a)
+    } else if y > up - a {
+        up - (up + a - y).powi(2) / (4.0 * a)
+    } else {
+        y
+    }
+}
+
+/// The x in \[lo − a, up + a\] with smooth(x) = y, for a y in \[lo, up\].
+pub(super) fn unsmooth(y: f64, (lo, up): (f64, f64)) -> f64 {
+    let a = BEND * (up - lo);
+    if y < lo + a {
+        lo - a + 2.0 * (a * (y - lo)).max(0.0).sqrt()
+    } else if y > up - a {
+        up + a - 2.0 * (a * (up - y)).max(0.0).sqrt()
+    } else {
+        y
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOX: (f64, f64) = (-1.0, 3.0);
+
+    #[test]
+    fn a_fold_is_the_identity_inside_and_a_mirror_outside() {
+        for (x, y) in [(-1.0, -1.0), (0.5, 0.5), (3.0, 3.0), (3.5, 2.5), (7.0, -1.0), (7.5, -0.5), (-1.25, -0.75), (-5.5, 2.5)] {
+            assert_eq!(fold(x, BOX), y, "{x}");
+        }
+        assert!(fold(f64::NAN, BOX).is_nan() && fold(f64::INFINITY, BOX).is_infinite());
+        assert_eq!(fold(5.0, (2.0, 2.0)), 5.0, "an interval without width has no mirror");
+    }
+
+    #[test]
+    fn the_smooth_transform_is_a_smooth_way_through_the_whole_interval() {
+        let mut before = (-1.24, smooth(-1.24, BOX));
+        let mut slope = f64::NAN;
+        for i in -1239..=3240 {
+            let x = f64::from(i) / 1000.0;
+            let y = smooth(x, BOX);
+            assert!((-1.0..=3.0).contains(&y), "{x}: {y}");
+            let bend = (y - before.1) / (x - before.0) - slope;
+            assert!(!(bend.abs() > 0.06), "{x}: the slope changes by {bend}");
+            (slope, before) = ((y - before.1) / (x - before.0), (x, y));
+        }
+        assert!(smooth(-1.12, BOX) < -0.96 && smooth(1.0, BOX) == 1.0);
+    }
+
+    #[test]
+    fn the_inverse_of_the_smooth_transform_undoes_it() {
+        for i in 0..=400 {
+            let y = -1.0 + f64::from(i) / 100.0;
+            assert!((smooth(unsmooth(y, BOX), BOX) - y).abs() < 1e-12, "{y}");
+        }
+    }
+}
