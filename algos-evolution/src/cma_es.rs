@@ -53,8 +53,8 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result,
-    Space, Walls, host, persist, register, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
+    Walls, host, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -118,7 +118,8 @@ impl Algorithm for CmaEs {
             translation: true,
             rotation: true,
             beats_random: true,
-            walls: Some(Walls::Fold),
+            walls: Walls::Fold,
+            at_walls: true,
             // f64, where the space may be f32.
             state_per_parameter: 10.0,
             state_per_pair: 6.0,

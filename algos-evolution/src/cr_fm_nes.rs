@@ -71,7 +71,10 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation::{self, Ceiling}, directed, paths, utilities};
+use crate::{
+    deviation::{self, Ceiling},
+    directed, paths, utilities,
+};
 use constants::Constants;
 use weights::{by_distance, even, odd};
 
@@ -142,7 +145,8 @@ impl Algorithm for CrFmNes {
             rank_based: true,
             translation: true,
             beats_random: true,
-            walls: Some(Walls::Fold),
+            walls: Walls::Fold,
+            at_walls: true,
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },

@@ -57,7 +57,12 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation::{self, Ceiling}, population_size, products::Products, utilities};
+use crate::{
+    deviation::{self, Ceiling},
+    population_size,
+    products::Products,
+    utilities,
+};
 
 /// The most memory that B may take.
 const MOST_BYTES: usize = 1 << 30;
@@ -131,7 +136,8 @@ impl Algorithm for Xnes {
             translation: true,
             rotation: true,
             beats_random: true,
-            walls: Some(Walls::Fold),
+            walls: Walls::Fold,
+            at_walls: true,
             state_per_parameter: 1.0,
             state_per_pair: 2.0, // f64, where the space may be f32
             ..Capabilities::NONE

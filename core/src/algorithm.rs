@@ -90,8 +90,10 @@ pub struct Capabilities {
     pub monotone: bool,
     /// Expected to beat random search at equal evaluations on smooth problems.
     pub beats_random: bool,
-    /// How it meets bounds, where it finds minima on them, in their corners and close to them. `None`: it does not promise that.
-    pub walls: Option<Walls>,
+    /// How it meets bounds.
+    pub walls: Walls,
+    /// Finds minima on bounds, in their corners and close to them, to 1e-6 of the box.
+    pub at_walls: bool,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -110,7 +112,8 @@ impl Capabilities {
         rotation: false,
         monotone: false,
         beats_random: false,
-        walls: None,
+        walls: Walls::Clamp,
+        at_walls: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,

@@ -22,7 +22,8 @@ fn holds(subject: &Subject) -> Verdict {
         for steps in [0, 3] {
             let mut optimizer = subject.build(problem.space(), KEY)?;
             path::run(&mut *optimizer, &mut problem.clone(), steps)?;
-            moves(&mut *optimizer, problem.space(), subject.capabilities()?.walls).map_err(|b| b.under(format_args!("after {steps} steps")))?;
+            moves(&mut *optimizer, problem.space(), subject.capabilities()?.walls)
+                .map_err(|b| b.under(format_args!("after {steps} steps")))?;
             refuses_others(&mut *optimizer, problem.space())?;
             goes_on_around(&mut *optimizer, &mut problem.clone()).map_err(|b| b.under(format_args!("after {steps} steps")))?;
         }
@@ -35,14 +36,14 @@ fn away(space: &Space, by: f64) -> Result<CowTensor> {
     Ok(CowTensor::new((&*space.start() + by)?))
 }
 
-fn moves(optimizer: &mut dyn Optimizer, space: &Space, walls: Option<Walls>) -> Verdict {
+fn moves(optimizer: &mut dyn Optimizer, space: &Space, walls: Walls) -> Verdict {
     for by in [0.125, 1e4, -1e4] {
         let to = away(space, by)?;
         optimizer.move_to(&to)?;
         let mut expected = to.clone();
         space.confine(&mut expected)?;
         let (expected, mut answer) = (host::to_f64s(&expected)?, path::answer(optimizer)?);
-        if walls == Some(Walls::Smooth) {
+        if walls == Walls::Smooth {
             // There and back through the smooth transform is rounded.
             let close = |(x, y): (&f64, &f64)| (x - y).abs() <= 1e-6 * (1.0 + y.abs());
             if answer.len() == expected.len() && answer.iter().zip(&expected).all(close) {

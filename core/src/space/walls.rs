@@ -16,8 +16,7 @@
 
 use serde::Serialize;
 
-/// How a search meets bounds. Declared in [`Capabilities`](crate::Capabilities), it is the promise to find minima on walls, in corners and
-/// close to them, which a law tests.
+/// How a search meets bounds, declared in its [`Capabilities`](crate::Capabilities).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
