@@ -121,6 +121,7 @@ impl Algorithm for SepCmaEs {
             rank_based: true,
             translation: true,
             beats_random: true,
+            at_walls: true,
             state_per_parameter: 4.0,
             ..Capabilities::NONE
         },

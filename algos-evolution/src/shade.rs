@@ -26,7 +26,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Family, Meta, register};
+use moths_core::{Capabilities, Family, Meta, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ impl Preset for ShadeConfig {
         family: Family::Evolution,
         summary: "JADE with a history of successful F and CR, weighted by what they gained.",
         citation: "Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555",
-        capabilities: FAMILY,
+        capabilities: Capabilities { at_walls: true, ..FAMILY },
         size: Some("population"),
         ..Meta::NONE
     };

@@ -105,6 +105,7 @@ impl Algorithm for Snes {
             rank_based: true,
             translation: true,
             beats_random: true,
+            at_walls: true,
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },

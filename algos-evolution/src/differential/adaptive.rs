@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space, Stream,
-    persist, settings,
+    Walls, persist, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -105,8 +105,14 @@ impl Rules {
 }
 
 /// What every member promises; [`Algorithm::capabilities`] adds the archive.
-pub(crate) const FAMILY: Capabilities =
-    Capabilities { translation: true, monotone: true, beats_random: true, state_per_candidate: 2.0, ..Capabilities::NONE };
+pub(crate) const FAMILY: Capabilities = Capabilities {
+    translation: true,
+    monotone: true,
+    beats_random: true,
+    walls: Walls::Halfway,
+    state_per_candidate: 2.0,
+    ..Capabilities::NONE
+};
 
 /// The evaluations a schedule goes by: what was asked for, or those of the CEC competitions.
 pub(crate) fn budget(asked: Option<u64>, d: usize) -> f64 {

@@ -29,6 +29,8 @@ pub enum Walls {
     Smooth,
     /// Points outside are moved to the nearest point inside, and their velocity turns back.
     Reflect,
+    /// A child's coordinate outside is moved halfway between the bound and its parent's.
+    Halfway,
 }
 
 /// The part of an interval over which the smooth transform bends, at both ends.
