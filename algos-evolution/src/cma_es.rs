@@ -51,7 +51,7 @@ mod tests;
 use candle_core::{DType, Tensor};
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, host, persist, register, settings,
+    Space, convergence::History, host, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,7 +62,6 @@ pub use learning_rate::LearningRate;
 use learning_rate::{Adaptation, Before, Rates};
 use margin::Margin;
 use matrix::Matrix;
-use stops::History;
 
 /// Settings of [`CmaEs`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -114,6 +113,8 @@ impl Algorithm for CmaEs {
             translation: true,
             rotation: true,
             beats_random: true,
+            converges: true,
+            discrete: true,
             // f64, where the space may be f32.
             state_per_parameter: 10.0,
             state_per_pair: 6.0,
@@ -160,11 +161,16 @@ impl Algorithm for CmaEs {
 
 impl CmaEs {
     /// All that follows from the losses of the candidates.
-    fn learn(&mut self, losses: &Losses) -> Result<Option<&'static str>> {
+    fn learn(&mut self, losses: &Losses, stochastic: bool) -> Result<Option<&'static str>> {
         let mut converged = None;
         if let Some(weights) = self.constants.weights_by_candidate(losses) {
             self.adapt(&weights)?;
-            self.history.push(losses);
+            // Losses of different data are never compared.
+            if stochastic {
+                self.history.clear()
+            } else {
+                self.history.push(losses)
+            }
             converged = self.converged(losses)?;
         }
         self.clock.tick();
@@ -239,7 +245,7 @@ impl Optimizer for CmaEs {
         Sampler::Normal.fill_slice(self.clock.key(), &mut self.scratch.z);
         self.place()?;
         let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        Ok(Report { converged: self.learn(&losses)?, ..Report::of(&losses) })
+        Ok(Report { converged: self.learn(&losses, objective.stochastic())?, ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {

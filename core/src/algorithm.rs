@@ -90,6 +90,10 @@ pub struct Capabilities {
     pub monotone: bool,
     /// Expected to beat random search at equal evaluations on smooth problems.
     pub beats_random: bool,
+    /// Says `converged` sooner or later: on an easy problem, once it is solved, and on a plateau.
+    pub converges: bool,
+    /// Integers and flags do not freeze while real numbers converge.
+    pub discrete: bool,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -108,6 +112,8 @@ impl Capabilities {
         rotation: false,
         monotone: false,
         beats_random: false,
+        converges: false,
+        discrete: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,

@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space, Stream,
-    persist, settings,
+    convergence::History, persist, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -105,8 +105,15 @@ impl Rules {
 }
 
 /// What every member promises; [`Algorithm::capabilities`] adds the archive.
-pub(crate) const FAMILY: Capabilities =
-    Capabilities { translation: true, monotone: true, beats_random: true, state_per_candidate: 2.0, ..Capabilities::NONE };
+pub(crate) const FAMILY: Capabilities = Capabilities {
+    translation: true,
+    monotone: true,
+    beats_random: true,
+    converges: true,
+    discrete: true,
+    state_per_candidate: 2.0,
+    ..Capabilities::NONE
+};
 
 /// The evaluations a schedule goes by: what was asked for, or those of the CEC competitions.
 pub(crate) fn budget(asked: Option<u64>, d: usize) -> f64 {
@@ -128,6 +135,7 @@ pub struct AdaptiveDe<P> {
     pub(super) memory: Memory,
     /// Evaluations so far.
     used: u64,
+    history: History,
     breeder: Breeder,
     /// CR's normal numbers; overwritten in every step.
     z: Vec<f64>,
@@ -148,6 +156,7 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
             archive: Archive::new(space, capacity(config.archive(), n))?,
             memory: Memory::new(&rules.learning),
             used: 0,
+            history: History::of_population(space.dim(), n),
             breeder: Breeder::new(space, n)?,
             z: vec![],
             space: space.clone(),
@@ -235,7 +244,8 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         let losses = objective.losses(&Batch::Dense(points))?;
         self.commit(&losses)?;
         self.clock.tick();
-        let converged = self.population.is_one_point()?.then_some(super::ONE_POINT);
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        let converged = self.population.is_one_point()?.then_some(super::ONE_POINT).or(by_losses);
         Ok(Report { converged, ..Report::of(&losses) })
     }
 
@@ -247,8 +257,9 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         let at = self.space.point(at)?;
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(5))?;
         self.archive.len = 0;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used });
+persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used, history });
