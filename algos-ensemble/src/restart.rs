@@ -130,7 +130,12 @@ impl Algorithm for Restart {
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         property(&config.inner, "population")?;
         let inner = registry::capabilities(&config.inner)?;
-        Ok(Capabilities { monotone: false, state_per_parameter: inner.state_per_parameter + 1.0, ..inner })
+        Ok(Capabilities {
+            monotone: false,
+            converges: config.restarts.is_some(),
+            state_per_parameter: inner.state_per_parameter + 1.0,
+            ..inner
+        })
     }
 }
 

@@ -9,7 +9,8 @@
 //! m, s: \[d\]; x, z: \[n, d\]; products and roots go element by element. Sources: de Boer, Kroese, Mannor & Rubinstein 2005,
 //! doi:10.1007/s10479-005-5724-z (continuous optimisation, smoothing α from 0.7 to 0.9); Szita & Lőrincz 2006, doi:10.1162/neco.2006.18.12.2936 (the extra
 //! variance v_t, which keeps s from vanishing early; 0 unless asked for). Differs from the papers: candidates that failed are never among the best;
-//! coordinates with bounds are moved to the nearest point inside.
+//! coordinates with bounds are moved to the nearest point inside; s_j of a discrete coordinate stays above a tenth of a level.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: n evaluations in one round; 2 numbers of state per parameter.
 //!
 //! ```
@@ -27,12 +28,15 @@
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
-    fuse, kernel, persist, register, settings, shaping,
+    convergence::History, fuse, kernel, persist, register, settings, shaping,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation, population_size};
+use crate::{
+    deviation::{self, Floor},
+    population_size,
+};
 
 /// Settings of [`Cem`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +75,8 @@ pub struct Cem {
     clock: Clock,
     m: CowTensor,
     s: CowTensor,
+    floor: Floor,
+    history: History,
     /// Overwritten in every step: candidates, and the moments of the best around m.
     x: CowTensor,
     first: CowTensor,
@@ -95,6 +101,8 @@ impl Algorithm for Cem {
             rank_based: true,
             translation: true,
             beats_random: true,
+            converges: true,
+            discrete: true,
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
@@ -112,6 +120,8 @@ impl Algorithm for Cem {
             clock: Clock::new(key),
             m: space.start(),
             s: s.into(),
+            floor: Floor::of(space)?,
+            history: History::new(space.dim(), n),
             x: space.zeros_for(n)?,
             first: space.zeros()?,
             second: space.zeros()?,
@@ -137,15 +147,17 @@ impl Optimizer for Cem {
         self.space.confine(&mut self.x)?;
         let losses = objective.losses(&Batch::Dense(self.x.clone()))?;
         if let Some(weights) = self.weights(&losses) {
-            let Self { config, clock, x, m, s, first, second, .. } = self;
+            let Self { config, clock, x, m, s, floor, first, second, .. } = self;
             fuse::weighted_moments(x, m, &weights, first, second)?;
             let noise = config.noise * (1.0 - clock.step as f64 / config.noise_steps as f64).max(0.0);
             adapt(m, s, first, second, config.smoothing, noise)?;
+            floor.raise(s, 1.0)?;
             self.space.confine(&mut self.m)?;
         }
         self.clock.tick();
-        let converged = deviation::convergence(deviation::root_mean_square(&self.s)?, self.config.sigma);
-        Ok(Report { converged, ..Report::of(&losses) })
+        let spread = deviation::spread(&self.space, &self.s, 1.0)?;
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: spread.judge(self.config.sigma).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -154,11 +166,12 @@ impl Optimizer for Cem {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.m = self.space.point(at)?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(Cem { clock, m, s });
+persist!(Cem { clock, m, s, history });
 register!(Cem);
 
 #[cfg(test)]

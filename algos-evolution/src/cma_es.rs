@@ -54,7 +54,7 @@ mod tests;
 use candle_core::{DType, Tensor};
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
-    Walls, host, persist, register, settings,
+    Walls, convergence::History, host, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,6 @@ pub use learning_rate::LearningRate;
 use learning_rate::{Adaptation, Before, Rates};
 use margin::Margin;
 use matrix::Matrix;
-use stops::History;
 
 /// Settings of [`CmaEs`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -120,6 +119,8 @@ impl Algorithm for CmaEs {
             beats_random: true,
             walls: Walls::Fold,
             at_walls: true,
+            converges: true,
+            discrete: true,
             // f64, where the space may be f32.
             state_per_parameter: 10.0,
             state_per_pair: 6.0,
@@ -167,11 +168,16 @@ impl Algorithm for CmaEs {
 
 impl CmaEs {
     /// All that follows from the losses of the candidates.
-    fn learn(&mut self, losses: &Losses) -> Result<Option<&'static str>> {
+    fn learn(&mut self, losses: &Losses, stochastic: bool) -> Result<Option<&'static str>> {
         let mut converged = None;
         if let Some(weights) = self.constants.weights_by_candidate(losses) {
             self.adapt(&weights)?;
-            self.history.push(losses);
+            // Losses of different data are never compared.
+            if stochastic {
+                self.history.clear()
+            } else {
+                self.history.push(losses)
+            }
             converged = self.converged(losses)?;
         }
         self.clock.tick();
@@ -241,7 +247,7 @@ impl Optimizer for CmaEs {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         self.place()?;
         let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        Ok(Report { converged: self.learn(&losses)?, ..Report::of(&losses) })
+        Ok(Report { converged: self.learn(&losses, objective.stochastic())?, ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {

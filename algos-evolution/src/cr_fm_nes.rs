@@ -36,7 +36,9 @@
 //! like are taken over z_1..z_{λ/2} alone. Differs from the paper: bounds are the space's (no constraint violations): candidates outside
 //! are evaluated at their mirror images and learnt as drawn, m is free, and no deviation exceeds a quarter of its interval; a failed candidate has no ŵ; λ is 4 + ⌊3 ln d⌋ rounded up to an even number
 //! (the paper leaves it open); c_1 is not negative (d < 5); an update that would take more than 9/10 of an element of D is shortened, and
-//! one that leaves no usable numbers is left out; σ stays within 10⁻¹⁸ and 10⁹ of its start.
+//! one that leaves no usable numbers is left out; deviations of discrete coordinates stay above a tenth of a level;
+//! σ stays within 10⁻¹⁸ and 10⁹ of its start.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
 //!
 //! ```
@@ -65,6 +67,7 @@ use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result,
     Sampler, Space, Walls,
+    convergence::History,
     fuse::{self, Element},
     host, kernel, persist, register, settings, with_scalar,
 };
@@ -72,7 +75,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    deviation::{self, Ceiling},
+    deviation::{self, Ceiling, Floor},
     directed, paths, utilities,
 };
 use constants::Constants;
@@ -108,6 +111,8 @@ pub struct CrFmNes {
     d: CowTensor,
     p_sigma: CowTensor,
     p_c: CowTensor,
+    floor: Floor,
+    history: History,
     scratch: Scratch,
 }
 
@@ -147,6 +152,8 @@ impl Algorithm for CrFmNes {
             beats_random: true,
             walls: Walls::Fold,
             at_walls: true,
+            converges: true,
+            discrete: true,
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },
@@ -171,6 +178,7 @@ impl Algorithm for CrFmNes {
         };
         Ok(Self {
             scratch: Scratch { z: half()?, x: [half()?, half()?], sums },
+            history: History::new(space.dim(), constants.lambda),
             constants,
             ceiling: Ceiling::new(space),
             clock: Clock::new(key),
@@ -180,6 +188,7 @@ impl Algorithm for CrFmNes {
             d: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
+            floor: Floor::of(space)?,
             space: space.clone(),
         })
     }
@@ -237,7 +246,7 @@ impl CrFmNes {
         let sigma = deviation::confined(self.sigma * libm::exp(growth), k.sigma_0);
         self.shape(ip, ip2, valid)?;
         self.sigma = sigma * self.capped(sigma)?;
-        Ok(())
+        self.keep_discrete_moving()
     }
 
     /// What brings the deviations σ d √(1 + v²) under the ceiling.
@@ -257,8 +266,9 @@ impl Optimizer for CrFmNes {
         let losses = objective.losses(&Batch::Joined(halves.into()))?;
         self.adapt(&losses, &rows)?;
         self.clock.tick();
-        let deviation = self.sigma * deviation::root_mean_square(&self.d)?;
-        Ok(Report { converged: deviation::convergence(deviation, self.constants.sigma_0), ..Report::of(&losses) })
+        let spread = directed::spread(&self.space, self.sigma, &self.d, &self.v)?;
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: spread.judge(self.constants.sigma_0).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -269,9 +279,10 @@ impl Optimizer for CrFmNes {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.m = self.space.point(at)?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(CrFmNes { clock, m, sigma, v, d, p_sigma, p_c });
+persist!(CrFmNes { clock, m, sigma, v, d, p_sigma, p_c, history });
 register!(CrFmNes);

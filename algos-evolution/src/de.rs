@@ -16,6 +16,7 @@
 //! current-to-best, both crossovers); Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (current-to-pbest).
 //! Differs from the papers: a coordinate of v outside the bounds is moved halfway between the bound and x_i's; integers and flags take the
 //! differences of rounded values, and go up or down to a whole number at random; n is no more than half a million numbers hold.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population), and when all points are one.
 //! Cost per step: n evaluations in one round; 1 number of state per parameter and candidate.
 //!
 //! ```
@@ -37,7 +38,7 @@
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    Stream, persist, register, settings,
+    Stream, convergence::History, persist, register, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -122,6 +123,7 @@ pub struct De {
     clock: Clock,
     pub(crate) population: Population,
     breeder: Breeder,
+    history: History,
 }
 
 impl Algorithm for De {
@@ -135,6 +137,8 @@ impl Algorithm for De {
             translation: true,
             monotone: true,
             beats_random: true,
+            converges: true,
+            discrete: true,
             state_per_candidate: 1.0,
             ..Capabilities::NONE
         },
@@ -154,6 +158,7 @@ impl Algorithm for De {
             clock: Clock::new(key),
             population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
             breeder: Breeder::new(space, n)?,
+            history: History::of_population(space.dim(), n),
             space: space.clone(),
         })
     }
@@ -231,14 +236,15 @@ impl Optimizer for De {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let points = self.propose()?;
         let losses = objective.losses(&Batch::Dense(points))?;
-        let Self { population, breeder, clock, .. } = self;
+        let Self { population, breeder, clock, history, .. } = self;
         if population.judged {
             population.replace(&population.winners(&losses), &breeder.trials, &losses)?;
         } else {
             population.judge(&losses);
         }
         clock.tick();
-        let converged = population.is_one_point()?.then_some(ONE_POINT);
+        let by_losses = history.judge(&losses, objective.stochastic(), clock.step);
+        let converged = population.is_one_point()?.then_some(ONE_POINT).or(by_losses);
         Ok(Report { converged, ..Report::of(&losses) })
     }
 
@@ -249,9 +255,10 @@ impl Optimizer for De {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(De { clock, population });
+persist!(De { clock, population, history });
 register!(De);

@@ -1,7 +1,8 @@
-//! How small and how large a deviation may become, in units of what it was at first, and when it is so small that the search has ended.
+//! How small and how large a deviation may become, in units of what it was at first or of a level of a discrete coordinate, and what
+//! deviations say of convergence.
 
 use candle_core::Tensor;
-use moths_core::{Result, Space, fuse};
+use moths_core::{CowTensor, Result, Space, convergence::Spread, host, kernel, with_scalar};
 
 /// The least and the most: beyond, numbers of a float would say nothing.
 pub(crate) fn range(first: f64) -> (f64, f64) {
@@ -14,19 +15,43 @@ pub(crate) fn confined(deviation: f64, first: f64) -> f64 {
     deviation.clamp(least, most)
 }
 
-/// √(Σ x²/d) over the d coordinates.
-pub(crate) fn root_mean_square(x: &Tensor) -> Result<f64> {
-    Ok(fuse::norm(x)? / (x.elem_count() as f64).sqrt())
+/// What these deviations \[d\], times `unit`, say of convergence.
+pub(crate) fn spread(space: &Space, deviations: &Tensor, unit: f64) -> Result<Spread> {
+    with_scalar!(deviations.dtype(), T => host::read::<T, _>(deviations, |s| {
+        Spread::of(space, s.iter().map(|s| unit * f64::from(*s)))
+    }))
 }
 
-/// Has a deviation become 1e-12 of the first?
-pub(crate) fn vanished(deviation: f64, first: f64) -> bool {
-    deviation < 1e-12 * first
-}
+/// The least deviations of discrete coordinates, which must not freeze while real ones converge.
+pub(crate) struct Floor(Option<CowTensor>);
 
-/// Why a run whose deviations have this root mean square has converged, if it has.
-pub(crate) fn convergence(root_mean_square: f64, first: f64) -> Option<&'static str> {
-    vanished(root_mean_square, first).then_some("deviations became 1e-12 of the first")
+kernel! { fn at_least(s: inout, least: mat, per_unit: num) {
+    s = max(s, least * per_unit);
+} }
+kernel! { fn variance_at_least(c: inout, least: mat, per_unit: num) {
+    let s = least * per_unit;
+    c = max(c, s * s);
+} }
+
+impl Floor {
+    pub(crate) fn of(space: &Space) -> Result<Self> {
+        Ok(Self(space.floor_tensor()?))
+    }
+
+    /// The least deviations \[d\]; `None` where all coordinates are real.
+    pub(crate) fn tensor(&self) -> Option<&CowTensor> {
+        self.0.as_ref()
+    }
+
+    /// s_j ← max(s_j, least_j/unit).
+    pub(crate) fn raise(&self, s: &mut CowTensor, unit: f64) -> Result<()> {
+        self.0.as_ref().map_or(Ok(()), |least| at_least(s, least, 1.0 / unit))
+    }
+
+    /// c_j ← max(c_j, (least_j/unit)²).
+    pub(crate) fn raise_variances(&self, c: &mut CowTensor, unit: f64) -> Result<()> {
+        self.0.as_ref().map_or(Ok(()), |least| variance_at_least(c, least, 1.0 / unit))
+    }
 }
 
 /// The most a deviation may be in a box: a quarter of the interval, where it is real. Mirror images would hide that it grows.

@@ -4,7 +4,7 @@
 //! that it costs O(d) beside them; its equations stand in `cr_fm_nes`. Source: Akimoto, Auger & Hansen 2014,
 //! doi:10.1145/2576768.2598258, in the form of Nomura & Ono 2022, arXiv:2201.11422.
 
-use moths_core::{CowTensor, Key, Result, Sampler, Space, fuse::Element, host, with_scalar};
+use moths_core::{CowTensor, Key, Result, Sampler, Space, convergence::Spread, fuse::Element, host, with_scalar};
 
 /// The sums over samples that the natural gradient is made of.
 pub(crate) struct Moments {
@@ -70,6 +70,13 @@ pub(crate) fn first_direction(space: &Space, key: Key) -> Result<CowTensor> {
 /// (√γ − 1)/‖v‖, from ‖v‖: what v̄·z is multiplied by on the way along v from z ~ N(0, I) to y ~ N(0, I + v vᵀ).
 pub(crate) fn stretch(length: f64) -> f64 {
     ((1.0 + length * length).sqrt() - 1.0) / length
+}
+
+/// What the deviations σ D_j √(1 + v_j²) say of convergence.
+pub(crate) fn spread(space: &Space, sigma: f64, d: &CowTensor, v: &CowTensor) -> Result<Spread> {
+    with_scalar!(d.dtype(), T => host::read::<T, _>(d, |d| host::read::<T, _>(v, |v| {
+        Spread::of(space, d.iter().zip(v).map(|(d, v)| sigma * f64::from(*d) * (1.0 + f64::from(*v * *v)).sqrt()))
+    }))?)
 }
 
 /// v or D, or what else was computed as f64, into a tensor of as many numbers.

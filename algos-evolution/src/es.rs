@@ -10,7 +10,9 @@
 //!
 //! x: parents \[μ, d\], children \[λ, d\]; s: a column of one step size a point, or one a coordinate. τ₀ = 1/√(2d), τ = 1/√(2√d). Source: Beyer &
 //! Schwefel 2002, doi:10.1023/A:1015059928466 (λ = 7 μ: (15/15, 100)). Differs from the paper: step sizes are averaged as points are, and
-//! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside.
+//! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside; a discrete
+//! one moves by a tenth of a level at least.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: λ evaluations in one round; μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
 //!
 //! ```
@@ -33,12 +35,13 @@ mod tests;
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    convergence::{History, Spread},
     host, kernel, persist, register, settings, shaping,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation, population_size};
+use crate::{deviation::Floor, population_size};
 use parents::{choose, crowd, families, mix};
 
 /// Settings of [`Es`].
@@ -93,6 +96,8 @@ pub struct Es {
     s: CowTensor,
     /// Their losses; +∞ before there were any.
     loss: Vec<f64>,
+    floor: Floor,
+    history: History,
     /// The children, and their step sizes; overwritten in every step.
     children: CowTensor,
     child_s: CowTensor,
@@ -110,6 +115,12 @@ kernel! { fn step_one(x: inout, s: col, z: normal) {
 kernel! { fn step_each(x: inout, s: mat, z: normal) {
     x = x + s * z;
 } }
+kernel! { fn step_one_above(x: inout, s: col, least: row, z: normal) {
+    x = x + max(s, least) * z;
+} }
+kernel! { fn step_each_above(x: inout, s: mat, least: row, z: normal) {
+    x = x + max(s, least) * z;
+} }
 kernel! { fn normals(x: out, scale: num, z: normal) {
     x = scale * z;
 } }
@@ -124,6 +135,8 @@ impl Algorithm for Es {
             rank_based: true,
             translation: true,
             beats_random: true,
+            converges: true,
+            discrete: true,
             state_per_candidate: 1.0,
             ..Capabilities::NONE
         },
@@ -154,6 +167,8 @@ impl Algorithm for Es {
             x: crowd(space, &space.start(), mu)?,
             s: sigmas(mu)?,
             loss: vec![f64::INFINITY; mu],
+            floor: Floor::of(space)?,
+            history: History::new(space.dim(), lambda),
             children: space.zeros_for(lambda)?,
             child_s: sigmas(lambda)?,
             space: space.clone(),
@@ -175,14 +190,28 @@ impl Es {
         let common = 1.0 / (2.0 * d).sqrt();
         if self.s.dims()[1] == 1 && self.space.dim() > 1 {
             mutate_one(&mut self.child_s, common, key.fold(2))?;
-            step_one(&mut self.children, &self.child_s, key.fold(3))?;
+            match self.floor.tensor() {
+                None => step_one(&mut self.children, &self.child_s, key.fold(3))?,
+                Some(least) => step_one_above(&mut self.children, &self.child_s, least, key.fold(3))?,
+            }
         } else {
             let mut z = CowTensor::new(Tensor::zeros(lambda, self.space.dtype(), self.space.device())?);
             normals(&mut z, common, key.fold(4))?;
             mutate_each(&mut self.child_s, &z, 1.0 / (2.0 * d.sqrt()).sqrt(), key.fold(2))?;
-            step_each(&mut self.children, &self.child_s, key.fold(3))?;
+            match self.floor.tensor() {
+                None => step_each(&mut self.children, &self.child_s, key.fold(3))?,
+                Some(least) => step_each_above(&mut self.children, &self.child_s, least, key.fold(3))?,
+            }
         }
         self.space.confine(&mut self.children)
+    }
+
+    /// What the largest step sizes say of convergence.
+    fn spread(&self) -> Result<Spread> {
+        let s = host::to_f64s(&self.s)?;
+        let columns = self.s.dims()[1];
+        let largest = |j: usize| s[j..].iter().step_by(columns).copied().fold(0.0, f64::max);
+        Ok(if columns == 1 { Spread::same(largest(0)) } else { Spread::of(&self.space, (0..columns).map(largest)) })
     }
 
     /// The best become parents; if none has succeeded, the parents stay.
@@ -211,9 +240,8 @@ impl Optimizer for Es {
         let losses = objective.losses(&Batch::Dense(self.children.clone()))?;
         self.select(&losses)?;
         self.clock.tick();
-        let largest = host::to_f64s(&self.s)?.into_iter().fold(0.0, f64::max);
-        let converged = deviation::vanished(largest, self.sigma).then_some("step sizes became 1e-12 of the first");
-        Ok(Report { converged, ..Report::of(&losses) })
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: self.spread()?.judge(self.sigma).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -224,9 +252,10 @@ impl Optimizer for Es {
         let at = self.space.point(at)?;
         self.x = crowd(&self.space, &at, self.loss.len())?;
         self.loss.fill(f64::INFINITY);
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(Es { clock, x, s, loss });
+persist!(Es { clock, x, s, loss, history });
 register!(Es);

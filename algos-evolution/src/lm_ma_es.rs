@@ -12,15 +12,17 @@
 //! ```
 //!
 //! y, p_σ, m_i, z, d: \[d\]; t: steps before this one; M = λ = 4 + ⌊3 ln d⌋; w_i ∝ ln((λ + 1)/2) − ln i for the best half, summing to 1;
-//! μ_w = 1/Σ w²; c_σ = 2λ/d; c_{d,i} = 1/(1.5^{i−1} d); c_{c,i} = λ/(4^{i−1} d). Note that ⟨z⟩ and ⟨d⟩ are sums over the *sorted*
+//! μ_w = 1/Σ w²; c_σ = 2λ/d; c_{d,i} = 1/(1.5^{i−1} max(d, 5)); c_{c,i} = λ/(4^{i−1} d). Note that ⟨z⟩ and ⟨d⟩ are sums over the *sorted*
 //! candidates.
 //! d_k = α z_k + Σ_i β_ik m_i, where α and β follow from m_i·z_k and m_i·m_j alone, is how it is computed.
 //! Source: Loshchilov, Glasmachers & Beyer 2017, arXiv:1705.06693 (2019, doi:10.1109/TEVC.2018.2855049).
 //! Differs from the paper: c_σ and c_{c,i} are at most 1, so that it runs where 2λ > d, for which it was not made (take `cma-es` there);
+//! c_{d,i} are never larger than in 5 dimensions: they add up to 3/d, and in one the first direction, a random number, would replace z;
 //! with bounds, y goes on in ℝᵈ and its image under the smooth transform of `Walls` is evaluated: a fold alone makes a slope |x|, which
-//! paths cannot learn (0 of 32 linear functions in a box; smooth 28);
-//! minima on a wall are not promised: there the transform makes a bowl quartic, whose bottom is flat (1e-5 of the box is left of a condition
-//! of 1e4). Candidates that failed have no weight; σ grows e-fold in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
+//! paths cannot learn (0 of 32 linear functions in a box; smooth 28). Minima on a wall are not promised: there the transform makes a bowl
+//! quartic, whose bottom is flat (1e-5 of the box is left at a condition of 1e4). Candidates that failed have no weight; σ grows e-fold
+//! in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵).
 //!
 //! ```
@@ -43,6 +45,7 @@ use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space,
     Walls,
+    convergence::{History, Spread},
     fuse::{self, Element},
     host, kernel, persist, register, settings, with_scalar,
 };
@@ -87,6 +90,7 @@ pub struct LmMaEs {
     p_sigma: CowTensor,
     /// m_1, m_2, .., one after another.
     m: CowTensor,
+    history: History,
     scratch: Scratch,
 }
 
@@ -115,6 +119,7 @@ impl Algorithm for LmMaEs {
             rotation: true,
             beats_random: true,
             walls: Walls::Smooth,
+            converges: true,
             state_per_parameter: MOST_DIRECTIONS + 2.0,
             ..Capabilities::NONE
         },
@@ -133,12 +138,13 @@ impl Algorithm for LmMaEs {
             c_sigma: (2.0 * lambda as f64 / d as f64).min(1.0),
             sigma_0: config.sigma,
             recombination,
-            rates: (0..directions).map(|i| 1.0 / (libm::pow(1.5, i as f64) * d as f64)).collect(),
+            rates: (0..directions).map(|i| 1.0 / (libm::pow(1.5, i as f64) * (d as f64).max(FEWEST_DIMENSIONS))).collect(),
             clock: Clock::new(key),
             y: outside(space)?,
             sigma: config.sigma,
             p_sigma: space.zeros()?,
             m: Tensor::zeros(directions * d, space.dtype(), space.device())?.into(),
+            history: History::new(d, lambda),
             scratch: Scratch {
                 z: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,
@@ -163,6 +169,8 @@ fn outside(space: &Space) -> Result<CowTensor> {
     Ok(y)
 }
 
+/// The d of c_{d,i} where there are fewer.
+const FEWEST_DIMENSIONS: f64 = 5.0;
 /// M for 10⁹ parameters.
 const MOST_DIRECTIONS: f64 = 66.0;
 
@@ -237,8 +245,8 @@ impl Optimizer for LmMaEs {
             self.adapt(&weights)?;
         }
         self.clock.tick();
-        let converged = deviation::vanished(self.sigma, self.sigma_0).then_some("the step size became 1e-12 of the first");
-        Ok(Report { converged, ..Report::of(&losses) })
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: Spread::same(self.sigma).judge(self.sigma_0).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -251,11 +259,12 @@ impl Optimizer for LmMaEs {
         let mut y = self.space.point(at)?;
         self.space.unsmooth(&mut y)?;
         self.y = y;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(LmMaEs { clock, y, sigma, p_sigma, m });
+persist!(LmMaEs { clock, y, sigma, p_sigma, m, history });
 register!(LmMaEs);
 
 #[cfg(test)]

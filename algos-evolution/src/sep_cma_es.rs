@@ -14,8 +14,10 @@
 //! m, p_σ, p_c, C (variances): \[d\]; y, x, z: \[λ, d\]; products and roots go element by element. Source: Ros & Hansen 2008,
 //! doi:10.1007/978-3-540-87700-4_30 (c_1 and c_μ of the full method, times (d + 2)/3); constants of Hansen 2016, arXiv:1604.00772.
 //! Differs from the papers: only the μ best have weight (no active update); candidates that failed have none; coordinates with bounds
-//! are moved to the nearest point inside, and count as sampled there; σ grows e-fold in a step at most. c_m is 1, as in the papers, unless
+//! are moved to the nearest point inside, and count as sampled there; deviations of discrete coordinates stay above a tenth of a level;
+//! σ grows e-fold in a step at most. c_m is 1, as in the papers, unless
 //! `mean_rate` says otherwise: the mean of many good steps is short where there are many dimensions, and a large population then affords more.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: λ evaluations in one round; 4 numbers of state per parameter.
 //!
 //! ```
@@ -36,13 +38,16 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse,
-    kernel, persist, register, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    convergence::History, fuse, kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{covariance::Constants, deviation};
+use crate::{
+    covariance::Constants,
+    deviation::{self, Floor},
+};
 
 /// Settings of [`SepCmaEs`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -77,6 +82,8 @@ pub struct SepCmaEs {
     c: CowTensor,
     p_sigma: CowTensor,
     p_c: CowTensor,
+    floor: Floor,
+    history: History,
     scratch: Scratch,
 }
 
@@ -122,6 +129,8 @@ impl Algorithm for SepCmaEs {
             translation: true,
             beats_random: true,
             at_walls: true,
+            converges: true,
+            discrete: true,
             state_per_parameter: 4.0,
             ..Capabilities::NONE
         },
@@ -144,6 +153,8 @@ impl Algorithm for SepCmaEs {
             c: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
+            floor: Floor::of(space)?,
+            history: History::new(space.dim(), lambda),
             scratch: Scratch {
                 y: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,
@@ -182,6 +193,7 @@ impl SepCmaEs {
         let Self { m, p_c, c, sigma, .. } = self;
         adapt(m, p_c, c, mean_y, mean_y2, self.c_m * *sigma, keep, gain, k.keep(h, 1.0), k.c_1, k.c_mu)?;
         *sigma *= k.growth(length);
+        self.floor.raise_variances(c, *sigma)?;
         self.space.confine(&mut self.m)
     }
 }
@@ -194,8 +206,9 @@ impl Optimizer for SepCmaEs {
             self.adapt(&weights)?;
         }
         self.clock.tick();
-        let deviation = self.sigma * deviation::root_mean_square(&self.scratch.deviation)?;
-        Ok(Report { converged: deviation::convergence(deviation, self.sigma_0), ..Report::of(&losses) })
+        let spread = deviation::spread(&self.space, &self.scratch.deviation, self.sigma)?;
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: spread.judge(self.sigma_0).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -204,11 +217,12 @@ impl Optimizer for SepCmaEs {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.m = self.space.point(at)?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(SepCmaEs { clock, m, sigma, c, p_sigma, p_c });
+persist!(SepCmaEs { clock, m, sigma, c, p_sigma, p_c, history });
 register!(SepCmaEs);
 
 #[cfg(test)]

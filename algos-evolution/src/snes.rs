@@ -11,8 +11,10 @@
 //! η_σ = (3 + ln d)/(5 √d). Source: Schaul, Glasmachers & Schmidhuber 2011, doi:10.1145/2001576.2001692; Wierstra et al. 2014,
 //! JMLR 15:949, arXiv:1106.4487.
 //! Differs from the papers: candidates that failed have the utility of the worst; coordinates with bounds are moved to the nearest point
-//! inside, and count as sampled there (s is (x − μ)/σ of what was evaluated, so that no noise is stored); σ stays within 10⁻¹⁸ and 10⁹
+//! inside, and count as sampled there (s is (x − μ)/σ of what was evaluated, so that no noise is stored); σ_j of a discrete
+//! coordinate stays above a tenth of a level; σ stays within 10⁻¹⁸ and 10⁹
 //! of its start.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: λ evaluations in one round; 2 numbers of state per parameter.
 //!
 //! ```
@@ -32,13 +34,16 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse,
-    kernel, persist, register, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    convergence::History, fuse, kernel, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{deviation, population_size, utilities};
+use crate::{
+    deviation::{self, Floor},
+    population_size, utilities,
+};
 
 /// Settings of [`Snes`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +79,8 @@ pub struct Snes {
     clock: Clock,
     mu: CowTensor,
     sigma: CowTensor,
+    floor: Floor,
+    history: History,
     scratch: Scratch,
 }
 
@@ -106,6 +113,8 @@ impl Algorithm for Snes {
             translation: true,
             beats_random: true,
             at_walls: true,
+            converges: true,
+            discrete: true,
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },
@@ -124,6 +133,8 @@ impl Algorithm for Snes {
             clock: Clock::new(key),
             mu: space.start(),
             sigma: CowTensor::new(space.zeros()?.affine(0.0, config.sigma)?),
+            floor: Floor::of(space)?,
+            history: History::new(space.dim(), lambda),
             scratch: Scratch { x: space.zeros_for(lambda)?, first: space.zeros()?, second: space.zeros()? },
             space: space.clone(),
             config,
@@ -133,10 +144,11 @@ impl Algorithm for Snes {
 
 impl Snes {
     fn adapt(&mut self, utilities: &[f64]) -> Result<()> {
-        let Self { config, mu, sigma, scratch: Scratch { x, first, second }, .. } = self;
+        let Self { config, mu, sigma, floor, scratch: Scratch { x, first, second }, .. } = self;
         fuse::weighted_moments(x, mu, utilities, first, second)?;
         let (least, most) = deviation::range(config.sigma);
         adapt(mu, sigma, first, second, config.mean_rate, 0.5 * self.eta_sigma, least, most)?;
+        floor.raise(sigma, 1.0)?;
         self.space.confine(mu)
     }
 }
@@ -150,8 +162,9 @@ impl Optimizer for Snes {
             self.adapt(&utilities)?;
         }
         self.clock.tick();
-        let converged = deviation::convergence(deviation::root_mean_square(&self.sigma)?, self.config.sigma);
-        Ok(Report { converged, ..Report::of(&losses) })
+        let spread = deviation::spread(&self.space, &self.sigma, 1.0)?;
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: spread.judge(self.config.sigma).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -160,11 +173,12 @@ impl Optimizer for Snes {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.mu = self.space.point(at)?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(Snes { clock, mu, sigma });
+persist!(Snes { clock, mu, sigma, history });
 register!(Snes);
 
 #[cfg(test)]

@@ -22,8 +22,10 @@
 //!
 //! All of the gradient is linear in three sums over candidates, so that v and D cost O(d) beside them.
 //! Differs from the paper: candidates that failed have no weight; coordinates with bounds are moved to the nearest point inside, and count
-//! as sampled there; σ grows e-fold in a step at most and stays within 10⁻¹⁸ and 10⁹ of its start; a step of v and D that leaves no
+//! as sampled there; deviations of discrete coordinates stay above a tenth of a level; σ grows e-fold in a step at most
+//! and stays within 10⁻¹⁸ and 10⁹ of its start; a step of v and D that leaves no
 //! usable numbers is left out.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
 //!
 //! ```
@@ -45,6 +47,7 @@
 use candle_core::Tensor;
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space,
+    convergence::History,
     fuse::{self, Element},
     host, kernel, persist, register, settings, with_scalar,
 };
@@ -53,7 +56,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     covariance::Constants,
-    deviation,
+    deviation::{self, Floor},
     directed::{self, Moments},
 };
 
@@ -87,6 +90,8 @@ pub struct VdCmaEs {
     d: CowTensor,
     p_sigma: CowTensor,
     p_c: CowTensor,
+    floor: Floor,
+    history: History,
     scratch: Scratch,
 }
 
@@ -128,6 +133,8 @@ impl Algorithm for VdCmaEs {
             rank_based: true,
             translation: true,
             beats_random: true,
+            converges: true,
+            discrete: true,
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },
@@ -150,6 +157,8 @@ impl Algorithm for VdCmaEs {
             d: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
+            floor: Floor::of(space)?,
+            history: History::new(space.dim(), lambda),
             scratch: Scratch {
                 y: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,
@@ -204,6 +213,7 @@ impl VdCmaEs {
         advance(&mut self.m, &mut self.p_c, mean_y, &self.d, self.sigma, keep, gain)?;
         self.sigma = deviation::confined(self.sigma * k.growth(path), self.sigma_0);
         self.shape(length, f64::dot(&w_ip, &ip), h)?;
+        self.floor.raise(&mut self.d, self.sigma)?;
         self.space.confine(&mut self.m)
     }
 
@@ -235,8 +245,9 @@ impl Optimizer for VdCmaEs {
             self.adapt(&weights)?;
         }
         self.clock.tick();
-        let deviation = self.sigma * deviation::root_mean_square(&self.d)?;
-        Ok(Report { converged: deviation::convergence(deviation, self.sigma_0), ..Report::of(&losses) })
+        let spread = directed::spread(&self.space, self.sigma, &self.d, &self.v)?;
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: spread.judge(self.sigma_0).or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -245,11 +256,12 @@ impl Optimizer for VdCmaEs {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.m = self.space.point(at)?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(VdCmaEs { clock, m, sigma, v, d, p_sigma, p_c });
+persist!(VdCmaEs { clock, m, sigma, v, d, p_sigma, p_c, history });
 register!(VdCmaEs);
 
 #[cfg(test)]

@@ -26,6 +26,7 @@
 //! outside the bounds are evaluated at their mirror images and learnt as drawn, μ is free, and no deviation exceeds a quarter of its
 //! interval; σ stays within 10⁻¹⁸ and 10⁹ of its start, and B is adapted until its entries'
 //! root mean square reaches 10¹⁴.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence), and when B has grown out of shape.
 //! Cost per step: λ evaluations in one round; d² + 1 numbers of state (f64) beside the mean. Dimensions for which B takes more than
 //! 1 GiB (d > 11,585) are refused: `snes` has no matrix.
 //!
@@ -52,7 +53,10 @@ mod tests;
 use candle_core::{DType, Tensor};
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, Walls, fuse::Element, host, persist, register, settings, with_scalar,
+    Space, Walls,
+    convergence::{History, Spread},
+    fuse::Element,
+    host, persist, register, settings, with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,6 +115,7 @@ pub struct Xnes {
     sigma: f64,
     /// Bᵀ, f64, flat.
     b_t: CowTensor,
+    history: History,
     scratch: Scratch,
 }
 
@@ -138,6 +143,7 @@ impl Algorithm for Xnes {
             beats_random: true,
             walls: Walls::Fold,
             at_walls: true,
+            converges: true,
             state_per_parameter: 1.0,
             state_per_pair: 2.0, // f64, where the space may be f32
             ..Capabilities::NONE
@@ -168,6 +174,7 @@ impl Algorithm for Xnes {
             mu: space.start(),
             sigma: config.sigma,
             b_t: Tensor::eye(d, DType::F64, space.device())?.flatten_all()?.into(),
+            history: History::new(d, lambda),
             scratch: Scratch { x: space.zeros_for(lambda)?, s_t: s.clone(), w: vec![0.0; lambda.min(d) * d], s, y },
             space: space.clone(),
         })
@@ -229,13 +236,13 @@ impl Xnes {
         Ok(moths_core::fuse::norm(&self.b_t)? / (d as f64).sqrt())
     }
 
-    /// The run has converged when the deviations' root mean square is 1e-12 of the initial one, or B has grown out of shape.
+    /// What deviations say of convergence: their root mean square, and whether B has grown out of shape.
     fn convergence(&self) -> Result<Option<&'static str>> {
         let spread = self.spread()?;
         if spread > MOST_SPREAD {
             return Ok(Some("the covariance became ill-conditioned"));
         }
-        Ok(deviation::convergence(self.sigma * spread, self.sigma_0))
+        Ok(Spread::same(self.sigma * spread).judge(self.sigma_0))
     }
 }
 
@@ -247,7 +254,8 @@ impl Optimizer for Xnes {
             self.adapt(&utilities)?;
         }
         self.clock.tick();
-        Ok(Report { converged: self.convergence()?, ..Report::of(&losses) })
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged: self.convergence()?.or(by_losses), ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -258,9 +266,10 @@ impl Optimizer for Xnes {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.mu = self.space.point(at)?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(Xnes { clock, mu, sigma, b_t });
+persist!(Xnes { clock, mu, sigma, b_t, history });
 register!(Xnes);

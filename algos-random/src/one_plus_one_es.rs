@@ -11,6 +11,7 @@
 //! Auger 2015, doi:10.1007/978-3-662-43505-2_44.
 //! Differs from the sources: λ children may be evaluated in a step (1, as the name says, by default), and σ follows the share of them that
 //! succeeded; σ stays between 1e-12 and 1e6 times what it was, so that neither a plateau nor a run of failures takes it out of range.
+//! Integers and flags move by a tenth of a level at least, however small σ is, so that they do not freeze.
 //! On a stochastic objective σ never exceeds its first value: steps of any length lead down on one minibatch more often than one time in
 //! five, and σ would grow without end.
 //! Cost per step: λ evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
@@ -66,6 +67,8 @@ pub type OnePlusOneEs = DirectSearch<OnePlusOneEsRule>;
 pub struct OnePlusOneEsRule {
     config: OnePlusOneEsConfig,
     directions: Directions,
+    /// The least deviations of coordinates; `None` where all are real.
+    floor: Option<CowTensor>,
     /// √(d + 1).
     damping: f64,
     /// σ √d.
@@ -78,7 +81,7 @@ impl Rule for OnePlusOneEsRule {
         family: Family::Random,
         summary: "Random steps, kept if they lead down, of a length that keeps one in five successful.",
         citation: "Rechenberg 1973; Hansen, Arnold & Auger 2015, doi:10.1007/978-3-662-43505-2_44",
-        capabilities: DOWNHILL,
+        capabilities: Capabilities { discrete: true, ..DOWNHILL },
         size: Some("children"),
         ..Meta::NONE
     };
@@ -86,7 +89,8 @@ impl Rule for OnePlusOneEsRule {
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
         let damping = (space.dim() as f64 + 1.0).sqrt();
-        Ok(Self { directions: Directions::new(config.sampler, space), damping, length: config.length, config })
+        let directions = Directions::new(config.sampler, space);
+        Ok(Self { directions, floor: space.floor_tensor()?, damping, length: config.length, config })
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
@@ -95,7 +99,10 @@ impl Rule for OnePlusOneEsRule {
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let steps: Vec<_> = (0..self.config.children).map(|i| (clock.key().member(i as u64), self.length)).collect();
-        Ok(self.directions.batch(x, &steps))
+        match &self.floor {
+            None => Ok(self.directions.batch(x, &steps)),
+            Some(floor) => Ok(self.directions.above(floor, self.length)?.batch(x, &steps)),
+        }
     }
 
     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict> {

@@ -94,6 +94,10 @@ pub struct Capabilities {
     pub walls: Walls,
     /// Finds minima on bounds, in their corners and close to them, to 1e-6 of the box.
     pub at_walls: bool,
+    /// Says `converged` sooner or later: on an easy problem, once it is solved, and on a plateau.
+    pub converges: bool,
+    /// Integers and flags do not freeze while real numbers converge.
+    pub discrete: bool,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -114,6 +118,8 @@ impl Capabilities {
         beats_random: false,
         walls: Walls::Clamp,
         at_walls: false,
+        converges: false,
+        discrete: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,

@@ -9,6 +9,7 @@ mod algorithm;
 mod ask_tell;
 mod batch;
 mod checkpoint;
+pub mod convergence;
 mod cow;
 mod descend;
 pub mod descent;

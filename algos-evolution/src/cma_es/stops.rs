@@ -1,102 +1,29 @@
-//! When going on is pointless: the criteria of the tutorial's section B.3.
+//! When going on is pointless: the shared criteria, and those that need m and the axes of C.
 
-use moths_core::{Losses, Result, persist};
+use moths_core::{Losses, Result, convergence};
 
 use super::CmaEs;
-
-/// The losses of past generations.
-pub(super) struct History {
-    /// The lowest of each generation, the last one last.
-    best: Vec<f64>,
-    /// The median of each generation.
-    median: Vec<f64>,
-    /// 10 + ⌈30 d/λ⌉ generations.
-    short: usize,
-    /// The fewest generations that can stagnate: 120 + ⌈30 d/λ⌉.
-    long: usize,
-}
-
-persist!(History { best, median });
-
-/// The most generations that are looked at.
-const LONGEST: usize = 20_000;
-
-impl History {
-    pub(super) fn new(dim: usize, lambda: usize) -> Self {
-        let some = (30 * dim).div_ceil(lambda);
-        Self { best: vec![], median: vec![], short: 10 + some, long: (120 + some).min(LONGEST) }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.best.clear();
-        self.median.clear();
-    }
-
-    /// Another generation, of which not all failed.
-    pub(super) fn push(&mut self, losses: &Losses) {
-        self.median.push(median(losses));
-        self.best.push(losses.lowest());
-        if self.best.len() > LONGEST + LONGEST / 4 {
-            self.best.drain(..LONGEST / 4);
-            self.median.drain(..LONGEST / 4);
-        }
-    }
-
-    /// Flat, or as good as flat.
-    fn flat(&self, losses: &Losses) -> Option<&'static str> {
-        let recent = &self.best[self.best.len().checked_sub(self.short)?..];
-        let extent = |values: &[f64]| values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
-        let ((least, most), (low, high)) = (extent(recent), extent(losses));
-        if least == most {
-            return Some("equal-fun-values: the best loss of every recent generation is the same");
-        }
-        (most.max(high) - least.min(low) < 1e-12).then_some("tol-fun: the losses of all recent generations are within 1e-12")
-    }
-
-    /// Are best and median no better than they were? Asked ten times while the generations looked at pass.
-    fn stagnates(&self, generation: u64) -> bool {
-        let window = (generation as usize / 5).clamp(self.long, LONGEST).min(self.best.len());
-        if window < self.long || !generation.is_multiple_of(window.div_ceil(10) as u64) {
-            return false;
-        }
-        let part = (3 * window).div_ceil(10);
-        let no_better = |values: &[f64]| {
-            let values = &values[values.len() - window..];
-            median(&values[window - part..]) >= median(&values[..part])
-        };
-        no_better(&self.best) && no_better(&self.median)
-    }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let (mut values, middle) = (values.to_vec(), values.len() / 2);
-    *values.select_nth_unstable_by(middle, f64::total_cmp).1
-}
 
 impl CmaEs {
     /// The criterion that says stop, after a generation of these losses.
     pub(super) fn converged(&self, losses: &Losses) -> Result<Option<&'static str>> {
-        let small = |x: f64| self.sigma * x.abs() < 1e-12 * self.sigma_0;
+        let small = |x: f64| convergence::vanished(self.sigma * x.abs(), self.sigma_0);
         // Discrete coordinates never stop moving.
         let mut real = (0..self.m.len()).filter(|i| self.margin.is_real(*i)).peekable();
         if real.peek().is_some() && real.all(|i| small(self.scratch.deviations[i]) && small(self.p_c[i])) {
-            return Ok(Some("tol-x: steps became 1e-12 of the first"));
+            return Ok(Some(convergence::VANISHED));
         }
         let largest = self.matrix.axes.iter().copied().fold(0.0, f64::max);
-        if self.sigma * largest > 1e4 * self.sigma_0 {
-            return Ok(Some("tol-x-up: steps became 1e4 of the first"));
-        }
-        if self.matrix.condition() > 1e14 {
-            return Ok(Some("condition-cov: the condition of C exceeds 1e14"));
-        }
-        if let Some(reason) = self.history.flat(losses) {
-            return Ok(Some(reason));
-        }
+        let ran_away = convergence::exploded(self.sigma * largest, self.sigma_0);
+        let said = ran_away.or_else(|| convergence::degenerate(self.matrix.condition())).or_else(|| self.said_by(losses));
+        if said.is_some() { Ok(said) } else { self.without_effect() }
+    }
+
+    /// What losses say: on a stochastic objective there is no history, and they say nothing.
+    fn said_by(&self, losses: &Losses) -> Option<&'static str> {
         // Small learning rates take long, and know why.
-        if self.rates.0.is_none() && self.history.stagnates(self.clock.step) {
-            return Ok(Some("stagnation: best and median loss have not become better for long"));
-        }
-        self.without_effect()
+        let stagnates = || self.rates.0.is_none().then(|| self.history.stagnates(self.clock.step)).flatten();
+        self.history.flat(losses).or_else(stagnates)
     }
 
     /// Steps so small that adding them changes nothing.

@@ -49,6 +49,19 @@ impl CrFmNes {
         })
     }
 
+    /// Deviations σ D_j above their floor; the volume that D gains goes to σ, so that no other deviation changes.
+    pub(super) fn keep_discrete_moving(&mut self) -> Result<()> {
+        if self.floor.tensor().is_none() {
+            return Ok(());
+        }
+        self.floor.raise(&mut self.d, self.sigma)?;
+        let [v, mut d] = [host::to_f64s(&self.v)?, host::to_f64s(&self.d)?];
+        let volume = volume(&d, &v);
+        d.iter_mut().for_each(|d| *d /= volume);
+        self.sigma *= volume;
+        store(&d, &mut self.d)
+    }
+
     /// One step along the natural gradient, from these v and D.
     fn climb(&mut self, moments: Moments, mut v: Vec<f64>, mut d: Vec<f64>) -> Result<()> {
         let (t, s) = moments.natural_gradient(&v);

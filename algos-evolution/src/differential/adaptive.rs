@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space, Stream,
-    Walls, persist, settings,
+    Walls, convergence::History, persist, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -110,6 +110,8 @@ pub(crate) const FAMILY: Capabilities = Capabilities {
     monotone: true,
     beats_random: true,
     walls: Walls::Halfway,
+    converges: true,
+    discrete: true,
     state_per_candidate: 2.0,
     ..Capabilities::NONE
 };
@@ -134,6 +136,7 @@ pub struct AdaptiveDe<P> {
     pub(super) memory: Memory,
     /// Evaluations so far.
     used: u64,
+    history: History,
     breeder: Breeder,
     /// CR's normal numbers; overwritten in every step.
     z: Vec<f64>,
@@ -154,6 +157,7 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
             archive: Archive::new(space, capacity(config.archive(), n))?,
             memory: Memory::new(&rules.learning),
             used: 0,
+            history: History::of_population(space.dim(), n),
             breeder: Breeder::new(space, n)?,
             z: vec![],
             space: space.clone(),
@@ -241,7 +245,8 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         let losses = objective.losses(&Batch::Dense(points))?;
         self.commit(&losses)?;
         self.clock.tick();
-        let converged = self.population.is_one_point()?.then_some(super::ONE_POINT);
+        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        let converged = self.population.is_one_point()?.then_some(super::ONE_POINT).or(by_losses);
         Ok(Report { converged, ..Report::of(&losses) })
     }
 
@@ -253,8 +258,9 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         let at = self.space.point(at)?;
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(5))?;
         self.archive.len = 0;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used });
+persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used, history });

@@ -21,6 +21,7 @@
 //! adaptive search (GeneAS) for engineering design", Computer Science and Informatics 26, 30-45 (polynomial).
 //! Differs from the papers: polynomial mutation reaches 4 units of the search, which are the interval of a coordinate with bounds; values outside bounds
 //! are moved to the nearest inside; a mixture of integers goes up or down to a whole number at random; a child has the σ_i of its first parent.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population).
 //! Cost per step: n − e evaluations in one round (n in the first step); 1 number of state per parameter and point.
 //!
 //! ```
@@ -46,7 +47,7 @@ mod tests;
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    host, persist, register, settings, with_scalar,
+    convergence::History, host, persist, register, settings, with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,7 @@ pub struct Genetic {
     population: Population,
     /// σ_i.
     sigma: Vec<f64>,
+    history: History,
     /// The next generation: elite, then children. Overwritten in every step.
     next: CowTensor,
     next_sigma: Vec<f64>,
@@ -158,6 +160,7 @@ impl Algorithm for Genetic {
             translation: true,
             monotone: true,
             beats_random: true,
+            discrete: true,
             // The elite is not evaluated again, so that a step may have half as many candidates as there are points, or fewer.
             state_per_candidate: 1.0,
             state_per_parameter: 2.0,
@@ -180,6 +183,7 @@ impl Algorithm for Genetic {
             clock: Clock::new(key),
             population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
             sigma: vec![config.sigma; n],
+            history: History::of_population(space.dim(), n - config.elite),
             next: space.zeros_for(n)?,
             next_sigma: vec![config.sigma; n],
             space: space.clone(),
@@ -236,7 +240,8 @@ impl Optimizer for Genetic {
             self.population.loss = loss;
         }
         self.clock.tick();
-        Ok(Report::of(&losses))
+        let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        Ok(Report { converged, ..Report::of(&losses) })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -246,9 +251,10 @@ impl Optimizer for Genetic {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
+        self.history.clear();
         Ok(())
     }
 }
 
-persist!(Genetic { clock, population, sigma });
+persist!(Genetic { clock, population, sigma, history });
 register!(Genetic);

@@ -1,6 +1,7 @@
 //! Steps of known length.
 
-use moths_core::{Batch, CowTensor, Perturbation, Probe, Result, Sampler, Seed, Space};
+use candle_core::Tensor;
+use moths_core::{Batch, CowTensor, Perturbation, Probe, Result, Sampler, Seed, Space, kernel};
 
 /// Steps of known length in random directions: length/√d · z, with z of a sampler. What would lie outside the bounds is mirrored inside: a
 /// candidate that is only moved to the wall is the same point again and again.
@@ -10,10 +11,21 @@ pub struct Directions {
     root_dim: f64,
 }
 
+kernel! { fn lengthen(deviation: out, least: mat, per_unit: num) {
+    deviation = max(least * per_unit, 1.0);
+} }
+
 impl Directions {
     /// Directions of this distribution, in this space.
     pub fn new(sampler: Sampler, space: &Space) -> Self {
         Self { noise: sampler.over(space).folded_into(space), root_dim: (space.dim() as f64).sqrt() }
+    }
+
+    /// The same directions, so that a step of this length has at least the deviations `floor` \[d\].
+    pub fn above(&self, floor: &CowTensor, length: f64) -> Result<Self> {
+        let mut deviation = CowTensor::new(Tensor::zeros_like(floor)?);
+        lengthen(&mut deviation, floor, self.root_dim / length)?;
+        Ok(Self { noise: self.noise.clone().scaled_by(&deviation), ..*self })
     }
 
     /// One candidate for each seed and length, around the point `x` \[d\].

@@ -183,6 +183,21 @@ impl Space {
         self.0.leaves.iter().any(|l| !l.frozen && l.domain != Domain::Real)
     }
 
+    /// The least deviation that is of use in every search coordinate: a tenth of the width of a level where values are discrete, so that
+    /// no integer and no flag freezes while other coordinates converge; 0 for real ones.
+    pub fn least_deviations(&self) -> impl Iterator<Item = f64> {
+        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.least_deviation(), s.len))
+    }
+
+    /// [`Space::least_deviations`] as a tensor \[d\]; `None` where all of them are 0.
+    pub fn floor_tensor(&self) -> Result<Option<CowTensor>> {
+        if self.0.segments.iter().all(|s| s.least_deviation() == 0.0) {
+            return Ok(None);
+        }
+        let least: Vec<f64> = self.least_deviations().collect();
+        Ok(Some(Tensor::from_vec(least, self.dim(), self.device())?.to_dtype(self.dtype())?.into()))
+    }
+
     /// Zeros of shape \[d\].
     pub fn zeros(&self) -> Result<CowTensor> {
         Ok(Tensor::zeros(self.dim(), self.dtype(), self.device())?.into())

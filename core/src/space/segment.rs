@@ -4,6 +4,9 @@ use candle_core::{DType, WithDType};
 
 use super::leaf::{Domain, Leaf};
 
+/// The least deviation of discrete coordinates, in widths of a level: of .05 to .5, .1 and .2 lost neither a flag nor the answer.
+const LEAST_LEVELS: f64 = 0.1;
+
 /// A run of neighbouring search coordinates with one scale, one interval and one domain.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Segment {
@@ -60,6 +63,11 @@ impl Segment {
     /// Is there no number of the search's dtype between its bounds?
     pub(crate) fn is_empty(&self) -> bool {
         self.lo > self.hi
+    }
+
+    /// The least useful deviation: 0, but where there are several levels.
+    pub(crate) fn least_deviation(&self) -> f64 {
+        if self.integer && self.lo < self.hi { LEAST_LEVELS / self.scale } else { 0.0 }
     }
 
     /// Does decoding change nothing?
