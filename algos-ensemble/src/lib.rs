@@ -1,5 +1,6 @@
 //! Optimizers made of optimizers.
 
+mod contest;
 pub mod restart;
 pub mod undo;
 

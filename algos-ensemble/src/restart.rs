@@ -1,21 +1,27 @@
-//! Restarts: when an optimizer has converged, it begins anew elsewhere, with another population.
+//! Restarts: when an optimizer has converged, it begins anew elsewhere, with another size if it has one.
 //!
 //! ```text
 //! IPOP    λ ← growth · λ                                              after every run
 //! BIPOP   in the regime, large or small, that has used fewer evaluations so far:
 //!         large:  λ_l ← growth · λ_l
 //!         small:  λ = ⌊λ_0 (λ_l / (growth λ_0))^(u₁²)⌋,  σ = σ_0 10^(−2u₂),  for half the evaluations of the last large run at most
-//! start   uniform in the bounds, N(start, I) where there are none
+//! start   uniform in the bounds, N(centre, I) where there are none    centre: the space's start, or where `move_to` led
 //! ```
 //!
-//! λ_0, σ_0: what the wrapped optimizer's settings `population` and `sigma` say; a population that is its default is what its first step
-//! evaluates. u₁, u₂ ~ uniform \[0, 1\]. σ stays where there is no setting `sigma`. A run ends when the wrapped optimizer's report says
-//! `converged`; that of the wrapper says it only when the restarts are used up. The answer is that of the run whose last step found the
-//! lowest loss: among all that have ended, and the present one.
+//! λ: the size of the wrapped optimizer, the setting that its `Meta` names (`population`, `particles`, `pairs`, ..), or that of what it wraps
+//! itself; without any, restarts differ in nothing but their start and their random numbers. λ_0, σ_0: what its settings say; a size
+//! whose default depends on the dimension is what its first step evaluates. A size that the wrapped optimizer refuses is raised to the
+//! nearest that it takes. u₁, u₂ ~ uniform \[0, 1\]. σ stays where there is no setting `sigma`. A run ends when the wrapped optimizer's
+//! report says `converged`: what never converges is never restarted. The wrapper's own report says it only when the restarts are used up.
+//!
+//! **The answer** is the better of two points: the best answer of all runs that have ended, and that of the present run. They are compared on
+//! the same data at the end of a run, and whenever it has used a tenth more evaluations than at the last comparison. Losses of different
+//! steps are never compared on a stochastic objective; on a deterministic one, those that are known are not asked for again.
 //! Source: Auger & Hansen 2005, "A restart CMA evolution strategy with increasing population size", doi:10.1109/CEC.2005.1554902; Hansen 2009,
 //! "Benchmarking a BI-population CMA-ES on the BBOB-2009 function testbed", doi:10.1145/1570256.1570333.
-//! Differs from the papers: any optimizer with a setting `population` can be wrapped, and its own criteria say when a run has ended.
-//! Cost per step: the wrapped step; 1 number of state per parameter more.
+//! Differs from the papers: any optimizer can be wrapped, and its own criteria say when a run has ended.
+//! Cost per step: the wrapped step, and one or two evaluations in a step that compares, none in the first run; 2 numbers of state per
+//! parameter more.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -33,20 +39,22 @@
 //! ```
 
 mod run;
+mod size;
 #[cfg(test)]
 mod tests;
 
 use moths_core::{
-    Algorithm, Capabilities, Clock, CowTensor, Error, Family, Fields, Key, Meta, Objective, Optimizer, Persist, Report, Result,
-    Space, Spec, atomically, register, registry, settings,
+    Algorithm, Capabilities, Clock, CowTensor, Family, Fields, Key, Meta, Objective, Optimizer, Persist, Report, Result, Space,
+    Spec, atomically, register, registry, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+use crate::contest::{Contest, Seen};
 use run::{Regimes, Run};
+use size::Size;
 
-/// How the population changes from run to run.
+/// How the size of the wrapped optimizer changes from run to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RestartScheme {
@@ -60,11 +68,11 @@ pub enum RestartScheme {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RestartConfig {
-    /// The optimizer that is restarted: one with a setting `population`.
+    /// The optimizer that is restarted.
     pub inner: Spec,
-    /// How the population changes from run to run.
+    /// How its size changes from run to run; nothing where it has none.
     pub scheme: RestartScheme,
-    /// The factor of the population from run to run; 1: it stays.
+    /// The factor of the size from run to run; 1: it stays.
     #[schemars(range(min = 1.0, max = 100.0))]
     pub growth: f64,
     /// Restarts after which the search has converged; null: any number.
@@ -82,6 +90,8 @@ impl Default for RestartConfig {
 pub struct Restart {
     config: RestartConfig,
     space: Space,
+    /// What can be said of λ.
+    size: Size,
     /// Its steps are restarts.
     clock: Clock,
     run: Run,
@@ -92,9 +102,11 @@ pub struct Restart {
     large: f64,
     /// Evaluations used in the two regimes of BIPOP.
     spent: Regimes,
+    /// What restarts are scattered around.
+    centre: CowTensor,
     /// The best answer of all runs that have ended.
     kept: CowTensor,
-    /// The lowest loss of its run's last step; +∞: there is none.
+    /// Its loss; +∞ while it is not known.
     kept_loss: f64,
 }
 
@@ -102,7 +114,7 @@ impl Algorithm for Restart {
     const META: Meta = Meta {
         id: "restart",
         family: Family::Ensemble,
-        summary: "Begins anew elsewhere, with a larger or another population, when the wrapped optimizer has converged: IPOP, BIPOP.",
+        summary: "Begins anew elsewhere, larger or otherwise different, when the wrapped optimizer has converged: IPOP, BIPOP.",
         citation: "Auger & Hansen 2005, doi:10.1109/CEC.2005.1554902; Hansen 2009, doi:10.1145/1570256.1570333",
         capabilities: Capabilities { beats_random: true, ..Capabilities::NONE },
         ..Meta::NONE
@@ -111,13 +123,15 @@ impl Algorithm for Restart {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        property(&config.inner, "population")?;
-        let (clock, run) = (Clock::new(key), Run::FIRST);
+        // What is wrong with it, building says, and where.
+        let (clock, run, size) = (Clock::new(key), Run::FIRST, Size::of(&config.inner).unwrap_or_default());
         Ok(Self {
-            inner: build(&config.inner, run, space, clock.key())?,
+            inner: size.build(&config.inner, run, space, clock.key())?,
+            size,
             base: 0,
             large: 0.0,
             spent: Regimes::default(),
+            centre: space.start(),
             kept: space.start(),
             kept_loss: f64::INFINITY,
             space: space.clone(),
@@ -128,52 +142,22 @@ impl Algorithm for Restart {
     }
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
-        property(&config.inner, "population")?;
         let inner = registry::capabilities(&config.inner)?;
-        Ok(Capabilities {
-            monotone: false,
-            converges: config.restarts.is_some(),
-            state_per_parameter: inner.state_per_parameter + 1.0,
-            ..inner
-        })
+        Ok(Capabilities { converges: config.restarts.is_some(), state_per_parameter: inner.state_per_parameter + 2.0, ..inner })
     }
-}
-
-/// The schema of a setting that the wrapped optimizer must have.
-fn property(inner: &Spec, name: &str) -> Result<Value> {
-    let schema = registry::find(&inner.name)?.schema();
-    schema["properties"].get(name).cloned().ok_or_else(|| {
-        let valid = format!("an optimizer with a setting `{name}`");
-        Error::invalid("inner", &inner.name, valid)
-    })
-}
-
-/// The wrapped optimizer as a run has it.
-fn build(inner: &Spec, run: Run, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
-    let mut spec = inner.clone();
-    if run.population > 0 {
-        spec = spec.with("population", run.population)?;
-    }
-    if run.factor != 1.0
-        && let Ok(sigma) = property(inner, "sigma")
-        && let Some(sigma) = inner.settings.get("sigma").unwrap_or(&sigma["default"]).as_f64()
-    {
-        spec = spec.with("sigma", run.factor * sigma)?;
-    }
-    registry::build_part("inner", &spec, space, key)
 }
 
 impl Restart {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let report = self.inner.step(objective)?;
+        let (report, seen) = Seen::step(&mut *self.inner, objective)?;
         if self.base == 0 {
-            let given = self.config.inner.settings.get("population").and_then(Value::as_u64);
-            self.base = given.unwrap_or(report.evaluations);
+            self.base = self.size.first.unwrap_or(report.evaluations).max(1);
             self.large = self.base as f64;
         }
         self.run.used += report.evaluations;
-        self.run.loss = report.loss;
-        if report.converged.is_none() && self.run.used < self.run.limit {
+        let ended = report.converged.is_some() || self.run.used >= self.run.limit;
+        let report = if self.is_contested(ended) { self.compare(&seen, objective)?.added_to(report) } else { report };
+        if !ended {
             return Ok(report);
         }
         if self.config.restarts.is_some_and(|most| self.clock.step >= most) {
@@ -183,8 +167,26 @@ impl Restart {
         Ok(Report { converged: None, ..report })
     }
 
+    /// Is it time to compare the present run with those before?
+    fn is_contested(&self, ended: bool) -> bool {
+        self.run.rivals && (ended || self.run.used >= self.run.next)
+    }
+
+    /// Which answer is the better one.
+    fn compare(&mut self, seen: &Seen, objective: &mut dyn Objective) -> Result<Contest> {
+        let mine = self.inner.answer()?;
+        let contest = Contest::of([&self.kept, &mine], [self.kept_loss, f64::INFINITY], seen, objective)?;
+        self.kept_loss = contest.losses[0];
+        self.run.leads = contest.losses[1] <= contest.losses[0];
+        self.run.used += contest.evaluations;
+        self.run.next = self.run.used + self.run.used.div_ceil(10);
+        Ok(contest)
+    }
+
     fn restart(&mut self) -> Result<()> {
-        (self.kept, self.kept_loss) = (self.answer()?, self.kept_loss.min(self.run.loss));
+        if self.run.leads {
+            (self.kept, self.kept_loss) = (self.inner.answer()?, f64::INFINITY);
+        }
         if self.run.small {
             self.spent.small += self.run.used;
         } else {
@@ -194,9 +196,9 @@ impl Restart {
         }
         self.clock.tick();
         let key = self.clock.key();
-        self.run = self.next_run(key.fold(1))?;
-        self.inner = build(&self.config.inner, self.run, &self.space, key)?;
-        let start = self.space.scatter(&self.space.start(), key.fold(2), 1)?;
+        self.run = self.next_run(key.fold(1));
+        self.inner = self.size.build(&self.config.inner, self.run, &self.space, key)?;
+        let start = self.space.scatter(&self.centre, key.fold(2), 1)?;
         self.inner.move_to(&CowTensor::new(start.flatten_all()?.copy()?))
     }
 }
@@ -207,29 +209,31 @@ impl Optimizer for Restart {
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        if self.kept_loss < self.run.loss { Ok(self.kept.clone()) } else { self.inner.answer() }
+        if self.run.leads { self.inner.answer() } else { Ok(self.kept.clone()) }
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.inner.move_to(at)?;
-        (self.kept_loss, self.run.loss) = (f64::INFINITY, f64::INFINITY);
+        self.centre = self.space.point(at)?;
+        (self.run.rivals, self.run.leads) = (false, true);
         Ok(())
     }
 }
 
-/// The run comes first: an optimizer with its population must be there before it can be given a state.
+/// The run comes first: an optimizer with its size must be there before it can be given a state.
 impl Persist for Restart {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         let built = self.run;
         fields.field("clock", &mut self.clock)?;
         fields.field("run", &mut self.run)?;
-        if (built.population, built.factor) != (self.run.population, self.run.factor) {
-            self.inner = build(&self.config.inner, self.run, &self.space, self.clock.key())?;
+        if (built.size, built.factor) != (self.run.size, self.run.factor) {
+            self.inner = self.size.build(&self.config.inner, self.run, &self.space, self.clock.key())?;
         }
         fields.field("inner", &mut self.inner)?;
         fields.field("base", &mut self.base)?;
         fields.field("large", &mut self.large)?;
         fields.field("spent", &mut self.spent)?;
+        fields.field("centre", &mut self.centre)?;
         fields.field("kept", &mut self.kept)?;
         fields.field("kept_loss", &mut self.kept_loss)
     }

@@ -1,14 +1,16 @@
 //! Undoes steps that made the loss higher.
 //!
 //! ```text
-//! s' = step(s);   s ← s' if f(answer(s')) ≤ f(answer(s)), else s with the clocks of s'
+//! s' = step(s);   s ← s' if f(answer(s')) ≤ f(answer(s)), else s' moved back to answer(s)
 //! ```
 //!
-//! s is the whole state of the wrapped optimizer, moments and step sizes included. The clocks go on, so that the next attempt uses new
-//! random numbers instead of repeating the one that failed. Source: the founding notes of this project (torchzero's
+//! What is undone is the point, and what of the wrapped optimizer's state follows from it ([`Optimizer::move_to`]). What the failure taught
+//! is kept, step sizes, covariances, paths and counters: an optimizer that finds its steps too long must be allowed to learn it, or it would
+//! repeat the same failure for ever. Random numbers go on for the same reason. Source: the founding notes of this project (torchzero's
 //! `NegateOnLossIncrease` with backtracking is a relative).
-//! Cost per step: the wrapped step's evaluations and one more, two when the loss before it is not known (in the first step, after
-//! `move_to`, and in every step of a stochastic objective). The snapshot is shared memory: what the wrapped step overwrites is copied once.
+//! Cost per step: the wrapped step's evaluations, and one more if the answer has changed to a point that is not the best candidate of the
+//! step, whose loss is known; one more still when the loss before it is not known (once at the start and after `move_to`). On a stochastic
+//! objective both points are evaluated on the same data whenever the answer has changed.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -31,12 +33,17 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
+#[cfg(test)]
+mod tests;
+
 use moths_core::{
-    Algorithm, Batch, Capabilities, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec, State,
-    atomically, persist, register, registry,
+    Algorithm, Capabilities, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec, atomically,
+    persist, register, registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::contest::{Contest, Seen, is_same};
 
 /// Settings of [`Undo`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -63,7 +70,7 @@ impl Algorithm for Undo {
     const META: Meta = Meta {
         id: "undo",
         family: Family::Ensemble,
-        summary: "Restores the wrapped optimizer's whole state when the loss after its step is higher.",
+        summary: "Moves the wrapped optimizer back when the loss after its step is higher; what it learned stays.",
         citation: "the founding notes of moths",
         capabilities: Capabilities { monotone: true, beats_random: true, ..Capabilities::NONE },
         ..Meta::NONE
@@ -82,23 +89,20 @@ impl Algorithm for Undo {
 
 impl Undo {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let before = State::of(&mut self.inner)?;
-        let old = self.inner.answer()?;
-        let report = self.inner.step(objective)?;
-        let new = self.inner.answer()?;
-        let known = self.loss.is_finite() && !objective.stochastic();
-        let (old_loss, new_loss, lowest, extra) = if known {
-            let losses = objective.losses(&Batch::one(&new)?)?;
-            (self.loss, losses[0], losses.lowest(), 1)
-        } else {
-            let losses = objective.losses(&Batch::Joined([Batch::one(&old)?, Batch::one(&new)?].into()))?;
-            (losses[0], losses[1], losses.lowest(), 2)
-        };
-        if new_loss > old_loss {
-            before.restore(&mut self.inner, Keep::Clocks)?;
+        let before = self.inner.answer()?;
+        let (report, seen) = Seen::step(&mut *self.inner, objective)?;
+        let after = self.inner.answer()?;
+        if is_same(&before, &after, objective.space())? {
+            self.loss = seen.loss_of(&after, objective.space())?.unwrap_or(self.loss);
+            return Ok(report);
         }
-        self.loss = new_loss.min(old_loss);
-        Ok(Report { loss: report.loss.min(lowest), evaluations: report.evaluations + extra, ..report })
+        let contest = Contest::of([&before, &after], [self.loss, f64::INFINITY], &seen, objective)?;
+        let [old, new] = contest.losses;
+        if new > old {
+            self.inner.move_to(&before)?;
+        }
+        self.loss = old.min(new);
+        Ok(contest.added_to(report))
     }
 }
 
@@ -120,55 +124,3 @@ impl Optimizer for Undo {
 
 persist!(Undo { inner, loss });
 register!(Undo);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use moths_core::{Clock, Function};
-
-    /// Moves its point by a fresh random step, good or bad.
-    struct Drift {
-        clock: Clock,
-        at: CowTensor,
-        space: Space,
-    }
-
-    persist!(Drift { clock, at });
-
-    impl Optimizer for Drift {
-        fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-            let losses = objective.losses(&Batch::one(&self.at)?)?;
-            self.at = self.space.scatter(&self.at, self.clock.key(), 1)?.flatten_all()?.copy()?.into();
-            self.clock.tick();
-            Ok(Report::of(&losses))
-        }
-
-        fn answer(&self) -> Result<CowTensor> {
-            Ok(self.at.clone())
-        }
-
-        fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-            self.at = at.clone();
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_bad_step_is_undone_and_the_next_is_another_one() {
-        let space = Space::real(3).unwrap();
-        let drift = Drift { clock: Clock::new(Key::new(4)), at: space.start(), space: space.clone() };
-        let mut undo = Undo { inner: Box::new(drift), loss: f64::INFINITY };
-        let sphere = |x: &[f64]| x.iter().map(|x| (x - 2.0).powi(2)).sum::<f64>();
-        let (mut lowest, mut undone, mut kept) = (f64::INFINITY, 0, 0);
-        for step in 0..50 {
-            let before: Vec<f64> = undo.answer().unwrap().to_vec1().unwrap();
-            let report = undo.step(&mut Function::new(space.clone(), sphere)).unwrap();
-            let after: Vec<f64> = undo.answer().unwrap().to_vec1().unwrap();
-            assert_eq!(report.evaluations, if step == 0 { 3 } else { 2 });
-            assert!(sphere(&after) <= lowest, "the loss of the answer never rises");
-            lowest = sphere(&after);
-            *(if before == after { &mut undone } else { &mut kept }) += 1;
-        }
-        assert!(undone > 10 && kept > 3, "{undone} undone, {kept} kept");
-    }
-}

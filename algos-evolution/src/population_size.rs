@@ -5,6 +5,16 @@ pub(crate) fn logarithmic(dim: usize) -> usize {
     4 + (3.0 * libm::log(dim as f64)).floor() as usize
 }
 
+/// n = 16 + ⌊7 ln d⌋: enough differences for a population whose steps they are, if F and CR stay.
+pub(crate) fn differences(dim: usize) -> usize {
+    16 + (7.0 * libm::log(dim as f64)).floor() as usize
+}
+
+/// n = 8 + ⌊5 ln d⌋: fewer are enough where F and CR adapt, and an archive adds differences.
+pub(crate) fn adaptive_differences(dim: usize) -> usize {
+    8 + (5.0 * libm::log(dim as f64)).floor() as usize
+}
+
 /// n: what was asked for, or else the paper's, but then no more points than half a million numbers hold (and at least 32): what is
 /// right for thirty parameters needs terabytes for a million.
 pub(crate) fn or_of_the_paper(asked: Option<usize>, of_the_paper: f64, d: usize) -> usize {

@@ -56,6 +56,7 @@ pub use rdsa::{Rdsa, RdsaConfig, RdsaEstimator};
 pub use rehearsal::{Judge, rehearse};
 pub use residual_feedback::{ResidualFeedback, ResidualFeedbackConfig, ResidualFeedbackEstimator};
 pub use simulated_annealing::{AnnealingConfig, SimulatedAnnealing};
+pub use slopes::{Calibration, NamedCalibration};
 pub use spsa::{Spsa, SpsaConfig, SpsaEstimator};
 pub use spsa2::{Hessian, Spsa2, Spsa2Config};
 pub use stochastic_three_points::{StochasticThreePoints, StochasticThreePointsConfig};

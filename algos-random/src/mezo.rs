@@ -10,11 +10,13 @@
 //! a pair: that is what a journal of it holds. λ is a decoupled weight decay in search coordinates.
 //!
 //! Source: Malladi et al. 2023, arXiv:2305.17333.
-//! Differs from the paper: p is divided by the unit of `calibration` and limited to `clip` of it (see [`spsa`](crate::spsa)); with both 0
-//! it is the paper's. The paper's c = 1e-3 and η = 1e-6 are in units of the parameters of language models, which deviate by about 0.02 at
-//! initialisation; one unit of a search coordinate is such a deviation, so that c = 1e-3 / 0.02 = 0.05 here, and η = 1e-6 / 0.02² =
-//! 0.0025 without calibration. With it no step is longer than η · clip in units of z, 0.05 by default. Candidates are made from
-//! copies of x, not by walking x there and back, which would leave rounding errors in it.
+//! Differs from the paper: p is divided by the unit of `calibration` and limited to `clip` of it (see [`spsa`](crate::spsa)), and c falls with
+//! the step: candidates are c away from x, so that a constant c is a floor under every loss that is seen. With
+//! `calibration: "paper"` it is the paper's: no unit, no limit, and c and η constant where they are not given. It is not the default, because
+//! one η does not suit two losses. The paper's c = 1e-3 and η = 1e-6 are in units of the parameters of language models, which deviate by
+//! about 0.02 at initialisation; one unit of a search coordinate is such a deviation, so that c = 1e-3 / 0.02 = 0.05 here, and
+//! η = 1e-6 / 0.02² = 0.0025. By default no step is longer than η · clip in units of z, 0.1 at first. Candidates are made from copies of x, not
+//! by walking x there and back, which would leave rounding errors in it.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point.
 //!
 //! ```
@@ -40,25 +42,25 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::slopes::{self, Unit};
+use crate::slopes::{self, Calibration, NamedCalibration, Unit};
 
 /// Settings of [`Mezo`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MezoConfig {
-    /// η, the learning rate.
-    pub rate: Schedule,
-    /// c, the length of the perturbation in every search coordinate (the paper's ε).
-    pub c: Schedule,
+    /// η, the learning rate; null: 0.1 (1001/(t + 1001))^0.602, or the paper's 0.0025.
+    pub rate: Option<Schedule>,
+    /// c, the length of the perturbation in every search coordinate (the paper's ε); null: 0.05 √(101/(t + 101)), or
+    /// the paper's 0.05.
+    pub c: Option<Schedule>,
     /// Pairs of candidates a step, averaged (the paper's n).
     #[schemars(range(min = 1, max = 1_000_000))]
     pub pairs: usize,
     /// λ, the decoupled weight decay.
     #[schemars(range(min = 0.0, max = 1e6))]
     pub weight_decay: f64,
-    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss.
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub calibration: usize,
+    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss; `"paper"`: also no clipping.
+    pub calibration: Calibration,
     /// The steepest slope a pair may have, in that unit; 0: any.
     #[schemars(range(min = 0.0, max = 1e12))]
     pub clip: f64,
@@ -71,11 +73,11 @@ pub struct MezoConfig {
 impl Default for MezoConfig {
     fn default() -> Self {
         Self {
-            rate: 0.05.into(),
-            c: 0.05.into(),
+            rate: None,
+            c: None,
             pairs: 1,
             weight_decay: 0.0,
-            calibration: 10,
+            calibration: 10.into(),
             clip: 1.0,
             sampler: Sampler::Normal,
             draws: Draws::Shared,
@@ -83,9 +85,22 @@ impl Default for MezoConfig {
     }
 }
 
+impl MezoConfig {
+    /// η and c.
+    fn gains(&self) -> (Schedule, Schedule) {
+        let (rate, c) = match self.calibration {
+            Calibration::Named(NamedCalibration::Paper) => (0.0025.into(), 0.05.into()),
+            Calibration::Pairs(_) => (Schedule::power(0.1, 1000.0, 0.602), Schedule::power(0.05, 100.0, 0.5)),
+        };
+        (self.rate.clone().unwrap_or(rate), self.c.clone().unwrap_or(c))
+    }
+}
+
 /// MeZO. See the [module documentation](self) for equations.
 pub struct Mezo {
     config: MezoConfig,
+    rate: Schedule,
+    c: Schedule,
     space: Space,
     clock: Clock,
     at: CowTensor,
@@ -110,8 +125,9 @@ impl Algorithm for Mezo {
 
     fn new(config: MezoConfig, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let unit = Unit::new(config.calibration, config.clip);
-        Ok(Self { config, space: space.clone(), clock: Clock::new(key), at: space.start(), unit })
+        let unit = config.calibration.unit(config.clip);
+        let (rate, c) = config.gains();
+        Ok(Self { config, rate, c, space: space.clone(), clock: Clock::new(key), at: space.start(), unit })
     }
 
     fn capabilities(config: &MezoConfig) -> Result<Capabilities> {
@@ -123,7 +139,7 @@ impl Algorithm for Mezo {
 impl Optimizer for Mezo {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let MezoConfig { sampler, draws, weight_decay, .. } = self.config;
-        let (rate, scale) = (self.config.rate.at(self.clock.step), self.config.c.at(self.clock.step));
+        let (rate, scale) = (self.rate.at(self.clock.step), self.c.at(self.clock.step));
         let pairs = Antithetic { key: self.clock.key(), pairs: self.unit.pairs(self.config.pairs), scale, sampler, draws };
         // The batch is gone when the point is written, which is then its only holder: no copy is made.
         let losses = objective.losses(&pairs.batch(&self.at, &self.space))?;
@@ -170,11 +186,11 @@ mod tests {
         let (space, key, c, rate, decay) = (Space::real(5).unwrap(), Key::new(4), 0.2, 0.01, 0.3);
         let start: CowTensor = candle_core::Tensor::new(&[0.3, -0.2, 1.0, 0.0, 2.0], space.device()).unwrap().into();
         let config = MezoConfig {
-            rate: rate.into(),
-            c: c.into(),
+            rate: Some(rate.into()),
+            c: Some(c.into()),
             pairs: 2,
             weight_decay: decay,
-            calibration: 0,
+            calibration: 0.into(),
             clip: 0.0,
             ..MezoConfig::default()
         };
@@ -197,6 +213,19 @@ mod tests {
             let got: Vec<f64> = mezo.answer().unwrap().to_vec1().unwrap();
             assert!(got.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-12), "{got:?} {x:?}");
         }
+    }
+
+    /// What is seen near the best point, and not only the point itself, goes on getting better.
+    #[test]
+    fn the_distance_of_candidates_is_no_floor_under_the_loss() {
+        let space = Space::real(10).unwrap();
+        let mut mezo = Mezo::new(MezoConfig::default(), &space, Key::new(3)).unwrap();
+        let mut sphere = Function::new(space, |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+        let lowest = |mezo: &mut Mezo, sphere: &mut dyn Objective, steps| {
+            (0..steps).map(|_| mezo.step(sphere).unwrap().loss).fold(f64::INFINITY, f64::min)
+        };
+        let (early, late) = (lowest(&mut mezo, &mut sphere, 500), lowest(&mut mezo, &mut sphere, 9500));
+        assert!(late < 0.1 * early && late < 1e-3, "{early} {late}");
     }
 
     /// In place: the storage of the point is the same after the step as before.

@@ -39,7 +39,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{SpsaConfig, SpsaEstimator};
+use crate::{Calibration, SpsaConfig, SpsaEstimator};
 
 /// Settings of [`Rdsa`], beside its `descent`: those of [`SpsaConfig`], with another law by default.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -50,9 +50,8 @@ pub struct RdsaConfig {
     /// Pairs of candidates a step, averaged.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub pairs: usize,
-    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss.
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub calibration: usize,
+    /// Pairs of the first step, from which the unit of slopes is taken; 0: they stay in that of the loss; `"paper"`: also no clipping.
+    pub calibration: Calibration,
     /// The steepest slope a pair may have, in that unit; 0: any.
     #[schemars(range(min = 0.0, max = 1e12))]
     pub clip: f64,
@@ -131,7 +130,7 @@ mod tests {
         let (space, eta, delta) = (Space::real(4).unwrap(), 0.5, 0.2);
         let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| (i + 1) as f64 * x * x + x.powi(3) - x).sum::<f64>();
         let c = delta * eta / 3f64.sqrt();
-        let config = RdsaConfig { c: c.into(), calibration: 0, clip: 0.0, ..RdsaConfig::default() };
+        let config = RdsaConfig { c: c.into(), calibration: 0.into(), clip: 0.0, ..RdsaConfig::default() };
         let mut rdsa = RdsaEstimator::new(config, &space, Key::new(7)).unwrap();
         let estimate = rdsa.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap();
         let mut z = space.zeros().unwrap();
@@ -151,7 +150,7 @@ mod tests {
         let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| (i + 1) as f64 * x * x + x.powi(3) - x).sum::<f64>();
         let sampler = Sampler::AsymmetricBernoulli { epsilon };
         let c = (delta * (1.0 + epsilon).sqrt()).into();
-        let config = RdsaConfig { c, sampler, calibration: 0, clip: 0.0, ..RdsaConfig::default() };
+        let config = RdsaConfig { c, sampler, calibration: 0.into(), clip: 0.0, ..RdsaConfig::default() };
         let mut rdsa = RdsaEstimator::new(config, &space, Key::new(7)).unwrap();
         let got = rdsa.estimate(&space.start(), &mut Function::new(space.clone(), f)).unwrap().gradient.unwrap().dense().unwrap();
         let mut z = space.zeros().unwrap();

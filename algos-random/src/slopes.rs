@@ -9,15 +9,57 @@
 //!
 //! With U, the elements of ĝ begin near ±1, and a learning rate is the length of the first step in every search coordinate, whatever the
 //! unit of the loss (Spall 1998, doi:10.1109/7.705889, section III.B: choose the gain so that the first steps have a wanted size).
-//! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should slopes ever be 1e-12
-//! of U, the first step was no measure (a simulator that blew up), and U is taken anew.
+//! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should slopes after the first
+//! step be 1e-12 of U, that step was no measure (a simulator that blew up), and U is taken anew. Once a slope has been seen that is more, U
+//! stays: slopes that become small in the course of a search are what a search is for.
 
-use moths_core::{Fields, Gradient, Key, Persist, Result, Sampler, Seed, Space};
+use moths_core::{Gradient, Key, Result, Sampler, Seed, Space, persist};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What slopes are measured in: how many pairs of the first step say it, or `"paper"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Calibration {
+    /// The median over at least so many pairs of the first step; 0: the unit of the loss.
+    Pairs(#[schemars(range(min = 0, max = 1_000_000))] usize),
+    /// As a method's paper has it.
+    Named(NamedCalibration),
+}
+
+/// The calibrations that have names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedCalibration {
+    /// None, and no clipping: slopes are what they are, in the unit of the loss, and gains are as given.
+    Paper,
+}
+
+impl Calibration {
+    /// As a method's paper has it.
+    pub const PAPER: Self = Self::Named(NamedCalibration::Paper);
+
+    /// The unit of slopes that are to be kept within `clip` of it.
+    pub(crate) fn unit(self, clip: f64) -> Unit {
+        match self {
+            Self::Pairs(pairs) => Unit::new(pairs, clip),
+            Self::Named(NamedCalibration::Paper) => Unit::new(0, 0.0),
+        }
+    }
+}
+
+impl From<usize> for Calibration {
+    fn from(pairs: usize) -> Self {
+        Self::Pairs(pairs)
+    }
+}
 
 /// The unit of slopes.
 pub(crate) struct Unit {
     /// 0 until it is known.
     value: f64,
+    /// Has a later step seen a slope of its order?
+    confirmed: bool,
     calibration: usize,
     clip: f64,
 }
@@ -25,7 +67,7 @@ pub(crate) struct Unit {
 impl Unit {
     /// `calibration`: pairs it is taken from, 0 for the unit of the loss itself; `clip`: the steepest slope in this unit, 0 for any.
     pub(crate) fn new(calibration: usize, clip: f64) -> Self {
-        Self { value: if calibration == 0 { 1.0 } else { 0.0 }, calibration, clip }
+        Self { value: if calibration == 0 { 1.0 } else { 0.0 }, confirmed: calibration == 0, calibration, clip }
     }
 
     /// How many pairs a step takes that needs `pairs`.
@@ -39,13 +81,12 @@ impl Unit {
 
     /// The unit after these slopes were seen. Nothing can be said of a flat start, or of one where all failed: the next step calibrates.
     pub(crate) fn after(&self, slopes: &[f64]) -> Self {
-        let Self { value, calibration, clip } = *self;
-        if calibration == 0 {
+        let median = median(slopes);
+        if self.confirmed || median == 0.0 {
             return Self { ..*self };
         }
-        let median = median(slopes);
-        let no_measure = median > 0.0 && median < 1e-12 * value;
-        Self { value: if value == 0.0 || no_measure { median } else { value }, calibration, clip }
+        let measures = self.is_known() && median >= 1e-12 * self.value;
+        Self { value: if measures { self.value } else { median }, confirmed: measures, ..*self }
     }
 
     /// ŝ; NaN for slopes that failed, and for all while there is no unit.
@@ -58,12 +99,7 @@ impl Unit {
     }
 }
 
-/// The value is all there is to save.
-impl Persist for Unit {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        self.value.visit(fields)
-    }
-}
+persist!(Unit { value, confirmed });
 
 /// s_k of antithetic pairs of losses; NaN for a pair with a candidate that failed.
 pub(crate) fn of_pairs(losses: &[f64], c: f64) -> Vec<f64> {
@@ -114,10 +150,17 @@ mod tests {
         assert!(!unit.after(&[0.0, f64::NAN, f64::INFINITY]).is_known());
         let unit = unit.after(&[1.0, f64::NAN, -4.0, 8.0]);
         assert!(unit.pairs(1) == 1 && unit.of(2.0) == 0.5 && unit.of(f64::NEG_INFINITY) == -2.0);
-        let unit = unit.after(&[1e-3]);
-        assert_eq!(unit.of(-4.0), -1.0);
-        assert_eq!(unit.after(&[1e-12]).of(1e-12), 1.0);
+        assert_eq!(unit.after(&[1e-3]).of(-4.0), -1.0);
         assert_eq!(Unit::new(0, 0.0).after(&[8.0]).of(7.0), 7.0);
+    }
+
+    /// A first step that blew up is told from a search that has come near its end.
+    #[test]
+    fn the_unit_is_taken_anew_only_where_no_slope_was_ever_of_its_order() {
+        let blown_up = Unit::new(1, 0.0).after(&[1e20]);
+        assert_eq!(blown_up.after(&[1e-12]).of(1e-12), 1.0);
+        let converging = Unit::new(1, 0.0).after(&[1.0]).after(&[1e-3]);
+        assert_eq!(converging.after(&[1e-12]).of(1e-13), 1e-13);
     }
 
     #[test]

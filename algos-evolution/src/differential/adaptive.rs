@@ -4,7 +4,7 @@
 //! F_i ~ Cauchy(M_F, 0.1) in (0, 1],  CR_i ~ N(M_CR, 0.1) in [0, 1]   (M_F, M_CR): a random entry of the memory
 //! v_i = x_i + F_w (x_pbest − x_i) + F_i (x_a − x_b)                  pbest: one of the best p n; b may be in the archive
 //! u_i = v_i with the probability CR_i in each coordinate, and in one at least; x_i elsewhere
-//! x_i ← u_i where f(u_i) ≤ f(x_i);  the old x_i into the archive where f(u_i) < f(x_i)
+//! x_i ← u_i where f(u_i) ≤ f(x_i), JADE <;  the old x_i into the archive where f(u_i) < f(x_i)
 //! memory ← means of the F_i and CR_i of those
 //! ```
 //!
@@ -50,6 +50,8 @@ pub struct Rules {
     pub(crate) shrinks_over: Option<f64>,
     /// Are F, CR and F_w held back early on, as jSO does?
     pub(crate) staged: bool,
+    /// Does a trial that is as good as its parent take its place, so that plateaus are crossed?
+    pub(crate) ties: bool,
 }
 
 /// p.
@@ -78,7 +80,7 @@ impl Greed {
 impl Rules {
     /// Of a population that keeps its size, and of steps that are never held back.
     pub(crate) fn steady(population: usize, greed: Greed, learning: Learning) -> Self {
-        Self { population, greed, learning, shrinks_over: None, staged: false }
+        Self { population, greed, learning, shrinks_over: None, staged: false, ties: true }
     }
 
     /// How much of the budget is used, from 0 to 1.
@@ -211,7 +213,7 @@ impl<P> AdaptiveDe<P> {
             let successes: Vec<Success> =
                 better.iter().map(|&i| success(&breeder.recipes[i], population.loss[i] - losses[i])).collect();
             archive.take(&population.x, &better, &mut stream)?;
-            population.replace(&winners, &breeder.trials, losses)?;
+            population.replace(if rules.ties { &winners } else { &better }, &breeder.trials, losses)?;
             memory.learn(&rules.learning, &successes);
         } else {
             population.judge(losses);

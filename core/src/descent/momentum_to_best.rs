@@ -22,7 +22,7 @@ pub struct MomentumToBestConfig {
 
 impl Default for MomentumToBestConfig {
     fn default() -> Self {
-        Self { memory: 0.9, pull: 0.1, inner: Spec::new("sgd") }
+        Self { memory: 0.9, pull: 0.01, inner: Spec::new("adamw") }
     }
 }
 
@@ -35,7 +35,10 @@ impl Default for MomentumToBestConfig {
 ///
 /// x_best is the point whose step reported the lowest loss so far: with an estimator the lowest of the losses it saw around that point.
 /// The pull is a leash: it undoes steps that led away and slows those that lead on, in proportion to how far the best has fallen
-/// behind. On minibatches the lowest loss is an easy batch as often as a good point, and x_best grows old; a small κ is then all that helps.
+/// behind. Candidates are perturbed points, so that the lowest loss is a lucky perturbation as often as a good point, and on minibatches an easy
+/// batch: x_best grows old, and an inner rule whose steps are short is held back by it. Hence `adamw`, whose steps are of one length whatever
+/// the unit of the gradient, and a small κ. Measured under `spsa`, 20,000 evaluations, validation accuracy on the digits and on minibatches of
+/// 32 of them: κ = 0.01 96 % and 88 %, 0.03 96 % and 85 %, 0.1 96 % and 47 %; with `sgd` of rate 0.01 and κ = 0.1 15 %, with 0.01 85 %.
 ///
 /// Source: an idea of this project.
 pub struct MomentumToBest {

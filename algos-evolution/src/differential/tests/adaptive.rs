@@ -124,7 +124,7 @@ impl Plain {
                     self.archive[lots.random_range(0..capacity)] = self.x[i].clone();
                 }
             }
-            if f <= self.f[i] {
+            if f < self.f[i] || f == self.f[i] && self.method != Jade {
                 (self.f[i], self.x[i]) = (f, u);
             }
         }
@@ -209,4 +209,19 @@ fn twenty_steps_are_those_of_the_papers() {
     agrees(ShadeConfig { population, memory: 5, ..ShadeConfig::default() }, Shade, (5, 0.5, 0.5));
     agrees(LShadeConfig { population, evaluations: Some(BUDGET), ..LShadeConfig::default() }, LShade, (6, 0.5, 0.5));
     agrees(JsoConfig { population, evaluations: Some(BUDGET), ..JsoConfig::default() }, Jso, (5, 0.3, 0.8));
+}
+
+/// On a plain without slopes the parents of JADE stay, those of the others make way.
+#[test]
+fn a_tie_keeps_the_parent_in_jade_only() {
+    fn stays<P: Preset>() -> bool {
+        let space = Space::real(D).unwrap();
+        let mut search = AdaptiveDe::<P>::new(P::default(), &space, Key::new(4)).unwrap();
+        let mut points = || {
+            search.step(&mut Function::new(space.clone(), |_| 1.0)).unwrap();
+            search.population.x.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+        };
+        points() == points()
+    }
+    assert!(stays::<JadeConfig>() && !stays::<ShadeConfig>());
 }

@@ -221,6 +221,18 @@ mod tests {
         Ok(())
     }
 
+    /// The update rules that began this project, at their defaults: the figure is what is asked of them, not what they were chosen by.
+    #[test]
+    fn the_founding_descents_learn_the_digits() -> Result<()> {
+        for descent in ["accumulate", "momentum-to-best"] {
+            let spsa = Spec::new("spsa").with("descent", descent)?;
+            let [before, after] =
+                crate::problem::net::tests::before_and_after(&Digits::new(&Options::default())?, &spsa, 20_000)?;
+            assert!(before < 0.3 && after >= 0.9, "{descent}: a test accuracy of {after}");
+        }
+        Ok(())
+    }
+
     #[test]
     fn validation_holds_out_training_images_only() -> Result<()> {
         let (all, held) = (Digits::new(&Options::default())?, Digits::new(&Options { validate: true, ..Options::default() })?);
