@@ -118,6 +118,10 @@ impl Rule for RandomWalkRule {
         }
     }
 
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(config.best_of as u64)
+    }
+
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         self.motion.candidates(x, clock.key(), self.config.best_of, self.config.step.at(clock.step))
     }

@@ -122,6 +122,7 @@ impl Race {
             optimizer: racer.clone(),
             seed,
             evaluations: self.evaluations,
+            horizon: Some(self.evaluations),
             target: None,
         }
     }

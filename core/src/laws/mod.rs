@@ -21,7 +21,7 @@
 //! |---|---|
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
-//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` |
+//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` |
 //! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` |
 
 /// Returns from a law with how it was broken, unless the condition holds.
@@ -45,6 +45,7 @@ mod domains;
 mod draws;
 mod failures;
 pub mod golden;
+mod horizon;
 mod monotone;
 mod move_to;
 mod path;
@@ -98,6 +99,7 @@ pub const LAWS: &[Law] = &[
     rotation::LAW,
     domains::LAW,
     settings::LAW,
+    horizon::LAW,
     move_to::LAW,
     seeds::LAW,
     monotone::LAW,

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use moths::{Key, Objective, Optimizer, Reason, Spec, State, Stop, Tally, minimize_from, registry};
+use moths::{Horizon, Key, Objective, Optimizer, Reason, Spec, State, Stop, Tally, minimize_from, registry};
 
 use super::{Record, trace::Recorder};
 use crate::{
@@ -60,7 +60,8 @@ impl Run<'_> {
 
     fn steps(&self, interrupted: &AtomicBool, used: &dyn Fn(u64)) -> Result<Option<Record>> {
         let objective = self.problem.objective(self.seed)?;
-        let mut optimizer = registry::build(self.spec, objective.space(), self.noise())?;
+        let horizon = Horizon::evaluations(self.budget).on(&*objective);
+        let mut optimizer = registry::build_for(self.spec, objective.space(), self.noise(), horizon)?;
         let minimum = known_minimum(self.problem, &*objective);
         let mut objective = Recorder::new(objective, minimum.unwrap_or(0.0));
         let mut scribe = Scribe::new(self, minimum.is_some())?;
