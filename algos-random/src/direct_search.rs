@@ -87,9 +87,15 @@ pub trait Rule: Persist + Send + Sized + 'static {
         Self::META.capabilities
     }
 
-    /// How many candidates an ordinary step has with these settings: see [`Algorithm::evaluations_per_step`].
+    /// How many candidates a step has with these settings; `None`: no fixed number.
     fn candidates(_config: &Self::Config, _space: &Space) -> Option<u64> {
         None
+    }
+
+    /// What an ordinary step takes with these settings: see [`Algorithm::evaluations_per_step`]. Its candidates, and on a stochastic objective
+    /// the point itself.
+    fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Option<u64> {
+        Self::candidates(config, space).map(|candidates| candidates + u64::from(stochastic))
     }
 
     /// The candidates of a step from the point `x` \[d\]. Nothing that is saved may change here.
@@ -205,7 +211,7 @@ impl<R: Rule> Algorithm for DirectSearch<R> {
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        Ok(R::candidates(config, space).map(|candidates| candidates + u64::from(stochastic)))
+        Ok(R::evaluations_per_step(config, space, stochastic))
     }
 }
 

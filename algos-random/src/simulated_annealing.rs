@@ -12,7 +12,7 @@
 //! doi:10.1126/science.220.4598.671; acceptance of Metropolis et al. 1953, doi:10.1063/1.1699114.
 //! Differs from the sources: temperature and length of steps are any schedules. By default the length goes with the root of the temperature, as in
 //! the Boltzmann machine, whose visiting distribution has variance T; where the length of the run is known T falls by the same factor in every
-//! step, as in Kirkpatrick's, by 10⁷ in all (the best of twelve ways on BBOB in 5 and 10 dimensions); where it is not, as 1/k after the first 100.
+//! step, as in Kirkpatrick's, by 10⁷ in all (the best of two dozen ways on BBOB in 5 and 10 dimensions); where it is not, as 1/k after the first 100.
 //! Cost per step: n evaluations in one round, `calibration` in the first, one more when f(x) is not known; 2 numbers of state per parameter.
 //!
 //! ```

@@ -25,8 +25,9 @@ pub trait Algorithm: Optimizer + Sized + 'static {
         Ok(Self::META.capabilities)
     }
 
-    /// How many evaluations an ordinary step takes with these settings, the first ones apart; on a stochastic objective, where some evaluate
-    /// their point again in every step, if `stochastic`. `None`: no fixed number. A [`Schedule`](crate::Schedule) as long as the run needs it.
+    /// How many evaluations an ordinary step takes with these settings, the first ones apart; the most where they vary a little. On a stochastic
+    /// objective some evaluate their point again in every step: then `stochastic`. `None`: nobody can say. A [`Schedule`](crate::Schedule) as
+    /// long as the run goes by it.
     ///
     /// # Errors
     /// What naming another optimizer wrongly gives.

@@ -92,6 +92,8 @@ pub fn capabilities(spec: &Spec) -> Result<Capabilities> {
 
 /// Builds the optimizer a spec names, for this space. Equal arguments give equal optimizers.
 ///
+/// Of the length of the run it knows what the settings say: [`build_for`] tells it.
+///
 /// Registered is what is linked: the facade `moths` links the families that its features name.
 ///
 /// ```

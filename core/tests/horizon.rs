@@ -50,8 +50,9 @@ impl Algorithm for Tide {
     };
     type Config = TideConfig;
 
-    fn new(config: TideConfig, _: &Space, _: Key) -> Result<Self> {
+    fn new(config: TideConfig, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
+        config.inner.map_or(Ok(()), |inner| registry::build_part("inner", &inner, space, key).map(drop))?;
         Ok(Self)
     }
 
@@ -150,7 +151,8 @@ fn toy_noise() -> Result<impl Objective> {
 #[test]
 fn what_cannot_be_filled_is_refused_by_name() -> Test {
     let refusal = |spec: Value| planned(spec).err().map(|e| e.to_string()).unwrap_or_default();
-    let unknown = refusal(json!({ "name": "tide", "candidates": 0, "rate": { "cosine": { "from": 1.0, "to": 0.0 } }, "heat": 1.0 }));
+    let unknown =
+        refusal(json!({ "name": "tide", "candidates": 0, "rate": { "cosine": { "from": 1.0, "to": 0.0 } }, "heat": 1.0 }));
     assert_eq!(unknown, "rate.cosine.steps = null: a number: a step of tide takes no fixed number of evaluations");
     let inner = json!({ "name": "tide", "inner": { "name": "tide", "inner": { "name": "tide", "budget": 0 } } });
     assert!(refusal(inner).starts_with("inner.inner.budget = 0: an integer >= 1"));

@@ -254,6 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn every_racer_is_told_how_long_the_race_is() -> Result<()> {
+        let never = AtomicBool::new(false);
+        let said = |evaluations: u64| format!(r#"{{"name":"jso","evaluations":{evaluations}}}"#);
+        let standing = race(&["jso", &said(1000), &said(90_000)]).run(1, &(), &never)?;
+        let end = |evaluations: Option<u64>| {
+            let said = |racer: &&Racer| racer.spec.settings.get("evaluations").and_then(serde_json::Value::as_u64) == evaluations;
+            standing.racers.iter().find(said).and_then(|racer| racer.quartiles(1))
+        };
+        assert!(end(None).is_some() && end(None) == end(Some(1000)) && end(None) != end(Some(90_000)));
+        Ok(())
+    }
+
+    #[test]
     fn who_cannot_run_is_last() -> Result<()> {
         let never = AtomicBool::new(false);
         let standing = race(&["backprop", "spsa"]).run(1, &(), &never)?;

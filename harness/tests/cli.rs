@@ -214,7 +214,7 @@ fn facts(end: &Value) -> [&Value; 4] {
 fn a_finished_run_is_given_more() -> Tested {
     let place = tempdir()?;
     let runs = [
-        ("minimize rastrigin --dim 5", "--optimizer l-shade", true),
+        ("minimize rastrigin --dim 5", "--optimizer jso", true),
         ("minimize ackley --dim 5", "--optimizer simulated-annealing", true),
         ("minimize ackley --dim 5", "--optimizer spsa", true),
         ("minimize rosenbrock --dim 5", "--optimizer sep-cma-es", false),

@@ -19,7 +19,7 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
-const STEPS: usize = 6;
+const STEPS: usize = 10;
 /// Two lengths of a run.
 const LENGTHS: [u64; 2] = [3_000, 70_000];
 const DRAWS: u32 = 20;
@@ -57,13 +57,13 @@ fn told_is_said(subject: &Subject, problem: &Problem) -> Verdict {
     path::same_path(&told, &said).map_err(|b| b.under("one was told the length, the other what follows from it"))
 }
 
-/// Steps in which nothing fails, the first apart.
+/// Of steps in which nothing fails, the first apart, an ordinary one lies between the cheapest and the dearest: what is undone may be calibrated twice.
 fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
     let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
     let Some(declared) = registry::evaluations_per_step(subject.spec(), problem.space(), problem.stochastic())? else {
         return Ok(());
     };
-    let (mut problem, mut sound) = (problem.clone(), true);
+    let (mut problem, mut sound, mut later) = (problem.clone(), true, vec![]);
     for k in 0..STEPS {
         let listen = |round: Round<'_>| {
             sound &= round.losses.is_none_or(|losses| losses.iter().all(|loss| loss.is_finite()));
@@ -73,9 +73,13 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
         if !sound {
             return Ok(());
         }
-        ensure!(k == 0 || used == declared, "it declares {declared} evaluations, and step {k} took {used}");
+        later.extend((k > 0).then_some(used));
         problem.refresh()?;
     }
+    ensure!(
+        later.iter().min() <= Some(&declared) && later.iter().max() >= Some(&declared),
+        "it declares {declared} evaluations a step, and its steps took {later:?}"
+    );
     Ok(())
 }
 

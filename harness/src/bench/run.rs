@@ -163,3 +163,23 @@ impl Scribe {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{self, Options};
+
+    #[test]
+    fn who_runs_is_told_for_how_long() -> Result<()> {
+        let (entry, options) = problem::resolve("sphere/d5", &Options::default())?;
+        let problem = entry.build(&options)?;
+        let end = |spec: &str| -> Result<Option<f64>> {
+            let run = Run { spec: &spec.parse()?, problem: &*problem, address: "sphere/d5", seed: 1, budget: 1000 };
+            Ok(run.go(&AtomicBool::new(false), &|_| ()).map(|record| record.lowest()))
+        };
+        let told = end("jso")?;
+        assert!(told.is_some() && told == end(r#"{"name":"jso","evaluations":1000}"#)?);
+        assert!(told != end(r#"{"name":"jso","evaluations":90000}"#)?);
+        Ok(())
+    }
+}
