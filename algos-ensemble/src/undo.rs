@@ -85,6 +85,11 @@ impl Algorithm for Undo {
         // The answer's loss is looked at beside the wrapped optimizer's candidates, and compared only.
         Ok(Capabilities { monotone: true, ..registry::capabilities(&config.inner)? })
     }
+
+    fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let inner = registry::evaluations_per_step_of_part("inner", &config.inner, space, stochastic)?;
+        Ok(inner.map(|inner| inner + if stochastic { 2 } else { 1 }))
+    }
 }
 
 impl Undo {

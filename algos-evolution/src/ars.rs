@@ -97,6 +97,10 @@ impl NamedEstimator for ArsEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key) })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.pairs as u64)
+    }
+
     fn default_descent() -> Spec {
         Spec { name: "sgd".into(), settings: [("rate".to_owned(), json!(0.02))].into_iter().collect() }
     }

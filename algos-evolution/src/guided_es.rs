@@ -116,6 +116,10 @@ impl NamedEstimator for GuidedEsEstimator {
         Ok(Self { past: Past::new(space, config.memory)?, config, space: space.clone(), clock: Clock::new(key) })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.pairs as u64)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

@@ -90,6 +90,10 @@ impl NamedEstimator for LowRankEsEstimator {
         Ok(Self(OpenEsEstimator::new(config, space, key)?))
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.pairs as u64)
+    }
+
     fn default_descent() -> Spec {
         OpenEsEstimator::default_descent()
     }

@@ -126,6 +126,10 @@ impl NamedEstimator for PgpeEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key), sigma })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.pairs as u64)
+    }
+
     fn default_descent() -> Spec {
         // σ is 15 of the highest speeds, which are two rates: small enough that ranks still speak of the new centre.
         Spec { name: "clip-up".into(), settings: [("rate".to_owned(), json!(0.5 / 30.0))].into_iter().collect() }

@@ -104,6 +104,10 @@ impl Rule for AcceleratedRandomSearchRule {
         Ok(Self { lower: row(lower)?, upper: row(upper)?, width, radius: 1.0, config })
     }
 
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(config.candidates as u64)
+    }
+
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let n = self.config.candidates;
         let mut y = CowTensor::new(Tensor::zeros((n, x.elem_count()), x.dtype(), x.device())?);

@@ -66,7 +66,7 @@ pub struct AdamSpsaConfig {
 
 impl Default for AdamSpsaConfig {
     fn default() -> Self {
-        let rate = Schedule::power(0.05, 100.0, 0.602);
+        let rate = Schedule::power(0.05, None, 0.602);
         Self { spsa: SpsaConfig::default(), rate, beta: 0.99, fading: 0.5, zeta: 0.99, delta: 1e-6 }
     }
 }
@@ -117,6 +117,10 @@ impl Algorithm for AdamSpsa {
         let estimator = SpsaEstimator::new(config.spsa.clone(), space, key)?;
         let descent = Fading { config, step: 0, m: space.zeros()?, v: space.zeros()? };
         Ok(Self { search: Descend::new(estimator, descent, space) })
+    }
+
+    fn evaluations_per_step(config: &AdamSpsaConfig, space: &Space, _stochastic: bool) -> Result<Option<u64>> {
+        Ok(SpsaEstimator::evaluations_per_step(&config.spsa, space))
     }
 }
 

@@ -61,6 +61,10 @@ impl NamedEstimator for BackpropEstimator {
         Ok(Self {})
     }
 
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(1)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

@@ -87,6 +87,17 @@ pub trait Rule: Persist + Send + Sized + 'static {
         Self::META.capabilities
     }
 
+    /// How many candidates a step has with these settings; `None`: no fixed number.
+    fn candidates(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        None
+    }
+
+    /// What an ordinary step takes with these settings: see [`Algorithm::evaluations_per_step`]. Its candidates, and on a stochastic objective
+    /// the point itself.
+    fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Option<u64> {
+        Self::candidates(config, space).map(|candidates| candidates + u64::from(stochastic))
+    }
+
     /// The candidates of a step from the point `x` \[d\]. Nothing that is saved may change here.
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch>;
 
@@ -197,6 +208,10 @@ impl<R: Rule> Algorithm for DirectSearch<R> {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         Ok(R::capabilities(config))
+    }
+
+    fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        Ok(R::evaluations_per_step(config, space, stochastic))
     }
 }
 

@@ -89,6 +89,10 @@ impl NamedEstimator for FdsaEstimator {
         Ok(Self { differences: Differences::new(config, true, space, key) })
     }
 
+    fn evaluations_per_step(config: &Self::Config, space: &Space) -> Option<u64> {
+        Some(2 * config.coordinates.min(space.dim()) as u64)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

@@ -83,6 +83,10 @@ impl NamedEstimator for ForwardDifferencesEstimator {
         Ok(Self { differences: Differences::new(FdsaConfig { c, coordinates, calibrate, clip }, false, space, key) })
     }
 
+    fn evaluations_per_step(config: &Self::Config, space: &Space) -> Option<u64> {
+        Some(config.coordinates.min(space.dim()) as u64 + 1)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

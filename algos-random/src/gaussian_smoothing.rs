@@ -106,6 +106,11 @@ impl NamedEstimator for GaussianSmoothingEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        let directions = config.directions as u64;
+        Some(if config.antithetic { 2 * directions } else { directions + 1 })
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

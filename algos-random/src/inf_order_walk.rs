@@ -127,6 +127,10 @@ impl<C: Criterion> Rule for RisingWalk<C> {
         }
     }
 
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(config.best_of as u64)
+    }
+
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let finer = libm::pow(self.config.finer, (self.motion.order() - 1) as f64);
         self.motion.candidates(x, clock.key(), self.config.best_of, self.config.step.at(clock.step) * finer)

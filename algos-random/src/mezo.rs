@@ -134,6 +134,10 @@ impl Algorithm for Mezo {
         // Weights decay to zero, which is a special point then.
         Ok(Capabilities { translation: config.weight_decay == 0.0, ..Self::META.capabilities })
     }
+
+    fn evaluations_per_step(config: &MezoConfig, _space: &Space, _stochastic: bool) -> Result<Option<u64>> {
+        Ok(Some(2 * config.pairs as u64))
+    }
 }
 
 impl Optimizer for Mezo {

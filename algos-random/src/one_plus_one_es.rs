@@ -97,6 +97,10 @@ impl Rule for OnePlusOneEsRule {
         Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
     }
 
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(config.children as u64)
+    }
+
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let steps: Vec<_> = (0..self.config.children).map(|i| (clock.key().member(i as u64), self.length)).collect();
         match &self.floor {

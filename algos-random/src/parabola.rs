@@ -93,6 +93,10 @@ impl NamedEstimator for ParabolaEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key) })
     }
 
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(3)
+    }
+
     fn default_descent() -> Spec {
         Spec { name: "sgd".into(), settings: [("rate".to_owned(), json!(1.0))].into_iter().collect() }
     }

@@ -107,6 +107,10 @@ impl NamedEstimator for RandomBestGradEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key) })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(config.k as u64 + 1)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

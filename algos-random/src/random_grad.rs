@@ -85,6 +85,10 @@ impl NamedEstimator for RandomGradEstimator {
         Ok(Self { best_of_one: RandomBestGradEstimator::new(config, space, key)? })
     }
 
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

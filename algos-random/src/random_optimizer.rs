@@ -101,6 +101,10 @@ impl Rule for RandomOptimizerRule {
         Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
     }
 
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.draws as u64)
+    }
+
     /// All x + ξ, then all x − ξ.
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let way = |sign: f64| -> Result<Batch> {

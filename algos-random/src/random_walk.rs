@@ -131,6 +131,12 @@ impl Rule for RandomWalkRule {
         }
     }
 
+    /// Where a step back leads is evaluated in the next step.
+    fn evaluations_per_step(config: &Self::Config, _space: &Space, stochastic: bool) -> Option<u64> {
+        let steps_back = config.opposite && config.order == 1;
+        Some(config.best_of as u64 + u64::from(stochastic || steps_back))
+    }
+
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         self.motion.candidates(x, clock.key(), self.config.best_of, self.config.step.at(clock.step))
     }

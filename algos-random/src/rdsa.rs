@@ -95,6 +95,10 @@ impl NamedEstimator for RdsaEstimator {
         Ok(Self { two_point: SpsaEstimator::new(config, space, key)? })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.pairs as u64 + u64::from(config.blocking > 0.0))
+    }
+
     fn default_descent() -> Spec {
         SpsaEstimator::default_descent()
     }

@@ -96,6 +96,10 @@ impl NamedEstimator for ResidualFeedbackEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit, last: f64::INFINITY, residuals: vec![] })
     }
 
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(1)
+    }
+
     fn default_descent() -> Spec {
         let rate = json!({ "power": { "from": 0.01, "offset": 1000.0, "exponent": 0.602 } });
         Spec { name: "sgd".into(), settings: [("rate".to_owned(), rate)].into_iter().collect() }

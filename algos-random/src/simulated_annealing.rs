@@ -11,7 +11,9 @@
 //! stochastic objective, where losses of different steps cannot be compared, it is x. Source: Kirkpatrick, Gelatt & Vecchi 1983,
 //! doi:10.1126/science.220.4598.671; acceptance of Metropolis et al. 1953, doi:10.1063/1.1699114.
 //! Differs from the sources: temperature and length of steps are any schedules. By default the length goes with the root of the temperature, as in
-//! the Boltzmann machine, whose visiting distribution has variance T; T falls as 1/k after the first 100 steps.
+//! the Boltzmann machine, whose visiting distribution has variance T. Where the length of the run is known T falls by the same factor in every
+//! step, as in Kirkpatrick's, from 0.01 to 1e-6: of 30 ways the lowest ends that serve BBOB in 5 and 10 dimensions and a network of 2,410 parameters
+//! alike. Where it is not, T falls as 1/k after the first 100 steps.
 //! Cost per step: n evaluations in one round, `calibration` in the first, one more when f(x) is not known; 2 numbers of state per parameter.
 //!
 //! ```
@@ -43,10 +45,12 @@ use crate::{DirectSearch, Directions, Rule, Trial, Verdict};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnnealingConfig {
-    /// T_k, in units of the first differences of the loss.
-    pub temperature: Schedule,
-    /// The length of a step in search coordinates.
-    pub length: Schedule,
+    /// T_k, in units of the first differences of the loss; null: falls over the run, and as 1/k where nobody knows how long that is.
+    #[schemars(extend("x-horizon" = Schedule::exponential(1e-2, 1e-6, None)))]
+    pub temperature: Option<Schedule>,
+    /// The length of a step in search coordinates; null: falls with the root of the temperature.
+    #[schemars(extend("x-horizon" = Schedule::exponential(2.0, 0.02, None)))]
+    pub length: Option<Schedule>,
     /// n, candidates a step, of which the best is judged.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub candidates: usize,
@@ -59,13 +63,7 @@ pub struct AnnealingConfig {
 
 impl Default for AnnealingConfig {
     fn default() -> Self {
-        Self {
-            temperature: Schedule::power(0.1, 100.0, 1.0),
-            length: Schedule::power(2.0, 100.0, 0.5),
-            candidates: 1,
-            calibration: 10,
-            sampler: Sampler::Normal,
-        }
+        Self { temperature: None, length: None, candidates: 1, calibration: 10, sampler: Sampler::Normal }
     }
 }
 
@@ -75,6 +73,8 @@ pub type SimulatedAnnealing = DirectSearch<Annealing<Metropolis>>;
 /// A search that takes steps up as `A` says, while it cools.
 pub struct Annealing<A> {
     config: AnnealingConfig,
+    temperature: Schedule,
+    length: Schedule,
     directions: Directions,
     /// What temperatures are multiplied by; 0 until it is calibrated.
     unit: f64,
@@ -124,6 +124,8 @@ impl<A: Acceptance> Rule for Annealing<A> {
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
         Ok(Self {
+            temperature: config.temperature.clone().unwrap_or_else(|| Schedule::power(0.1, 100.0, 1.0)),
+            length: config.length.clone().unwrap_or_else(|| Schedule::power(2.0, 100.0, 0.5)),
             directions: Directions::new(config.sampler, space),
             unit: if config.calibration == 0 { 1.0 } else { 0.0 },
             best: space.start(),
@@ -137,10 +139,14 @@ impl<A: Acceptance> Rule for Annealing<A> {
         Capabilities { rotation: config.sampler.is_isotropic(), ..A::META.capabilities }
     }
 
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(config.candidates as u64)
+    }
+
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let calibrated = self.unit > 0.0;
         let n = if calibrated { self.config.candidates } else { self.config.candidates.max(self.config.calibration) };
-        let length = self.config.length.at(clock.step);
+        let length = self.length.at(clock.step);
         let steps: Vec<_> = (0..n).map(|i| (clock.key().member(i as u64), length)).collect();
         Ok(self.directions.batch(x, &steps))
     }
@@ -149,7 +155,7 @@ impl<A: Acceptance> Rule for Annealing<A> {
         if self.unit == 0.0 {
             self.unit = median_change(trial);
         }
-        let temperature = self.config.temperature.at(trial.clock.step) * self.unit;
+        let temperature = self.temperature.at(trial.clock.step) * self.unit;
         let verdict = match trial.best() {
             Some((i, loss)) if self.accepts(loss - trial.before, temperature, trial.clock.key().fold(u64::MAX)) => trial.go(i)?,
             _ => Verdict::Stay,
@@ -213,7 +219,8 @@ mod tests {
     fn at_a_constant_temperature_it_samples_from_the_boltzmann_distribution() {
         // The density of f = x² at temperature T is normal with variance T/2.
         let space = Space::real(1).unwrap();
-        let config = AnnealingConfig { temperature: 0.5.into(), length: 1.0.into(), calibration: 0, ..Default::default() };
+        let (temperature, length) = (Some(0.5.into()), Some(1.0.into()));
+        let config = AnnealingConfig { temperature, length, calibration: 0, ..Default::default() };
         let mut search = <SimulatedAnnealing as Algorithm>::new(config, &space, Key::new(2)).unwrap();
         let (mut at, mut squares, n) = (0.0, 0.0, 20_000);
         for _ in 0..n {

@@ -3,7 +3,7 @@
 //! ```text
 //! ĝ = mean over `pairs` of ŝ Δ,   s = (f(x + c Δ) − f(x − c Δ)) / (2 c)          Δ ∈ {−1, +1}ᵈ, so that Δ⁻¹ = Δ
 //! x ← descent(x, ĝ)
-//! c_k = c / (k + 1)^γ,  a_k = a ((A + 1) / (A + k + 1))^α,  γ = 0.101, α = 0.602
+//! c_k = c / (k + 1)^γ,  a_k = a ((A + 1) / (A + k + 1))^α,  γ = 0.101, α = 0.602,  A = a tenth of the steps, 100 where nobody knows them
 //! ```
 //!
 //! Calibration (Spall 1998, section III.B: choose a so that the first steps have a wanted size): ŝ is s divided by the median of |s| over
@@ -131,8 +131,12 @@ impl NamedEstimator for SpsaEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key), unit, blocking })
     }
 
+    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.pairs as u64 + u64::from(config.blocking > 0.0))
+    }
+
     fn default_descent() -> Spec {
-        let rate = json!({ "power": { "from": 0.2, "offset": 100.0, "exponent": 0.602 } });
+        let rate = json!({ "power": { "from": 0.2, "offset": null, "exponent": 0.602 } });
         Spec { name: "sgd".into(), settings: [("rate".to_owned(), rate)].into_iter().collect() }
     }
 }

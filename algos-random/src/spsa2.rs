@@ -8,7 +8,7 @@
 //! H̄   ← H̄ + w (q − ⟨M, H̄⟩) M,  w = min(w_k, 1/⟨M, M⟩)           with `feedback`;  H̄ ← (1 − w_k) H̄ + w_k Ĥ  without; H̄₀ = I
 //! p   = (√(H̄ᵀH̄) + δ_k r I)⁻¹ ĝ,  r = ‖H̄‖/√d
 //! x   ← x − a_k ρ p,  ρ = n/(n + d − 1) for n pairs;  ‖a_k ρ p‖ ≤ longest · √d
-//! c_k = c/(k + 1)^γ,  a_k = a ((A + 1)/(A + k + 1))^α,  δ_k = δ/√(k + 1);  γ = 0.101, α = 0.602, A = 100, a = 1
+//! c_k = c/(k + 1)^γ,  a_k = a ((A + 1)/(A + k + 1))^α,  δ_k = δ/√(k + 1);  γ = 0.101, α = 0.602, a = 1, A = a tenth of the steps, 100 where nobody knows them
 //! ```
 //!
 //! x, Δ₁, Δ₂, ĝ, p: \[d\]; H, Ĥ, H̄, M: \[d, d\]; ⟨A, B⟩ = Σ a_ij b_ij, ‖H̄‖² = ⟨H̄, H̄⟩. E Ĥ is the Hessian of a quadratic. √(H̄ᵀH̄) has the
@@ -120,7 +120,7 @@ pub struct Spsa2Config {
 impl Default for Spsa2Config {
     fn default() -> Self {
         Self {
-            a: Schedule::power(1.0, 100.0, 0.602),
+            a: Schedule::power(1.0, None, 0.602),
             c: Schedule::power(0.1, 0.0, 0.101),
             pairs: 1,
             calibration: 10,
@@ -192,6 +192,10 @@ impl Algorithm for Spsa2 {
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let state_per_pair = if config.hessian == Hessian::Diagonal { 0.0 } else { 2.0 };
         Ok(Capabilities { seeds_only: config.pairs == 1, state_per_pair, ..Self::META.capabilities })
+    }
+
+    fn evaluations_per_step(config: &Self::Config, _space: &Space, _stochastic: bool) -> Result<Option<u64>> {
+        Ok(Some(4 * config.pairs as u64 + u64::from(config.blocking > 0.0)))
     }
 }
 

@@ -7,7 +7,8 @@
 //!
 //! x, s: \[d\]. Source: Bergou, Gorbunov & Richtárik 2020, arXiv:1902.03591, where α_k = α/√(k + 1).
 //! Differs from the paper: the step begins to shrink after A steps, so that one α serves short and long runs, and several directions may be
-//! tried in a step. Steps never grow: once they are much shorter than the way that is left, progress is slow;
+//! tried in a step. Where the length of the run is known, α_k falls by the same factor in every step, from 2 to 0.03: BBOB in 5 and 10 dimensions
+//! wants a lower end, a network of 2,410 parameters a higher one. Steps never grow: once they are much shorter than the way that is left, progress is slow;
 //! [`one-plus-one-es`](crate::one_plus_one_es) finds the length by itself.
 //! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
 //!
@@ -27,7 +28,9 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Schedule, Space, persist, register};
+use moths_core::{
+    Batch, Capabilities, Clock, CowTensor, Curve, Family, Meta, Power, Result, Sampler, Schedule, Space, persist, register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -37,8 +40,9 @@ use crate::{DirectSearch, Directions, Rule, Trial, Verdict, direct_search::DOWNH
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StochasticThreePointsConfig {
-    /// α_k, the length of a step in search coordinates.
-    pub alpha: Schedule,
+    /// α_k, the length of a step in search coordinates; null: falls from 2 to 0.03 over the run, and as 2/√k where nobody knows how long that is.
+    #[schemars(extend("x-horizon" = Schedule::exponential(2.0, 0.03, None)))]
+    pub alpha: Option<Schedule>,
     /// Directions a step.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub directions: usize,
@@ -48,9 +52,12 @@ pub struct StochasticThreePointsConfig {
 
 impl Default for StochasticThreePointsConfig {
     fn default() -> Self {
-        Self { alpha: Schedule::power(2.0, 100.0, 0.5), directions: 1, sampler: Sampler::Normal }
+        Self { alpha: None, directions: 1, sampler: Sampler::Normal }
     }
 }
+
+/// α where nobody knows how long the run is.
+const UNTOLD: Schedule = Schedule::Curve(Curve::Power(Power { from: 2.0, offset: Some(100.0), exponent: 0.5 }));
 
 /// Stochastic three points. See the [module documentation](self) for equations.
 pub type StochasticThreePoints = DirectSearch<ThreePoints<StochasticThreePointsConfig>>;
@@ -85,7 +92,7 @@ impl Lengths for StochasticThreePointsConfig {
     };
 
     fn length(&self, k: u64) -> f64 {
-        self.alpha.at(k)
+        self.alpha.as_ref().unwrap_or(&UNTOLD).at(k)
     }
 
     fn directions(&self) -> usize {
@@ -107,6 +114,10 @@ impl<C: Lengths> Rule for ThreePoints<C> {
 
     fn capabilities(config: &C) -> Capabilities {
         Capabilities { rotation: config.sampler().is_isotropic(), ..C::META.capabilities }
+    }
+
+    fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {
+        Some(2 * config.directions() as u64)
     }
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
@@ -137,7 +148,7 @@ mod tests {
     #[test]
     fn steps_are_those_of_the_paper() {
         let (space, key) = (Space::real(3).unwrap(), Key::new(6));
-        let config = StochasticThreePointsConfig { alpha: Schedule::power(0.8, 0.0, 0.5), ..Default::default() };
+        let config = StochasticThreePointsConfig { alpha: Some(Schedule::power(0.8, 0.0, 0.5)), ..Default::default() };
         let mut search = <StochasticThreePoints as Algorithm>::new(config, &space, key).unwrap();
         let mut x = vec![0.0; 3];
         for k in 0..20 {

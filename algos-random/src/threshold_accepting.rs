@@ -62,7 +62,8 @@ mod tests {
     fn a_step_is_taken_up_to_the_threshold_and_no_further() {
         let (space, threshold) = (Space::real(2).unwrap(), 0.3);
         let temperature: Schedule = threshold.into();
-        let config = AnnealingConfig { temperature, calibration: 0, length: 0.5.into(), ..Default::default() };
+        let length = Some(0.5.into());
+        let config = AnnealingConfig { temperature: Some(temperature), length, calibration: 0, ..Default::default() };
         let mut search = <ThresholdAccepting as Algorithm>::new(config, &space, Key::new(2)).unwrap();
         let (mut before, mut up) = (0.0, 0);
         for _ in 0..200 {

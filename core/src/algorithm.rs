@@ -24,6 +24,22 @@ pub trait Algorithm: Optimizer + Sized + 'static {
     fn capabilities(_config: &Self::Config) -> Result<Capabilities> {
         Ok(Self::META.capabilities)
     }
+
+    /// How many evaluations an ordinary step takes with these settings, the first ones apart; the most where they vary a little. On a stochastic
+    /// objective some evaluate their point again in every step: then `stochastic`. `None`: nobody can say. A [`Schedule`](crate::Schedule) as
+    /// long as the run goes by it.
+    ///
+    /// # Errors
+    /// What naming another optimizer wrongly gives.
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space, _stochastic: bool) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// How many evaluations an optimizer that a setting names has at a time, where this one gives it a budget of its own. `None`: it shares
+    /// the run's, as far as known by what a step of either takes.
+    fn evaluations_of_parts(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        None
+    }
 }
 
 /// What an algorithm is.

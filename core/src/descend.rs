@@ -75,6 +75,11 @@ pub trait NamedEstimator: Estimator + Sized + 'static {
     fn capabilities(_config: &Self::Config) -> Capabilities {
         Self::META.capabilities
     }
+
+    /// How many evaluations an ordinary step takes with these settings: see [`Algorithm::evaluations_per_step`].
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        None
+    }
 }
 
 /// The settings of an estimator and the descent it feeds.
@@ -111,5 +116,9 @@ impl<E: NamedEstimator> Algorithm for Descend<E, Box<dyn Descent>> {
         let estimator = E::capabilities(&config.estimator);
         let state = estimator.state_per_parameter + 1.0 + descent::state_per_parameter(&config.descent)?;
         Ok(Capabilities { state_per_parameter: state, ..estimator })
+    }
+
+    fn evaluations_per_step(config: &Self::Config, space: &Space, _stochastic: bool) -> Result<Option<u64>> {
+        Ok(E::evaluations_per_step(&config.estimator, space))
     }
 }

@@ -19,6 +19,7 @@ mod error;
 mod estimate;
 pub mod fuse;
 mod gradient;
+mod horizon;
 pub mod host;
 #[cfg(feature = "laws")]
 pub mod laws;
@@ -47,6 +48,7 @@ pub use durable::replace_file;
 pub use error::{Error, Result};
 pub use estimate::{Antithetic, Draws, Estimate, Estimator};
 pub use gradient::Gradient;
+pub use horizon::Horizon;
 pub use layer::{Best, Budget, Journal, Noise, NoiseModel, Noisy, Pool, Replay};
 pub use model::{FlatModel, ModelOptions, VarMapModel};
 pub use noise::{Key, Perturbation, Sampler, Seed, Stream};
@@ -54,7 +56,7 @@ pub use objective::{Function, Losses, Objective, TensorFunction};
 pub use optimizer::{Optimizer, Report};
 pub use persist::{Clock, Fields, Keep, Persist, State, atomically};
 pub use run::{Outcome, Progress, Reason, Stop, Tally, minimize, minimize_from};
-pub use schedule::{Curve, Power, Ramp, Schedule, Steps};
+pub use schedule::{Curve, NOMINAL_OFFSET, NOMINAL_STEPS, Power, Ramp, Schedule, Steps};
 pub use space::{Domain, Leaf, Space, Walls};
 pub use spec::Spec;
 

@@ -5,12 +5,19 @@ use serde::{Deserialize, Serialize};
 
 /// A positive setting as a function of the step t = 0, 1, 2, ...: a number, or one of the named curves.
 ///
+/// A curve whose length is null, or left out, runs over the length of the run ([`Horizon`](crate::Horizon)); where nobody knows that, over
+/// [`NOMINAL_STEPS`]. Past its length it stays at its end.
+///
 /// ```
 /// use moths_core::Schedule;
 /// let cosine: Schedule = serde_json::from_str(r#"{"cosine": {"from": 0.1, "to": 0.0, "steps": 100}}"#)?;
 /// assert_eq!(cosine.at(0), 0.1);
 /// assert!((cosine.at(50) - 0.05).abs() < 1e-12);
 /// assert_eq!(cosine.at(1000), 0.0);
+///
+/// // As long as the run:
+/// let cosine: Schedule = serde_json::from_str(r#"{"cosine": {"from": 0.1, "to": 0.0}}"#)?;
+/// assert_eq!(cosine, Schedule::cosine(0.1, 0.0, None));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,9 +56,9 @@ pub struct Ramp {
     /// The last value.
     #[schemars(range(min = 0.0))]
     pub to: f64,
-    /// How many steps it takes.
-    #[schemars(range(min = 1))]
-    pub steps: u64,
+    /// How many steps it takes; null: as many as the run has.
+    #[schemars(range(min = 1), extend("x-horizon" = 1.0))]
+    pub steps: Option<u64>,
 }
 
 /// A power law.
@@ -61,9 +68,9 @@ pub struct Power {
     /// The first value.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub from: f64,
-    /// A: how many steps the sequence is stable before it falls.
-    #[schemars(range(min = 0.0))]
-    pub offset: f64,
+    /// A: how many steps the sequence is stable before it falls; null: a tenth of the steps of the run (Spall 1998, doi:10.1109/7.705889).
+    #[schemars(range(min = 0.0), extend("x-horizon" = 0.1))]
+    pub offset: Option<f64>,
     /// The exponent.
     #[schemars(range(min = 0.0))]
     pub exponent: f64,
@@ -84,10 +91,23 @@ pub struct Steps {
     pub every: u64,
 }
 
+/// The steps of a ramp whose length is null, where nobody knows the length of the run.
+pub const NOMINAL_STEPS: u64 = 10_000;
+/// The A of a power law where it is null and nobody knows the length of the run.
+pub const NOMINAL_OFFSET: f64 = 100.0;
+
 impl Ramp {
     /// How much of the way is done, from 0 to 1.
     fn progress(&self, step: u64) -> f64 {
-        step.min(self.steps) as f64 / self.steps.max(1) as f64
+        let steps = self.steps.unwrap_or(NOMINAL_STEPS).max(1);
+        step.min(steps) as f64 / steps as f64
+    }
+}
+
+impl Power {
+    fn at(&self, t: u64) -> f64 {
+        let first = self.offset.unwrap_or(NOMINAL_OFFSET) + 1.0;
+        self.from * libm::pow(first / (first + t as f64), self.exponent)
     }
 }
 
@@ -101,7 +121,7 @@ impl Schedule {
                 r.to + (r.from - r.to) * 0.5 * (1.0 + libm::cos(std::f64::consts::PI * r.progress(t)))
             }
             Self::Curve(Curve::Exponential(r)) => r.from * libm::pow(r.to / r.from, r.progress(t)),
-            Self::Curve(Curve::Power(p)) => p.from * libm::pow((p.offset + 1.0) / (p.offset + 1.0 + t as f64), p.exponent),
+            Self::Curve(Curve::Power(p)) => p.at(t),
             Self::Curve(Curve::Steps(s)) => s.from * libm::pow(s.factor, (t / s.every.max(1)) as f64),
         }
     }
@@ -114,13 +134,18 @@ impl From<f64> for Schedule {
 }
 
 impl Schedule {
-    /// A cosine from `from` to `to` in `steps` steps.
-    pub fn cosine(from: f64, to: f64, steps: u64) -> Self {
-        Self::Curve(Curve::Cosine(Ramp { from, to, steps }))
+    /// A cosine from `from` to `to` in `steps` steps; `None`: in as many as the run has.
+    pub fn cosine(from: f64, to: f64, steps: impl Into<Option<u64>>) -> Self {
+        Self::Curve(Curve::Cosine(Ramp { from, to, steps: steps.into() }))
     }
 
-    /// from · ((offset + 1) / (offset + 1 + t))^exponent.
-    pub fn power(from: f64, offset: f64, exponent: f64) -> Self {
-        Self::Curve(Curve::Power(Power { from, offset, exponent }))
+    /// From `from` to `to` by the same factor in each of `steps` steps; `None`: in as many as the run has.
+    pub fn exponential(from: f64, to: f64, steps: impl Into<Option<u64>>) -> Self {
+        Self::Curve(Curve::Exponential(Ramp { from, to, steps: steps.into() }))
+    }
+
+    /// from · ((offset + 1) / (offset + 1 + t))^exponent; `None`: an offset of a tenth of the run's steps.
+    pub fn power(from: f64, offset: impl Into<Option<f64>>, exponent: f64) -> Self {
+        Self::Curve(Curve::Power(Power { from, offset: offset.into(), exponent }))
     }
 }

@@ -48,16 +48,29 @@ pub fn resolve<C: DeserializeOwned + JsonSchema>(owner: &str, settings: &Map<Str
         .map_err(|e| Error::invalid(owner, Value::Object(settings.clone()), e.to_string()))
 }
 
+/// Settings with everything said: what is not given has its default.
+pub(crate) fn whole<C>(owner: &str, settings: &Map<String, Value>) -> Result<Map<String, Value>>
+where
+    C: Serialize + DeserializeOwned + JsonSchema,
+{
+    written(&resolve::<C>(owner, settings)?)
+}
+
+/// A configuration as settings.
+pub(crate) fn written<C: Serialize>(config: &C) -> Result<Map<String, Value>> {
+    match serde_json::to_value(config) {
+        Ok(Value::Object(settings)) => Ok(settings),
+        Ok(other) => Err(Error::invalid("settings", other, "a struct of named fields")),
+        Err(e) => Err(Error::invalid("settings", "(cannot be written as JSON)", e.to_string())),
+    }
+}
+
 /// Checks a configuration made in Rust against the ranges of its schema.
 ///
 /// # Errors
 /// [`Error::Invalid`], naming the field, its value and what is valid. NaN and infinities are never valid.
 pub fn check<C: Serialize + JsonSchema>(config: &C) -> Result<()> {
-    match serde_json::to_value(config) {
-        Ok(Value::Object(settings)) => validate("settings", &schema::<C>(), &settings),
-        Ok(other) => Err(Error::invalid("settings", other, "a struct of named fields")),
-        Err(e) => Err(Error::invalid("settings", "(cannot be written as JSON)", e.to_string())),
-    }
+    validate("settings", &schema::<C>(), &written(config)?)
 }
 
 fn validate(owner: &str, schema: &Value, settings: &Map<String, Value>) -> Result<()> {
@@ -75,7 +88,7 @@ fn validate(owner: &str, schema: &Value, settings: &Map<String, Value>) -> Resul
 }
 
 /// Is `value` what `schema` allows? Knows the words that schemas of settings use.
-fn fits(value: &Value, schema: &Value) -> bool {
+pub(crate) fn fits(value: &Value, schema: &Value) -> bool {
     if let Some(choices) = alternatives(schema) {
         return choices.iter().any(|choice| fits(value, choice));
     }
@@ -102,6 +115,21 @@ fn parts_fit(value: &Value, schema: &Value) -> bool {
 
 fn alternatives(schema: &Value) -> Option<&Vec<Value>> {
     schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array())
+}
+
+/// The schemas that a value may be of: those of all alternatives.
+pub(crate) fn choices(schema: &Value) -> Vec<&Value> {
+    alternatives(schema).map_or_else(|| vec![schema], |choices| choices.iter().flat_map(|choice| self::choices(choice)).collect())
+}
+
+/// Does it allow integers, and no other numbers?
+pub(crate) fn is_integer(schema: &Value) -> bool {
+    types(schema).contains(&"integer")
+}
+
+/// Does this schema ask for a [`Spec`](crate::Spec): a name, or an object with one?
+pub(crate) fn is_spec(schema: &Value) -> bool {
+    ["string", "object"].iter().all(|kind| types(schema).contains(kind))
 }
 
 fn types(schema: &Value) -> Vec<&str> {

@@ -20,6 +20,10 @@ pub struct Plan {
     pub seed: u64,
     /// The budget of loss evaluations.
     pub evaluations: u64,
+    /// The length that the optimizer is built for: the budget, unless the run was given more later. `None` of runs that were begun before
+    /// optimizers were told.
+    #[serde(default)]
+    pub horizon: Option<u64>,
     /// End at a loss this low.
     pub target: Option<f64>,
 }

@@ -122,6 +122,7 @@ impl Race {
             optimizer: racer.clone(),
             seed,
             evaluations: self.evaluations,
+            horizon: Some(self.evaluations),
             target: None,
         }
     }
@@ -249,6 +250,19 @@ mod tests {
         let figures = |standing: &Standing| standing.racers.iter().map(|r| r.quartiles(1)).collect::<Vec<_>>();
         assert_eq!(figures(&standing), figures(&run(1)?));
         assert!(standing.csv()?.starts_with("problem,optimizer,seed,evaluations,seconds,measure,value\nsphere,sep-cma-es,1,0,"));
+        Ok(())
+    }
+
+    #[test]
+    fn every_racer_is_told_how_long_the_race_is() -> Result<()> {
+        let never = AtomicBool::new(false);
+        let said = |evaluations: u64| format!(r#"{{"name":"jso","evaluations":{evaluations}}}"#);
+        let standing = race(&["jso", &said(1000), &said(90_000)]).run(1, &(), &never)?;
+        let end = |evaluations: Option<u64>| {
+            let said = |racer: &&Racer| racer.spec.settings.get("evaluations").and_then(serde_json::Value::as_u64) == evaluations;
+            standing.racers.iter().find(said).and_then(|racer| racer.quartiles(1))
+        };
+        assert!(end(None).is_some() && end(None) == end(Some(1000)) && end(None) != end(Some(90_000)));
         Ok(())
     }
 

@@ -6,7 +6,10 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use moths::{Best, Checkpoint, CowTensor, Key, Objective, Optimizer, Parts, Pool, Reason, Stop, Tally, minimize_from, registry};
+use moths::{
+    Best, Checkpoint, CowTensor, Horizon, Key, Objective, Optimizer, Parts, Pool, Reason, Spec, Stop, Tally, minimize_from,
+    registry,
+};
 
 use crate::{
     Error, Result,
@@ -18,6 +21,8 @@ use crate::{
 /// A run of a [`Plan`]: what has to be saved, and what it is run on.
 pub struct Session {
     plan: Plan,
+    /// The optimizer with what the length of the run decides.
+    planned: Spec,
     threads: usize,
     answer: Answer,
     optimizer: Box<dyn Optimizer>,
@@ -105,9 +110,11 @@ impl Session {
             _ => Box::new(Pool::new((0..threads).map(|_| problem.objective(plan.seed)).collect::<Result<_>>()?)?),
         };
         // The initial point follows from the seed itself: noise takes another branch.
-        let optimizer = registry::build(&plan.optimizer, objective.space(), Key::new(plan.seed).fold(1))?;
+        let planned = registry::planned(&plan.optimizer, objective.space(), Horizon::from(plan.horizon).on(&*objective))?;
+        let optimizer = registry::build(&planned, objective.space(), Key::new(plan.seed).fold(1))?;
         Ok(Self {
             threads,
+            planned,
             answer: problem.answer(),
             optimizer,
             objective: Best::new(objective),
@@ -143,13 +150,17 @@ impl Session {
         self.objective.space().dim()
     }
 
-    /// Goes on where a checkpoint of the same plan was taken.
+    /// Goes on where a checkpoint of the same plan was taken, or of one with another budget.
     ///
     /// # Errors
-    /// [`Error::File`] when it does not fit; nothing has then changed.
+    /// [`Error::File`] when it does not fit, and nothing has then changed; [`Error::Invalid`] when it has used more than the budget.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let space = self.objective.space().clone();
         checkpoint.restore(&space, &mut self.parts())?;
+        let (used, budget) = (self.tally.evaluations, self.plan.evaluations);
+        if used > budget {
+            return Err(Error::invalid("evaluations", budget, format!("at least {used}: so many the run has used already")));
+        }
         if self.objective.stochastic() {
             // Data move on once a step.
             (0..self.tally.steps).try_for_each(|_| self.objective.refresh())?;
@@ -240,7 +251,7 @@ impl Session {
     /// Writes a checkpoint, if any are wanted; gives the reason when that fails.
     fn save(&mut self, around: &mut Surroundings<'_>) -> Result<Option<Error>> {
         let Some(saving) = &around.saving else { return Ok(None) };
-        let (spec, note) = (self.plan.optimizer.clone(), self.plan.note(&saving.caller));
+        let (spec, note) = (self.planned.clone(), self.plan.note(&saving.caller));
         let space = self.objective.space().clone();
         let parts: &mut Parts<'_, '_> = &mut self.parts();
         let outcome = Checkpoint::take(&spec, &space, parts)?.with_note(note).save(&saving.path);
@@ -262,15 +273,14 @@ fn is_due(saving: &Option<Saving>, saved_at: u64, used: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use moths::Spec;
-
     use super::*;
 
     static NEVER: AtomicBool = AtomicBool::new(false);
 
     fn plan(problem: &str, optimizer: &str) -> Plan {
         let optimizer = optimizer.parse().expect("a spec");
-        Plan { problem: problem.into(), options: Default::default(), optimizer, seed: 3, evaluations: 900, target: None }
+        let (options, evaluations) = (Default::default(), 900);
+        Plan { problem: problem.into(), options, optimizer, seed: 3, evaluations, horizon: Some(evaluations), target: None }
     }
 
     fn run(plan: Plan, threads: usize, from: Option<&Checkpoint>, saving: Option<Saving>) -> Result<Summary> {

@@ -205,6 +205,74 @@ fn a_killed_run_goes_on_to_the_same_bits() -> Tested {
     Ok(())
 }
 
+/// What tells whether two runs were the same: bits of the losses, and what they took.
+fn facts(end: &Value) -> [&Value; 4] {
+    ["loss_bits", "lowest_bits", "evaluations", "steps"].map(|field| &end[field])
+}
+
+#[test]
+fn a_finished_run_is_given_more() -> Tested {
+    let place = tempdir()?;
+    let runs = [
+        ("minimize rastrigin --dim 5", "--optimizer jso", true),
+        ("minimize ackley --dim 5", "--optimizer simulated-annealing", true),
+        ("minimize ackley --dim 5", "--optimizer spsa", true),
+        ("minimize rosenbrock --dim 5", "--optimizer sep-cma-es", false),
+        ("train digits", "", true),
+    ];
+    for (problem, optimizer, has_a_length) in runs {
+        let command = problem.split_whitespace().next().unwrap_or_default();
+        let short = last(events(&place, &format!("{problem} {optimizer} --evaluations 2000 --checkpoint short.ckpt"))?);
+        let more = format!("{command} --resume short.ckpt --checkpoint long.ckpt --evaluations 5000");
+        let held = events(&place, &more)?;
+        assert_eq!((&held[0]["evaluations"], &held[0]["horizon"]), (&5000.into(), &2000.into()), "{more}");
+        let held = last(held);
+        assert!(held["evaluations"].as_u64() > short["evaluations"].as_u64(), "{held}");
+        // Schedules stay at their ends: the run is one that was meant to be as long as the first.
+        let whole = last(events(&place, &format!("{problem} {optimizer} --evaluations 5000 --horizon 2000"))?);
+        assert_eq!(facts(&held), facts(&whole), "{problem} {optimizer}");
+        let again = last(events(&place, &format!("{command} --resume long.ckpt"))?);
+        assert_eq!(facts(&again), facts(&held), "{problem} {optimizer}");
+
+        let stretched = events(&place, &format!("{more} --extend"))?;
+        assert_eq!(stretched[0]["horizon"], 5000);
+        let told = last(events(&place, &format!("{problem} {optimizer} --evaluations 5000"))?);
+        let differ = |other: &Value| facts(&held) != facts(other);
+        assert_eq!((differ(&last(stretched)), differ(&told)), (has_a_length, has_a_length), "{problem} {optimizer}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stretched_run_that_is_killed_goes_on_to_the_same_bits() -> Tested {
+    let place = tempdir()?;
+    said(&place, "minimize rastrigin --dim 40 --optimizer jso --evaluations 4000 --checkpoint short.ckpt")?;
+    let line = "minimize --resume short.ckpt --evaluations 400000 --extend --every 20000";
+    let end = last(events(&place, &format!("{line} --checkpoint long.ckpt"))?);
+    let resumed = killed_and_resumed(&place, line, "run.ckpt")?;
+    assert_eq!(resumed[0]["horizon"], 400_000);
+    assert_eq!(facts(&end), facts(&last(resumed)));
+    Ok(())
+}
+
+#[test]
+fn show_says_what_the_length_of_the_run_fills() -> Tested {
+    let place = tempdir()?;
+    let cases = [
+        ("jso", "evaluations"),
+        ("spsa", "descent.rate.power.offset"),
+        ("undo", "inner.descent.rate.power.offset"),
+        ("simulated-annealing", "length, temperature"),
+    ];
+    for (name, fills) in cases {
+        let shown = said(&place, &format!("show {name}"))?;
+        assert!(shown.contains(&format!("the length of the run fills: {fills}\n")), "{shown}");
+    }
+    assert!(!said(&place, "show pso")?.contains("the length of the run"));
+    assert_eq!(last(events(&place, "show jso")?)["left_to_the_horizon"][0], "evaluations");
+    Ok(())
+}
+
 #[test]
 #[cfg(unix)]
 fn control_c_saves_and_sums_up() -> Tested {
@@ -315,7 +383,10 @@ fn files_that_are_wrong_are_refused_before_a_run() -> Tested {
         ("minimize ackley --resume good.ckpt", "problem = classic/ackley"),
         ("minimize --resume good.ckpt --optimizer pso", "--optimizer"),
         ("minimize --resume good.ckpt --dim 3", "--dim = 3"),
-        ("minimize --resume good.ckpt --evaluations 900", "--evaluations = 900"),
+        ("minimize --resume good.ckpt --evaluations 90", "evaluations = 90: at least 500"),
+        ("minimize --resume good.ckpt --horizon 900", "--horizon = 900: the checkpoint was taken with 500"),
+        ("minimize --resume good.ckpt --extend", "--evaluations"),
+        ("minimize sphere --evaluations 900 --extend", "--resume"),
         ("minimize sphere --out good.ckpt/folder", "good.ckpt/folder"),
         ("minimize sphere --checkpoint missing/run.ckpt", "missing"),
         ("minimize sphere --checkpoint .", "no regular file"),

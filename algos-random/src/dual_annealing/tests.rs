@@ -43,9 +43,9 @@ fn a_chain_moves_all_coordinates_and_then_one_after_another() {
 fn temperatures_fall_and_begin_anew() {
     let space = Space::real(1).unwrap();
     let mut search = annealing(DualAnnealingConfig { restart: 0.01, ..Default::default() }, &space, 1);
-    assert!((search.temperature(0) - 5230.0).abs() < 1e-9);
+    assert!((search.temperature(1.0) - 5230.0).abs() < 1e-9);
     // T_3 = 5230 (2^1.62 - 1) / (4^1.62 - 1)
-    assert!((search.temperature(2) - 5230.0 * (2f64.powf(1.62) - 1.0) / (4f64.powf(1.62) - 1.0)).abs() < 1e-9);
+    assert!((search.temperature(3.0) - 5230.0 * (2f64.powf(1.62) - 1.0) / (4f64.powf(1.62) - 1.0)).abs() < 1e-9);
     let (mut anew, mut before) = (false, 0);
     for _ in 0..3000 {
         search.step(&mut Function::new(space.clone(), |x| x[0].abs())).unwrap();
@@ -67,4 +67,23 @@ fn it_finds_the_lowest_of_many_minima() {
         minimize(&mut search, &mut rastrigin, &stop).unwrap().tally.lowest <= 1e-6
     });
     assert!(found.count() >= 3);
+}
+
+#[test]
+fn told_the_length_of_the_run_it_cools_once_and_stays_cold() {
+    let space = Space::real(1).unwrap();
+    let told = DualAnnealingConfig { restart: 0.01, evaluations: Some(2000), ..Default::default() };
+    let mut search = annealing(told, &space, 1);
+    let (mut used, mut before) = (0, f64::INFINITY);
+    while used < 3000 {
+        let now = search.temperature(search.time());
+        assert!(now <= before);
+        if used >= 2000 {
+            assert!((now / 52.3 - 1.0).abs() < 1e-9, "{now}");
+        } else if used < 1000 {
+            assert!(now > 100.0, "{now} after {used}");
+        }
+        before = now;
+        used += search.step(&mut Function::new(space.clone(), |x| x[0].abs())).unwrap().evaluations;
+    }
 }

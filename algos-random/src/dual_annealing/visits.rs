@@ -13,17 +13,26 @@ kernel! { fn visit(y: out, x: row, best: row, lower: row, width: row, sigma: num
 } }
 
 impl DualAnnealing {
-    /// T_t of the chain t = chains + 1.
-    pub(super) fn temperature(&self, chains: u64) -> f64 {
+    /// t, from 1: the chain, or how much of the run is done.
+    pub(super) fn time(&self) -> f64 {
+        let Some(all) = self.config.evaluations else { return (self.chains + 1) as f64 };
+        let less = self.config.visit - 1.0;
+        // Where T_t = restart · T_0.
+        let end = libm::pow(1.0 + (libm::pow(2.0, less) - 1.0) / self.config.restart, 1.0 / less) - 1.0;
+        1.0 + (end - 1.0) * (self.used as f64 / all as f64).min(1.0)
+    }
+
+    /// T_t.
+    pub(super) fn temperature(&self, t: f64) -> f64 {
         let power = |base: f64| libm::pow(base, self.config.visit - 1.0) - 1.0;
-        self.config.temperature * power(2.0) / power(chains as f64 + 2.0)
+        self.config.temperature * power(2.0) / power(t + 1.0)
     }
 
     /// `visits` candidates around x: in all coordinates in the first half of a chain, in one in the second.
     pub(super) fn visits(&self) -> Result<CowTensor> {
         let (q, key, x) = (self.config.visit, self.clock.key(), &self.incumbent.x);
         let mut y = self.space.zeros_for(self.config.visits)?;
-        let (sigma, power) = (visiting_sigma(q, self.temperature(self.chains)), (q - 1.0) / (3.0 - q));
+        let (sigma, power) = (visiting_sigma(q, self.temperature(self.time())), (q - 1.0) / (3.0 - q));
         visit(&mut y, x, &self.best.x, &self.lower, &self.width, sigma, power, key.fold(1), key.fold(2), key.fold(3))?;
         let d = self.space.dim();
         if self.steps >= d as u64 {

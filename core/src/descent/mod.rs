@@ -26,7 +26,7 @@ mod sign;
 
 use serde_json::{Map, Value};
 
-use crate::{CowTensor, Error, Gradient, Persist, Result, Space, Spec, settings};
+use crate::{CowTensor, Error, Gradient, Persist, Result, Space, Spec, horizon, settings};
 pub use accumulate::{Accumulate, AccumulateConfig};
 pub use adamw::{AdamW, AdamWConfig};
 pub use candle::CandleDescent;
@@ -83,6 +83,8 @@ pub struct DescentEntry {
     /// One sentence.
     pub summary: &'static str,
     pub(crate) schema: fn() -> Value,
+    /// The settings with their defaults.
+    pub(crate) whole: fn(&Map<String, Value>) -> Result<Map<String, Value>>,
     pub(crate) state: fn(&Map<String, Value>) -> Result<f64>,
     pub(crate) build: Build,
 }
@@ -98,6 +100,7 @@ impl DescentEntry {
             id: D::ID,
             summary: D::SUMMARY,
             schema: settings::schema::<D::Config>,
+            whole: |settings| settings::whole::<D::Config>(D::ID, settings),
             state: |settings| D::state_per_parameter(&settings::resolve(D::ID, settings)?),
             build: |settings, space| Ok(Box::new(D::new(settings::resolve(D::ID, settings)?, space)?)),
         }
@@ -135,6 +138,7 @@ macro_rules! preset_descent {
                 id: $id,
                 summary: $summary,
                 schema: || $crate::settings::with_defaults($crate::settings::schema::<Config>(), &defaults()),
+                whole: |settings| $crate::settings::written(&filled(settings)?),
                 state: |settings| <$descent as $crate::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
                 build: |settings, space| Ok(Box::new(<$descent as $crate::descent::NamedDescent>::new(filled(settings)?, space)?)),
             } }
@@ -171,6 +175,25 @@ pub fn build(spec: &Spec, space: &Space) -> Result<Box<dyn Descent>> {
 /// Builds the descent that the setting `field` names.
 fn build_part(field: &str, spec: &Spec, space: &Space) -> Result<Box<dyn Descent>> {
     find(&spec.name).and_then(|entry| (entry.build)(&spec.settings, space)).map_err(|e| e.within(field))
+}
+
+/// The spec with everything said that it leaves to the length of the run, of as many steps as `steps` says: see
+/// [`registry::planned`](crate::registry::planned).
+pub(crate) fn planned(spec: &Spec, steps: &dyn Fn(&str) -> Result<u64>) -> Result<Spec> {
+    let entry = find(&spec.name)?;
+    let part = |part: &Spec| if find(&part.name).is_ok() { planned(part, steps) } else { Ok(part.clone()) };
+    let whole = (entry.whole)(&spec.settings)?;
+    Ok(Spec { name: spec.name.clone(), settings: horizon::completed(&spec.settings, &whole, &entry.schema(), steps, &part)? })
+}
+
+/// The dotted paths of what the length of the run fills.
+///
+/// # Errors
+/// [`Error::Unknown`] or [`Error::Invalid`].
+pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
+    let entry = find(&spec.name)?;
+    let part = |part: &Spec| if find(&part.name).is_ok() { left_to_the_horizon(part) } else { Ok(vec![]) };
+    horizon::open(&(entry.whole)(&spec.settings)?, &entry.schema(), &part)
 }
 
 /// State size of the descent a spec names: numbers per parameter.

@@ -12,7 +12,7 @@ use super::{
     Subject,
     broken::{Breach, Verdict},
 };
-use crate::{Spec, descent, registry};
+use crate::{Spec, descent, registry, settings::is_spec};
 
 /// Integers are drawn no further than this from their smallest: what they usually count is candidates.
 const MOST_MORE: i64 = 40;
@@ -72,11 +72,6 @@ fn of_kind(kind: &str, schema: &Value) -> BoxedStrategy<Value> {
         "string" => "[a-z]{0,8}".prop_map(Value::from).boxed(),
         _ => Just(Value::Null).boxed(),
     }
-}
-
-/// Does this schema ask for the name of something else that is registered, with settings or without?
-pub(super) fn is_spec(schema: &Value) -> bool {
-    schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(|k| k == "string") && kinds.iter().any(|k| k == "object"))
 }
 
 /// The name of an optimizer or of a descent: what is wanted the schema does not say, and the other is refused.

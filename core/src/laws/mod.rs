@@ -21,8 +21,8 @@
 //! |---|---|
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
-//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` |
-//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` |
+//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` |
+//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` |
 
 /// Returns from a law with how it was broken, unless the condition holds.
 macro_rules! ensure {
@@ -45,6 +45,7 @@ mod domains;
 mod draws;
 mod failures;
 pub mod golden;
+mod horizon;
 mod monotone;
 mod move_to;
 mod path;
@@ -99,6 +100,7 @@ pub const LAWS: &[Law] = &[
     rotation::LAW,
     domains::LAW,
     settings::LAW,
+    horizon::LAW,
     move_to::LAW,
     seeds::LAW,
     monotone::LAW,

@@ -10,7 +10,7 @@ use super::{
     path::{self, KEY},
     problem::Problem,
 };
-use crate::{Error, Spec, registry};
+use crate::{Error, Spec, registry, settings::is_spec};
 
 pub(super) const LAW: Law = Law {
     name: "settings",
@@ -60,7 +60,7 @@ fn beyond(schema: &Value) -> Vec<Value> {
     if schema["enum"].is_array() || schema["oneOf"].is_array() {
         values.push(json!("no-such-thing"));
     }
-    if draws::is_spec(schema) {
+    if is_spec(schema) {
         values.extend([json!(17), json!("no-such-thing"), json!({ "nameless": 1 })]);
     }
     values

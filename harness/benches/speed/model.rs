@@ -27,8 +27,7 @@ fn loading(criterion: &mut Criterion) {
 fn training(criterion: &mut Criterion) {
     let digits = Digits::new(&Options::default()).expect("the data in this program");
     let mut objective = digits.objective(1).expect("a model");
-    let mut optimizer =
-        registry::build(&digits.default_optimizer(50_000), objective.space(), Key::new(1)).expect("a valid default");
+    let mut optimizer = registry::build(&digits.default_optimizer(), objective.space(), Key::new(1)).expect("a valid default");
     let mut group = criterion.benchmark_group("train_digits");
     group.bench_function("step", |b| b.iter(|| optimizer.step(&mut objective)));
     // Losses of trained and of fresh networks differ in cost: both sides are measured at the same stage.

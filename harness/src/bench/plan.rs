@@ -179,10 +179,12 @@ impl Course {
         let problem = entry.build(&Options { data, ..options.clone() })?;
         let objective = problem.objective(1)?;
         let dim = objective.space().dim();
+        let budget = manifest.budget.evaluations(dim, problem.default_evaluations());
+        let horizon = moths::Horizon::evaluations(budget).on(&*objective);
         let mut barred = HashSet::new();
         for contestant in &manifest.optimizers {
             let Some(spec) = &contestant.spec else { continue };
-            let can_run = match moths::registry::build(spec, objective.space(), moths::Key::new(1)) {
+            let can_run = match moths::registry::build_for(spec, objective.space(), moths::Key::new(1), horizon) {
                 Ok(_) => problem.differentiable() || !moths::registry::capabilities(spec)?.needs_gradient,
                 // Not these parameters: others, perhaps. A wrong setting is wrong everywhere.
                 Err(Error::Unsupported { .. }) => false,
@@ -201,7 +203,6 @@ impl Course {
             measures: problem.measures().iter().map(Into::into).collect(),
             name: entry.name,
         };
-        let budget = manifest.budget.evaluations(dim, problem.default_evaluations());
         Ok((Self { address: subject.address.clone(), problem, budget, barred }, subject))
     }
 }

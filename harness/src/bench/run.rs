@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use moths::{Key, Objective, Optimizer, Reason, Spec, State, Stop, Tally, minimize_from, registry};
+use moths::{Horizon, Key, Objective, Optimizer, Reason, Spec, State, Stop, Tally, minimize_from, registry};
 
 use super::{Record, trace::Recorder};
 use crate::{
@@ -60,7 +60,8 @@ impl Run<'_> {
 
     fn steps(&self, interrupted: &AtomicBool, used: &dyn Fn(u64)) -> Result<Option<Record>> {
         let objective = self.problem.objective(self.seed)?;
-        let mut optimizer = registry::build(self.spec, objective.space(), self.noise())?;
+        let horizon = Horizon::evaluations(self.budget).on(&*objective);
+        let mut optimizer = registry::build_for(self.spec, objective.space(), self.noise(), horizon)?;
         let minimum = known_minimum(self.problem, &*objective);
         let mut objective = Recorder::new(objective, minimum.unwrap_or(0.0));
         let mut scribe = Scribe::new(self, minimum.is_some())?;
@@ -159,6 +160,26 @@ impl Scribe {
 
     fn weigh(&mut self, optimizer: &mut dyn Optimizer) -> Result<()> {
         self.state_bytes = self.state_bytes.max(State::of(optimizer)?.bytes() as u64);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::problem::{self, Options};
+
+    #[test]
+    fn who_runs_is_told_for_how_long() -> Result<()> {
+        let (entry, options) = problem::resolve("sphere/d5", &Options::default())?;
+        let problem = entry.build(&options)?;
+        let end = |spec: &str| -> Result<Option<f64>> {
+            let run = Run { spec: &spec.parse()?, problem: &*problem, address: "sphere/d5", seed: 1, budget: 1000 };
+            Ok(run.go(&AtomicBool::new(false), &|_| ()).map(|record| record.lowest()))
+        };
+        let told = end("jso")?;
+        assert!(told.is_some() && told == end(r#"{"name":"jso","evaluations":1000}"#)?);
+        assert!(told != end(r#"{"name":"jso","evaluations":90000}"#)?);
         Ok(())
     }
 }

@@ -31,6 +31,9 @@ pub(super) struct RunFlags {
     /// The budget of loss evaluations [default: what the problem says]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) evaluations: Option<u64>,
+    /// The length that schedules are for, where settings do not say [default: the budget]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) horizon: Option<u64>,
     /// Where the initial point and all noise come from [default: 1]
     #[arg(long, value_name = "S")]
     pub(super) seed: Option<u64>,
@@ -49,9 +52,12 @@ pub(super) struct RunFlags {
     /// Evaluations between checkpoints [default: a twentieth of the budget]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) every: Option<u64>,
-    /// Go on from this checkpoint, as if the run had never ended
+    /// Go on from this checkpoint, as if the run had never ended; with --evaluations to another budget, schedules held at their ends
     #[arg(long, value_name = "PATH")]
     pub(super) resume: Option<PathBuf>,
+    /// Stretch schedules over the new budget of a run that goes on
+    #[arg(long, requires_all = ["resume", "evaluations"], conflicts_with = "horizon")]
+    pub(super) extend: bool,
     /// The folder for the curve [default: moths-out/PROBLEM-OPTIMIZER-SEED]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -79,18 +85,19 @@ impl RunFlags {
     pub(super) fn plan(&self, (entry, options): (Entry, Options)) -> Result<Plan> {
         let problem = entry.build(&options)?;
         let evaluations = self.evaluations.unwrap_or_else(|| problem.default_evaluations());
-        let named = self.optimizer.clone().unwrap_or_else(|| problem.default_optimizer(evaluations));
+        let named = self.optimizer.clone().unwrap_or_else(|| problem.default_optimizer());
         Ok(Plan {
             problem: entry.name,
             options,
             optimizer: self.set(named)?,
             seed: self.seed.unwrap_or(1),
             evaluations,
+            horizon: Some(self.horizon.unwrap_or(evaluations)),
             target: self.target,
         })
     }
 
-    /// The plan of a run that goes on. Flags may repeat it, but not change it.
+    /// The plan of a run that goes on. Flags may repeat it and change its end, nothing else.
     pub(super) fn plan_of(&self, checkpoint: &Checkpoint, problem: Option<&str>, options: Options) -> Result<Plan> {
         let plan = Plan::of(checkpoint)?;
         let named = self.optimizer.clone().unwrap_or_else(|| plan.optimizer.clone());
@@ -99,8 +106,10 @@ impl RunFlags {
         agree_on_options(&options, &plan.options)?;
         agree("--optimizer and --set", Some(self.set(named)?), plan.optimizer.clone())?;
         agree("--seed", self.seed, plan.seed)?;
-        agree("--evaluations", self.evaluations, plan.evaluations)?;
-        Ok(Plan { target: self.target.or(plan.target), ..plan })
+        let evaluations = self.evaluations.unwrap_or(plan.evaluations);
+        let horizon = if self.extend { Some(evaluations) } else { plan.horizon };
+        agree_on_horizon(self.horizon, plan.horizon)?;
+        Ok(Plan { evaluations, horizon, target: self.target.or(plan.target), ..plan })
     }
 
     /// Where files go: what the flags say, else what the checkpoint says, else the default.
@@ -154,6 +163,16 @@ fn agree_on_options(given: &Options, saved: &Options) -> Result<()> {
     let (given, saved) = (json!(given), json!(saved));
     let mut given = given.as_object().into_iter().flatten();
     given.try_for_each(|(name, value)| agree(&format!("--{name}"), Some(value), &saved[name]))
+}
+
+fn agree_on_horizon(given: Option<u64>, saved: Option<u64>) -> Result<()> {
+    let refused = given.filter(|_| given != saved);
+    let saved = saved.map_or_else(|| "none".to_owned(), |saved| saved.to_string());
+    refused.map_or(Ok(()), |given| {
+        let valid =
+            format!("the checkpoint was taken with {saved}; --evaluations with --extend gives another to a run that goes on");
+        Err(Error::invalid("--horizon", given, valid))
+    })
 }
 
 fn agree<T: PartialEq + Display>(flag: &str, given: Option<T>, saved: T) -> Result<()> {

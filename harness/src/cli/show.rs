@@ -1,6 +1,6 @@
 //! `moths show NAME`.
 
-use moths::{Capabilities, descent, registry, settings};
+use moths::{Capabilities, Spec, descent, registry, settings};
 use serde_json::{Value, json};
 
 use super::{Ending, list::capabilities, table::table};
@@ -34,17 +34,23 @@ pub(super) fn run(args: &Args, console: Console) -> Result<Ending> {
 fn optimizer(entry: &registry::Entry, console: Console) -> Result<()> {
     let (meta, schema) = (&entry.meta, entry.schema());
     let (family, capabilities) = (json!(meta.family), capabilities(entry));
+    let open = registry::left_to_the_horizon(&Spec::new(meta.id))?;
     console.object(&json!({
         "id": meta.id, "kind": "optimizer", "family": family, "summary": meta.summary, "citation": meta.citation,
-        "capabilities": capabilities, "settings": schema,
+        "capabilities": capabilities, "settings": schema, "left_to_the_horizon": open,
     }))?;
     console.line(format!("{} ({}): {}", meta.id, family.as_str().unwrap_or_default(), meta.summary))?;
     console.line(format!("{}\n", meta.citation))?;
-    for fact in facts(&capabilities) {
+    for fact in facts(&capabilities).into_iter().chain(filled(&open)) {
         console.line(format!("  - {fact}"))?;
     }
     console.line("")?;
     settings_table(&schema, console)
+}
+
+/// What the length of the run decides, in words.
+fn filled(open: &[String]) -> Option<String> {
+    (!open.is_empty()).then(|| format!("the length of the run fills: {}", open.join(", ")))
 }
 
 /// What it can do with default settings, in words.
@@ -84,7 +90,7 @@ fn problem(entry: &problem::Entry, options: &problem::Options, console: Console)
     }
     let built = entry.build(options)?;
     let (evaluations, seed) = (built.default_evaluations(), 1);
-    let (optimizer, dim) = (built.default_optimizer(evaluations), built.objective(seed)?.space().dim());
+    let (optimizer, dim) = (built.default_optimizer(), built.objective(seed)?.space().dim());
     let measures: Vec<&str> = built.measures().iter().map(|m| m.name).collect();
     console.object(&json!({
         "name": entry.name, "kind": entry.kind, "summary": entry.summary, "citation": entry.citation, "dim": dim,

@@ -63,7 +63,7 @@ fn announce(session: &Session, console: Console) -> Result<()> {
     let (plan, tally) = (session.plan(), session.tally());
     console.object(&json!({
         "event": "start", "problem": plan.problem, "options": plan.options, "optimizer": plan.optimizer, "seed": plan.seed,
-        "evaluations": plan.evaluations, "parameters": session.dim(), "threads": session.threads(), "resumed_at": tally.evaluations,
+        "evaluations": plan.evaluations, "horizon": plan.horizon, "parameters": session.dim(), "threads": session.threads(), "resumed_at": tally.evaluations,
     }))?;
     let resumed = if tally.evaluations > 0 { format!(", from evaluation {}", grouped(tally.evaluations)) } else { String::new() };
     console.line(format!(

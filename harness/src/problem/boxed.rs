@@ -49,7 +49,7 @@ impl<F: FnMut(&[f64]) -> f64 + Clone + Send + Sync + 'static> Problem for Boxed<
         Some(self.minimum)
     }
 
-    fn default_optimizer(&self, _evaluations: u64) -> Spec {
+    fn default_optimizer(&self) -> Spec {
         Spec::new("sep-cma-es")
     }
 

@@ -49,8 +49,8 @@ pub trait Problem: Send + Sync {
         false
     }
 
-    /// The best optimizer known for such a budget.
-    fn default_optimizer(&self, evaluations: u64) -> Spec;
+    /// The best optimizer known; schedules are as long as the run.
+    fn default_optimizer(&self) -> Spec;
 
     /// The budget of a run that names none.
     fn default_evaluations(&self) -> u64;

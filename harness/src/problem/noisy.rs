@@ -37,8 +37,8 @@ impl Problem for NoisyProblem {
         self.problem.minimum()
     }
 
-    fn default_optimizer(&self, evaluations: u64) -> Spec {
-        self.problem.default_optimizer(evaluations)
+    fn default_optimizer(&self) -> Spec {
+        self.problem.default_optimizer()
     }
 
     fn default_evaluations(&self) -> u64 {

@@ -57,6 +57,8 @@ pub(super) enum Flaw {
     CountsOneRound,
     /// Reports the mean loss.
     ReportsMean,
+    /// Declares an evaluation a step too many.
+    Overcharges,
     /// Promises seeds and asks rows.
     AsksRows,
     /// Keeps its candidates and does not say so.

@@ -31,6 +31,8 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("failures", Kind::Seeds, &[Flaw::PrefersNan, Flaw::BelievesInfinity, Flaw::AddsLosses]),
     ("bounds", Kind::Seeds, &[Flaw::AsksNan, Flaw::Drifts]),
     ("counts", Kind::Seeds, &[Flaw::CountsOneRound, Flaw::ReportsMean]),
+    ("horizon", Kind::Seeds, &[Flaw::Overcharges]),
+    ("horizon", Kind::Gradients, &[Flaw::Overcharges]),
     ("seeds_only", Kind::Seeds, &[Flaw::Hoards]),
     ("seeds_only", Kind::Rows, &[Flaw::AsksRows]),
     ("state_size", Kind::Seeds, &[Flaw::Hoards]),

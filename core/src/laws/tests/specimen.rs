@@ -122,6 +122,11 @@ impl Algorithm for Specimen {
             Kind::Gradients => Capabilities { needs_gradient: true, rank_based: false, monotone: false, ..all },
         })
     }
+
+    fn evaluations_per_step(config: &SpecimenConfig, _space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let sound = if config.kind == Kind::Gradients { 1 } else { config.lambda as u64 + u64::from(stochastic) };
+        Ok(Some(sound + u64::from(config.flaw == Flaw::Overcharges)))
+    }
 }
 
 impl Specimen {

@@ -103,7 +103,7 @@ fn figures_are_named_and_agree() -> Result<()> {
 fn trained<T: Task>(evaluations: u64) -> Result<(f64, f64)> {
     let problem = control::<T>()?;
     let (mut objective, mut judge) = (problem.objective(1)?, problem.examiner(1)?);
-    let mut optimizer = registry::build(&problem.default_optimizer(evaluations), objective.space(), Key::new(1).fold(1))?;
+    let mut optimizer = registry::build(&problem.default_optimizer(), objective.space(), Key::new(1).fold(1))?;
     let mut mean = |answer| Ok::<_, Error>(*judge.examine(&answer)?.last().expect("figures"));
     let before = mean(optimizer.answer()?)?;
     let mut used = 0;

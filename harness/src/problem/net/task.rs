@@ -80,15 +80,14 @@ pub(super) struct Defaults {
     pub(super) pairs: u64,
     /// The deviation of the perturbations.
     pub(super) sigma: f64,
-    /// The learning rate at the beginning; it falls to 0 along a cosine.
+    /// The learning rate at the beginning; it falls to 0 along a cosine as long as the run.
     pub(super) rate: f64,
 }
 
 impl Defaults {
-    /// OpenES with these settings for a budget.
-    fn optimizer(&self, evaluations: u64) -> Spec {
-        let steps = (evaluations / (2 * self.pairs)).max(1);
-        let rate = json!({ "cosine": { "from": self.rate, "to": 0.0, "steps": steps } });
+    /// OpenES with these settings.
+    fn optimizer(&self) -> Spec {
+        let rate = json!({ "cosine": { "from": self.rate, "to": 0.0 } });
         let descent = json!({ "name": "adamw", "rate": rate });
         let settings = [("pairs", json!(self.pairs)), ("sigma", json!(self.sigma)), ("descent", descent)];
         Spec { name: "open-es".into(), settings: settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect() }
@@ -164,8 +163,8 @@ impl<T: Task> Problem for Training<T> {
         self.0.differentiable()
     }
 
-    fn default_optimizer(&self, evaluations: u64) -> Spec {
-        self.0.defaults().optimizer(evaluations)
+    fn default_optimizer(&self) -> Spec {
+        self.0.defaults().optimizer()
     }
 
     fn default_evaluations(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! What holds of every network.
 
-use moths::{Batch, CowTensor, Key, Objective, Probe, Sampler, Space, Spec, registry};
+use moths::{Batch, CowTensor, Horizon, Key, Objective, Probe, Sampler, Space, Spec, registry};
 
 use super::{
     characters, mnist, on_digits, spirals,
@@ -102,7 +102,8 @@ fn failures_are_seen(objective: &mut dyn Objective) -> Result<()> {
 /// The last figure at the start, and of the answer of an optimizer after so many evaluations.
 pub(super) fn before_and_after(problem: &dyn Problem, optimizer: &Spec, evaluations: u64) -> Result<[f64; 2]> {
     let (mut objective, mut examiner) = (problem.objective(1)?, problem.examiner(1)?);
-    let mut optimizer = registry::build(optimizer, objective.space(), Key::new(1))?;
+    let horizon = Horizon::evaluations(evaluations).on(&*objective);
+    let mut optimizer = registry::build_for(optimizer, objective.space(), Key::new(1), horizon)?;
     let mut last = |answer: &CowTensor| -> Result<f64> { Ok(*examiner.examine(answer)?.last().expect("a figure")) };
     let before = last(&optimizer.answer()?)?;
     let mut used = 0;
@@ -115,7 +116,7 @@ pub(super) fn before_and_after(problem: &dyn Problem, optimizer: &Spec, evaluati
 
 /// By the optimizer that is the problem's default for so many evaluations.
 fn by_default(problem: &dyn Problem, evaluations: u64) -> Result<[f64; 2]> {
-    before_and_after(problem, &problem.default_optimizer(evaluations), evaluations)
+    before_and_after(problem, &problem.default_optimizer(), evaluations)
 }
 
 #[test]

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_short_run_learns() -> Result<()> {
         let problem = characters(&Options::default())?;
-        let [before, after] = super::super::tests::before_and_after(&problem, &problem.default_optimizer(2_560), 2_560)?;
+        let [before, after] = super::super::tests::before_and_after(&problem, &problem.default_optimizer(), 2_560)?;
         // log2(39) = 5.29 bits say nothing.
         assert!(before > 5.2 && after < before - 0.5, "{before} {after}");
         Ok(())

@@ -95,9 +95,8 @@ impl Problem for Digits {
 
     /// Chosen with `--validate`, at 50,000 evaluations and 5 to 8 seeds: wide perturbations and a little weight decay keep a
     /// network that reads every training image rightly from reading them too literally.
-    fn default_optimizer(&self, evaluations: u64) -> Spec {
-        let steps = (evaluations / (2 * PAIRS)).max(1);
-        let rate = json!({ "cosine": { "from": 0.3, "to": 0.0, "steps": steps } });
+    fn default_optimizer(&self) -> Spec {
+        let rate = json!({ "cosine": { "from": 0.3, "to": 0.0 } });
         let descent = json!({ "name": "adamw", "rate": rate, "weight_decay": 0.005 });
         let settings = [("pairs", json!(PAIRS)), ("sigma", json!(0.8)), ("descent", descent)];
         Spec { name: "open-es".into(), settings: settings.map(|(name, value)| (name.to_owned(), value)).into_iter().collect() }
