@@ -15,7 +15,8 @@
 //! Source: Auger & Hansen 2005, "A restart CMA evolution strategy with increasing population size", doi:10.1109/CEC.2005.1554902; Hansen 2009,
 //! "Benchmarking a BI-population CMA-ES on the BBOB-2009 function testbed", doi:10.1145/1570256.1570333.
 //! Differs from the papers: any optimizer with a setting `population` can be wrapped, and its own criteria say when a run has ended.
-//! Cost per step: the wrapped step; 1 number of state per parameter more.
+//! Cost per step: the wrapped step, and after a restart of a stochastic objective two evaluations, by which the best answer of the runs that
+//! have ended is compared with that of this one on the same data; 1 number of state per parameter more.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -37,8 +38,8 @@ mod run;
 mod tests;
 
 use moths_core::{
-    Algorithm, Capabilities, Clock, CowTensor, Error, Family, Fields, Key, Meta, Objective, Optimizer, Persist, Report, Result,
-    Space, Spec, atomically, register, registry, settings,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Error, Family, Fields, Key, Meta, Objective, Optimizer,
+    Persist, Report, Result, Space, Spec, atomically, register, registry, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -160,7 +161,7 @@ fn build(inner: &Spec, run: Run, space: &Space, key: Key) -> Result<Box<dyn Opti
 
 impl Restart {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let report = self.inner.step(objective)?;
+        let mut report = self.inner.step(objective)?;
         if self.base == 0 {
             let given = self.config.inner.settings.get("population").and_then(Value::as_u64);
             self.base = given.unwrap_or(report.evaluations);
@@ -168,6 +169,7 @@ impl Restart {
         }
         self.run.used += report.evaluations;
         self.run.loss = report.loss;
+        self.judge(objective, &mut report)?;
         if report.converged.is_none() && self.run.used < self.run.limit {
             return Ok(report);
         }
@@ -176,6 +178,20 @@ impl Restart {
         }
         self.restart()?;
         Ok(Report { converged: None, ..report })
+    }
+
+    /// Losses of different data are not compared: on a stochastic objective the best answer of all runs that have ended is evaluated beside
+    /// the answer of the one that is going on.
+    fn judge(&mut self, objective: &mut dyn Objective, report: &mut Report) -> Result<()> {
+        if !objective.stochastic() || self.kept_loss.is_infinite() {
+            return Ok(());
+        }
+        let (here, kept) = (Batch::one(&self.inner.answer()?)?, Batch::one(&self.kept)?);
+        let Comparison { before, losses, report: extra } = objective.losses_beside(&here, &kept, Some(&[self.kept_loss]))?;
+        (self.kept_loss, self.run.loss) = (before[0], losses[0]);
+        report.loss = report.loss.min(extra.loss);
+        report.evaluations += extra.evaluations;
+        Ok(())
     }
 
     fn restart(&mut self) -> Result<()> {

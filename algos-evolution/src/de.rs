@@ -16,7 +16,8 @@
 //! current-to-best, both crossovers); Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (current-to-pbest).
 //! Differs from the papers: a coordinate of v outside the bounds is moved halfway between the bound and x_i's; integers and flags take the
 //! differences of rounded values, and go up or down to a whole number at random; n is no more than half a million numbers hold.
-//! Cost per step: n evaluations in one round; 1 number of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 1 number of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -36,7 +37,7 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    Algorithm, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
     Stream, persist, register, settings,
 };
 use rand::RngExt;
@@ -230,8 +231,9 @@ fn taken(config: &DeConfig, d: usize, stream: &mut Stream) -> Taken {
 impl Optimizer for De {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let points = self.propose()?;
-        let losses = objective.losses(&Batch::Dense(points))?;
+        let Comparison { before, losses, report } = self.population.against(points, objective)?;
         let Self { population, breeder, clock, .. } = self;
+        population.loss = before;
         if population.judged {
             population.replace(&population.winners(&losses), &breeder.trials, &losses)?;
         } else {
@@ -239,7 +241,7 @@ impl Optimizer for De {
         }
         clock.tick();
         let converged = population.is_one_point()?.then_some(ONE_POINT);
-        Ok(Report { converged, ..Report::of(&losses) })
+        Ok(Report { converged, ..report })
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -11,7 +11,9 @@
 //! x: parents \[μ, d\], children \[λ, d\]; s: a column of one step size a point, or one a coordinate. τ₀ = 1/√(2d), τ = 1/√(2√d). Source: Beyer &
 //! Schwefel 2002, doi:10.1023/A:1015059928466 (λ = 7 μ: (15/15, 100)). Differs from the paper: step sizes are averaged as points are, and
 //! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside.
-//! Cost per step: λ evaluations in one round; μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
+//! Cost per step: λ evaluations in one round;
+//! with plus, of a stochastic objective μ more, as parents are evaluated beside their children on the same data;
+//! μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -32,8 +34,8 @@ mod tests;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    host, kernel, persist, register, settings, shaping,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result,
+    Space, host, kernel, persist, register, settings, shaping,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -185,6 +187,16 @@ impl Es {
         self.space.confine(&mut self.children)
     }
 
+    /// Evaluates the children, and the parents where they compete with them.
+    fn look(&self, objective: &mut dyn Objective) -> Result<Comparison> {
+        let children = Batch::Dense(self.children.clone());
+        if self.plus {
+            return objective.losses_beside(&children, &Batch::Dense(self.x.clone()), Some(&self.loss));
+        }
+        let losses = objective.losses(&children)?;
+        Ok(Comparison { before: self.loss.clone(), report: Report::of(&losses), losses })
+    }
+
     /// The best become parents; if none has succeeded, the parents stay.
     fn select(&mut self, losses: &[f64]) -> Result<()> {
         let mu = self.loss.len();
@@ -208,12 +220,13 @@ impl Es {
 impl Optimizer for Es {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         self.propose()?;
-        let losses = objective.losses(&Batch::Dense(self.children.clone()))?;
+        let Comparison { before, losses, report } = self.look(objective)?;
+        self.loss = before;
         self.select(&losses)?;
         self.clock.tick();
         let largest = host::to_f64s(&self.s)?.into_iter().fold(0.0, f64::max);
         let converged = deviation::vanished(largest, self.sigma).then_some("step sizes became 1e-12 of the first");
-        Ok(Report { converged, ..Report::of(&losses) })
+        Ok(Report { converged, ..report })
     }
 
     fn answer(&self) -> Result<CowTensor> {

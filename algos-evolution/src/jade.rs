@@ -12,7 +12,8 @@
 //! x, v, u: \[n, d\]; the archive: \[n, d\]; a ≠ b ≠ i. Source: Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (with archive), whose
 //! populations are 30, 100 and 400 for d up to 10, 30 and 100. Differs from the paper: when the archive is full, a newcomer takes the place
 //! of a random point (the paper adds all, then removes); beyond d = 100, n stays 400 or what half a million numbers hold; integers as in `de`.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 2 numbers of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Stop, minimize, registry};

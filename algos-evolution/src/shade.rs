@@ -12,7 +12,8 @@
 //!
 //! x, v, u, the archive: \[n, d\]; M: \[H\]. Source: Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555 (n = H = 100). Differs from the
 //! paper: a gain over a parent that had failed is infinite, and then only such gains count; integers as in `de`.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 2 numbers of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Stop, minimize, registry};

@@ -10,7 +10,8 @@
 //! of Clerc & Kennedy 2002, doi:10.1109/4235.985692 (φ = 4.1: w = χ = 0.7298, c₁ = c₂ = 1.49618).
 //! Differs from the papers: velocities begin at zero, there is no velocity limit, and at a bound a particle loses the part of its
 //! velocity that would leave it.
-//! Cost per step: n evaluations in one round; 3 numbers of state per parameter and particle.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as the p_i are evaluated beside the x_i on the same data; 3 numbers of state per parameter and particle.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -30,8 +31,8 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, fuse,
-    kernel, persist, register, settings, shaping,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    fuse, kernel, persist, register, settings, shaping,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -147,11 +148,14 @@ impl Pso {
 
 impl Optimizer for Pso {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let losses = objective.losses(&Batch::Dense(self.x.clone()))?;
+        let (x, p) = (Batch::Dense(self.x.clone()), Batch::Dense(self.p.clone()));
+        let Comparison { before, losses, report } = objective.losses_beside(&x, &p, Some(&self.p_loss))?;
+        drop((x, p));
+        self.p_loss = before;
         self.remember(&losses)?;
         self.fly()?;
         self.clock.tick();
-        Ok(Report::of(&losses))
+        Ok(report)
     }
 
     fn answer(&self) -> Result<CowTensor> {

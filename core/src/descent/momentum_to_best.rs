@@ -35,7 +35,7 @@ impl Default for MomentumToBestConfig {
 ///
 /// x_best is the point whose step reported the lowest loss so far: with an estimator the lowest of the losses it saw around that point.
 /// The pull is a leash: it undoes steps that led away and slows those that lead on, in proportion to how far the best has fallen
-/// behind. On minibatches the lowest loss is an easy batch as often as a good point, and x_best grows old; a small κ is then all that helps.
+/// behind. On minibatches x_best is evaluated once more in every step, on the data of that step, so that it is no easy batch that is remembered.
 ///
 /// Source: an idea of this project.
 pub struct MomentumToBest {
@@ -86,6 +86,14 @@ impl Descent for MomentumToBest {
             (self.best, self.loss) = (at.clone(), loss);
         }
         self.inner.witness(at, loss);
+    }
+
+    fn remembered(&self) -> Option<&CowTensor> {
+        self.loss.is_finite().then_some(&self.best)
+    }
+
+    fn recall(&mut self, loss: f64) {
+        self.loss = loss;
     }
 }
 
