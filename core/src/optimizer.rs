@@ -23,6 +23,10 @@ pub trait Optimizer: Persist + Send {
 
     /// Continues the search around this point \[d\], in search coordinates: for warm starts, wrappers and ensembles.
     /// The [`answer`](Optimizer::answer) is then this point, until a step finds a better one.
+    ///
+    /// # Errors
+    /// For a point of another shape or dtype, or with a coordinate that is not finite; see [`Space::point`](crate::Space::point). Nothing
+    /// has then changed.
     fn move_to(&mut self, at: &CowTensor) -> Result<()>;
 }
 
