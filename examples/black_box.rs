@@ -15,10 +15,13 @@ fn main() -> moths::Result<()> {
         let mut optimizer = registry::build(&Spec::new(entry.meta.id), &space, Key::new(1))?;
         match minimize(&mut *optimizer, &mut objective, &Stop::evaluations(20_000).or_target(1e-9)) {
             Ok(outcome) => {
-                let (loss, tally) = (rosenbrock(&outcome.values()?.to_vec1()?), &outcome.tally);
-                println!("{:14} {loss:9.2e} after {:6} evaluations, {:.3} s", entry.meta.id, tally.evaluations, tally.seconds);
+                // Of a function one wants the best point seen; the answer, a mean for instance, may lie above it.
+                let (best, answer) = (outcome.best.as_ref().map_or(f64::NAN, |best| best.loss), outcome.values()?);
+                let (answer, tally) = (rosenbrock(&answer.to_vec1()?), &outcome.tally);
+                let used = format!("{:6} evaluations, {:.3} s", tally.evaluations, tally.seconds);
+                println!("{:26} best {best:9.2e}, answer {answer:9.2e} after {used}", entry.meta.id);
             }
-            Err(error) => println!("{:14} {error}", entry.meta.id),
+            Err(error) => println!("{:26} {error}", entry.meta.id),
         }
     }
     Ok(())

@@ -52,6 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         Ok(ControlFlow::Continue(()))
     })?;
 
+    // A model must do well on images it has not seen: the answer is deployed, not the point of the lowest loss.
     objective.load(&outcome.answer)?;
     let accuracy = 100.0 * objective.model().accuracy(&test)?;
     println!("{accuracy:.1} % of the test images are read rightly, after {:.1} s", outcome.tally.seconds);

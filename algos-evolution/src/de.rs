@@ -20,7 +20,8 @@
 //! 1,000 d evaluations, instances 11-13, share of targets: .88/.50/.33/.25/.21 with 20/24/30/30/40 points, .88/.43/.16/.08/.04 with 10 d; in ten
 //! times as many evaluations, 2/5/10-D, .95/.68/.38 with 32 points, .92/.81/.59 with 10 d).
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population), and when all points are one.
-//! Cost per step: n evaluations in one round; 1 number of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 1 number of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -40,7 +41,7 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    Algorithm, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
     Stream, convergence::History, persist, register, settings,
 };
 use rand::RngExt;
@@ -238,8 +239,9 @@ fn taken(config: &DeConfig, d: usize, stream: &mut Stream) -> Taken {
 impl Optimizer for De {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let points = self.propose()?;
-        let losses = objective.losses(&Batch::Dense(points))?;
+        let Comparison { before, losses, report } = self.population.against(points, objective)?;
         let Self { population, breeder, clock, history, .. } = self;
+        population.loss = before;
         if population.judged {
             population.replace(&population.winners(&losses), &breeder.trials, &losses)?;
         } else {
@@ -248,7 +250,7 @@ impl Optimizer for De {
         clock.tick();
         let by_losses = history.judge(&losses, objective.stochastic(), clock.step);
         let converged = population.is_one_point()?.then_some(ONE_POINT).or(by_losses);
-        Ok(Report { converged, ..Report::of(&losses) })
+        Ok(Report { converged, ..report })
     }
 
     fn answer(&self) -> Result<CowTensor> {

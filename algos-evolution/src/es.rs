@@ -13,7 +13,9 @@
 //! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside; a discrete
 //! one moves by a tenth of a level at least.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
-//! Cost per step: λ evaluations in one round; μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
+//! Cost per step: λ evaluations in one round;
+//! with plus, of a stochastic objective μ more, as parents are evaluated beside their children on the same data;
+//! μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -34,7 +36,8 @@ mod tests;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result,
+    Space,
     convergence::{History, Spread},
     host, kernel, persist, register, settings, shaping,
 };
@@ -214,6 +217,16 @@ impl Es {
         Ok(if columns == 1 { Spread::same(largest(0)) } else { Spread::of(&self.space, (0..columns).map(largest)) })
     }
 
+    /// Evaluates the children, and the parents where they compete with them.
+    fn look(&self, objective: &mut dyn Objective) -> Result<Comparison> {
+        let children = Batch::Dense(self.children.clone());
+        if self.plus {
+            return objective.losses_beside(&children, &Batch::Dense(self.x.clone()), Some(&self.loss));
+        }
+        let losses = objective.losses(&children)?;
+        Ok(Comparison { before: self.loss.clone(), report: Report::of(&losses), losses })
+    }
+
     /// The best become parents; if none has succeeded, the parents stay.
     fn select(&mut self, losses: &[f64]) -> Result<()> {
         let mu = self.loss.len();
@@ -237,11 +250,12 @@ impl Es {
 impl Optimizer for Es {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         self.propose()?;
-        let losses = objective.losses(&Batch::Dense(self.children.clone()))?;
+        let Comparison { before, losses, report } = self.look(objective)?;
+        self.loss = before;
         self.select(&losses)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: self.spread()?.judge(self.sigma).or(by_losses), ..Report::of(&losses) })
+        Ok(Report { converged: self.spread()?.judge(self.sigma).or(by_losses), ..report })
     }
 
     fn answer(&self) -> Result<CowTensor> {

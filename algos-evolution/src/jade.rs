@@ -14,7 +14,8 @@
 //! n = 8 + ⌊5 ln d⌋, where the paper has 30, 100 and 400 for d up to 10, 30 and 100, for runs of 1,000 to 10,000 generations (BBOB 2/5/10/20/40-D,
 //! 1,000 d evaluations, instances 11-13, share of targets: .86/.68/.46/.31/.27 with 12/15/20/20/24 points, .65/.51/.41/.22/.09 with the paper's; in ten
 //! times as many evaluations, 2/5/10-D, .96/.76/.59 with 19 points, .95/.82/.66); integers as in `de`.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 2 numbers of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Stop, minimize, registry};

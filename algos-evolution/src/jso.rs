@@ -15,7 +15,8 @@
 //! doi:10.1109/CEC.2017.7969456 (n₀ = 25 √d ln d, H = 5, p₀ = 0.25; a budget of 10,000 d evaluations is the competition's).
 //! Differs from the paper: n₀ is at least 8, and no more than half a million numbers hold; a gain over a parent that had failed is
 //! infinite, and then only such gains count; integers as in `de`.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 2 numbers of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};

@@ -14,7 +14,8 @@
 //! p = 0.11, r = 2.6; a budget of 10,000 d evaluations is the competition's). After the budget, four points search on.
 //! Differs from the paper: n₀ is no more than half a million numbers hold; a gain over a parent that had failed is infinite, and then
 //! only such gains count; integers as in `de`.
-//! Cost per step: n evaluations in one round; 3.6 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 3.6 numbers of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};

@@ -15,7 +15,8 @@
 //! 2/5/10/20/40-D, 1,000 d evaluations, instances 11-13, share of targets: .87/.64/.43/.32/.26 with 10/15/20/20/24 points,
 //! .41/.24/.20/.21/.24 with 100); in ten times as many evaluations a hundred are better from five dimensions on (2/5/10-D: .95/.74/.60 with
 //! 19 points, .92/.83/.76 with 100). A gain over a parent that had failed is infinite, and then only such gains count; integers as in `de`.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 2 numbers of state per parameter and candidate.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Stop, minimize, registry};

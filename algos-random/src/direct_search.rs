@@ -52,14 +52,14 @@ mod incumbent;
 mod tests;
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Persist, Report, Result, Space, persist,
-    settings,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Key, Meta, Objective, Optimizer, Persist, Report, Result,
+    Space, persist, settings,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use directions::Directions;
-pub(crate) use incumbent::{Contest, Incumbent};
+pub(crate) use incumbent::Incumbent;
 
 /// What a search promises that compares the losses of seeded steps along isotropic directions, and never goes up.
 pub const DOWNHILL: Capabilities = Capabilities {
@@ -219,7 +219,8 @@ impl<R: Rule> Optimizer for DirectSearch<R> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let Self { space, clock, incumbent, rule } = self;
         let batch = rule.propose(&incumbent.x, clock)?;
-        let Contest { before, losses, report } = incumbent.against(&batch, objective)?;
+        let Comparison { before, losses, report } = incumbent.against(&batch, objective)?;
+        let before = before[0];
         let stochastic = objective.stochastic();
         let trial = Trial { x: &incumbent.x, before, losses: &losses, clock, stochastic, batch: &batch, space };
         let verdict = rule.judge(&trial)?;

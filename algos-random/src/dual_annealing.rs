@@ -18,6 +18,7 @@
 //! Where the length of the run is known, T goes all the way down in it (BBOB, 1000 d evaluations, 12 instances: .607, .348, .272 of the targets in
 //! 2, 5, 10-D; not told .576, .353, .253). T is in the unit of the loss, as published. For many local minima in few dimensions: a chain alone takes
 //! 2 d steps.
+//! The answer is the best point seen, also by a local search that is still going on.
 //! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation after its
 //! last. 2 numbers of state per parameter, and those of the local search.
 //!
@@ -43,14 +44,14 @@ mod visits;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec,
-    State, atomically, persist, register, registry, settings,
+    Algorithm, Batch, Best, Capabilities, Clock, Comparison, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report,
+    Result, Space, Spec, State, atomically, persist, register, registry, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::direct_search::{Contest, Incumbent};
+use crate::direct_search::Incumbent;
 
 /// Settings of [`DualAnnealing`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -176,6 +177,7 @@ impl Algorithm for DualAnnealing {
         let local = registry::capabilities(&config.local)?;
         Ok(Capabilities {
             needs_gradient: local.needs_gradient,
+            compares_steps: local.compares_steps,
             state_per_parameter: 2.0 + local.state_per_parameter,
             state_per_candidate: local.state_per_candidate,
             state_per_pair: local.state_per_pair,
@@ -198,7 +200,8 @@ impl DualAnnealingConfig {
 impl DualAnnealing {
     fn anneal(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let batch = Batch::Dense(self.visits()?);
-        let Contest { before, losses, report } = self.incumbent.against(&batch, objective)?;
+        let Comparison { before, losses, report } = self.incumbent.against(&batch, objective)?;
+        let before = before[0];
         self.incumbent.loss = before;
         self.remember(objective.stochastic());
         let lowest = (0..losses.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).filter(|i| losses[*i].is_finite());
@@ -251,16 +254,18 @@ impl DualAnnealing {
         Ok(())
     }
 
-    /// A step of the local search; after its last, x goes where that has come to if it is better there.
+    /// A step of the local search; after its last, x goes where that has come to if it is better there. What it sees on the way is seen: the
+    /// answer does not wait for its end.
     fn descend(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut report = self.local.step(objective)?;
+        let mut report = self.look_on(objective)?;
         self.local_left = self.local_left.saturating_sub(report.evaluations.max(1));
         if report.converged.take().is_some() {
             self.local_left = 0;
         }
         if self.local_left == 0 {
             let end = self.local.answer()?;
-            let Contest { before, losses, report: last } = self.incumbent.against(&Batch::one(&end)?, objective)?;
+            let Comparison { before, losses, report: last } = self.incumbent.against(&Batch::one(&end)?, objective)?;
+            let before = before[0];
             self.incumbent.loss = before;
             if losses[0] < before {
                 self.incumbent = Incumbent { x: end, loss: losses[0] };
@@ -268,6 +273,27 @@ impl DualAnnealing {
             self.remember(objective.stochastic());
             self.found = false;
             report = Report { loss: report.loss.min(last.loss), evaluations: report.evaluations + last.evaluations, ..report };
+        }
+        Ok(report)
+    }
+}
+
+impl DualAnnealing {
+    /// A step of the local search. The best point follows; on a stochastic objective it is where the local search is.
+    fn look_on(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        if objective.stochastic() {
+            let report = self.local.step(objective)?;
+            self.best = Incumbent::at(self.local.answer()?);
+            return Ok(report);
+        }
+        let mut seen = Best::at_most(objective, self.best.loss);
+        let report = self.local.step(&mut seen)?;
+        if let Some((loss, x)) = seen.best()
+            && *loss < self.best.loss
+        {
+            let mut x = x.clone();
+            self.space.confine(&mut x)?;
+            self.best = Incumbent { x, loss: *loss };
         }
         Ok(report)
     }

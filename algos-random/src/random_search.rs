@@ -7,7 +7,8 @@
 //!
 //! x, best, centre: \[d\]. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
 //! Differs from the paper: coordinates without bounds are drawn from a normal distribution around the start.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter.
+//! Cost per step: n evaluations in one round;
+//! of a stochastic objective one more, as the best is evaluated beside them on the same data; 2 numbers of state per parameter.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -26,8 +27,8 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, persist,
-    register, settings,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
+    persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,7 +98,10 @@ impl Optimizer for RandomSearch {
             points.set_row(0, &self.best)?;
         }
         let batch = Batch::Dense(points);
-        let losses = objective.losses(&batch)?;
+        let remembered = [self.best_loss];
+        let Comparison { before, losses, report } =
+            objective.losses_beside(&batch, &Batch::one(&self.best)?, Some(&remembered))?;
+        self.best_loss = before[0];
         if let Some((i, loss)) = losses.best()
             && loss < self.best_loss
         {
@@ -105,7 +109,7 @@ impl Optimizer for RandomSearch {
             self.best_loss = loss;
         }
         self.clock.tick();
-        Ok(Report::of(&losses))
+        Ok(report)
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -85,7 +85,13 @@ impl NamedEstimator for ResidualFeedbackEstimator {
         family: Family::Random,
         summary: "A gradient from one evaluation a step and the loss of the step before.",
         citation: "Zhang, Zhou, Ji & Zavlanos 2020, arXiv:2006.10820",
-        capabilities: Capabilities { seeds_only: true, translation: true, state_per_parameter: 0.0, ..Capabilities::NONE },
+        capabilities: Capabilities {
+            compares_steps: true,
+            seeds_only: true,
+            translation: true,
+            state_per_parameter: 0.0,
+            ..Capabilities::NONE
+        },
         ..Meta::NONE
     };
     type Config = ResidualFeedbackConfig;

@@ -94,6 +94,9 @@ pub enum Family {
 pub struct Capabilities {
     /// Needs [`Objective::gradient`](crate::Objective::gradient): no derivative-free method, a yardstick for them.
     pub needs_gradient: bool,
+    /// Is made of comparing losses of different steps, on a stochastic objective too: one number added to all losses of a step changes
+    /// its path. Whoever merely remembers losses has [`Objective::losses_beside`](crate::Objective#method.losses_beside).
+    pub compares_steps: bool,
     /// Only ever asks seeded batches, so that memory does not grow with the number of candidates.
     pub seeds_only: bool,
     /// A strictly increasing transform of the loss changes no bit of its path.
@@ -126,6 +129,7 @@ impl Capabilities {
     /// A method of which nothing is promised but the laws every optimizer keeps: it wants losses and keeps one point.
     pub const NONE: Self = Self {
         needs_gradient: false,
+        compares_steps: false,
         seeds_only: false,
         rank_based: false,
         translation: false,

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    Algorithm, Capabilities, CowTensor, Descent, Error, Estimator, Fields, Key, Meta, Objective, Optimizer, Persist, Report,
-    Result, Space, Spec, descent,
+    Algorithm, Batch, Capabilities, CowTensor, Descent, Error, Estimator, Fields, Gradient, Key, Meta, Objective, Optimizer,
+    Persist, Report, Result, Space, Spec, descent,
 };
 
 /// Gradient estimate, then update rule: x ← descent(x, estimator(x)).
@@ -39,7 +39,12 @@ impl<E: Estimator, D: Descent> Descend<E, D> {
 
 impl<E: Estimator, D: Descent> Optimizer for Descend<E, D> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        self.estimator.advance(&mut self.at, &mut self.descent, &self.space, objective)
+        let Self { estimator, descent, space, at } = self;
+        let remembered = descent.remembered().filter(|_| objective.stochastic()).map(Batch::one).transpose()?;
+        let Some(remembered) = remembered else { return estimator.advance(at, descent, space, objective) };
+        let loss = objective.losses(&remembered)?[0];
+        let report = estimator.advance(at, &mut Reminded { descent, loss }, space, objective)?;
+        Ok(Report { loss: report.loss.min(loss), evaluations: report.evaluations + 1, ..report })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -49,6 +54,30 @@ impl<E: Estimator, D: Descent> Optimizer for Descend<E, D> {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.at = self.space.point(at)?;
         Ok(())
+    }
+}
+
+/// A descent that is reminded, when it is told what a step saw, of the loss of the point it remembers on the same data. Not before: a step
+/// that fails changes nothing.
+struct Reminded<'a> {
+    descent: &'a mut dyn Descent,
+    loss: f64,
+}
+
+impl Descent for Reminded<'_> {
+    fn descend(&mut self, at: &mut CowTensor, gradient: &Gradient) -> Result<()> {
+        self.descent.descend(at, gradient)
+    }
+
+    fn witness(&mut self, at: &CowTensor, loss: f64) {
+        self.descent.recall(self.loss);
+        self.descent.witness(at, loss);
+    }
+}
+
+impl Persist for Reminded<'_> {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        self.descent.visit(fields)
     }
 }
 

@@ -55,8 +55,8 @@ pub enum Error {
     #[error("the objective failed: {0}")]
     Objective(String),
 
-    /// The evaluation budget is spent; the step that asked for more changed nothing.
-    #[error("the budget of {limit} evaluations is spent ({used} used, {asked} more asked)")]
+    /// The evaluation budget is too small; the step that asked for more changed nothing.
+    #[error("evaluations = {limit}: at least {}, as {used} are used and the step asks for {asked} more", .used.saturating_add(*.asked))]
     Budget {
         /// The whole budget.
         limit: u64,
@@ -64,6 +64,17 @@ pub enum Error {
         used: u64,
         /// How many more the step asked for.
         asked: u64,
+    },
+
+    /// A run in which every candidate failed: it ends where it began, and nothing is known of any point.
+    #[error(
+        "all {evaluations} evaluations failed: a loss must be a finite number for one candidate at least (it ended so: {reason})"
+    )]
+    AllFailed {
+        /// How many evaluations were made.
+        evaluations: u64,
+        /// Why the run ended.
+        reason: crate::Reason,
     },
 
     /// Ask/tell and replay: the step wants losses that have not been told yet.

@@ -8,13 +8,14 @@ use crate::{Batch, CowTensor, Error, Result, Space, with_scalar};
 
 /// Losses of batches of candidates over a [`Space`], to be minimised.
 ///
-/// Implementors give one loss a candidate, in order; NaN (or any number that is not finite) says that this candidate
-/// failed. An error says that the whole evaluation failed: the step that asked for it then changes nothing.
+/// Implementors give one loss a candidate, in order. NaN, +∞ and −∞ alike say that this candidate failed: a loss that is no finite number
+/// is never the best, and −∞ is a logarithm of zero far more often than a triumph. An error says that the whole evaluation failed: the
+/// step that asked for it then changes nothing.
 pub trait Objective {
     /// What is searched.
     fn space(&self) -> &Space;
 
-    /// One loss a candidate, in order. NaN: this candidate failed.
+    /// One loss a candidate, in order. NaN, +∞ or −∞: this candidate failed.
     ///
     /// Within a step all calls see the same data, except that candidates of different [draws](Batch::draw) may see different
     /// data when the objective is [stochastic](Objective::stochastic).
@@ -39,7 +40,7 @@ pub trait Objective {
 impl dyn Objective + '_ {
     /// The losses of a batch as algorithms see them: as many as candidates, and +∞ for every candidate that failed.
     ///
-    /// This is the one place where NaN becomes +∞.
+    /// This is the one place where NaN and −∞ become +∞.
     ///
     /// # Errors
     /// What [`Objective::evaluate`] fails with; [`Error::Objective`] if it gives another number of losses than candidates.
@@ -67,6 +68,12 @@ impl Losses {
     pub fn best(&self) -> Option<(usize, f64)> {
         let (i, loss) = self.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1))?;
         loss.is_finite().then_some((i, loss))
+    }
+
+    /// The losses before the last `len`, which stay.
+    pub(crate) fn split_off(&mut self, len: usize) -> Vec<f64> {
+        let last = self.0.split_off(self.0.len() - len);
+        std::mem::replace(&mut self.0, last)
     }
 
     /// Did every candidate fail?

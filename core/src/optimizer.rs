@@ -17,11 +17,16 @@ pub trait Optimizer: Persist + Send {
     /// What the objective fails with. The state is then as it was before.
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report>;
 
-    /// The point \[d\], in search coordinates, that you would deploy now. It keeps its values whatever the optimizer does next.
+    /// The point \[d\], in search coordinates, that you would deploy now: of a distribution its mean, which may never have been evaluated,
+    /// and which need not be the best point [seen](crate::Outcome::best). It keeps its values whatever the optimizer does next.
     fn answer(&self) -> Result<CowTensor>;
 
     /// Continues the search around this point \[d\], in search coordinates: for warm starts, wrappers and ensembles.
     /// The [`answer`](Optimizer::answer) is then this point, until a step finds a better one.
+    ///
+    /// # Errors
+    /// For a point of another shape or dtype, or with a coordinate that is not finite; see [`Space::point`](crate::Space::point). Nothing
+    /// has then changed.
     fn move_to(&mut self, at: &CowTensor) -> Result<()>;
 }
 

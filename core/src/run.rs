@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, time::Instant};
 
-use crate::{Budget, CowTensor, Error, Objective, Optimizer, Report, Result, Space, persist};
+use crate::{Best, Budget, CowTensor, Error, Objective, Optimizer, Report, Result, Space, host, persist};
 
 /// When to stop; whichever comes first. Without any condition only the optimizer's own criterion ends a run.
 ///
@@ -17,6 +17,7 @@ pub struct Stop {
     seconds: Option<f64>,
     target: Option<f64>,
     stagnation: Option<u64>,
+    forgets: bool,
 }
 
 impl Stop {
@@ -25,7 +26,8 @@ impl Stop {
         Self::default()
     }
 
-    /// After this many loss evaluations. A step that would need more is not taken.
+    /// After this many loss evaluations. A step that would need more is not taken; if it is the very first, the run is refused with
+    /// [`Error::Budget`].
     pub fn evaluations(evaluations: u64) -> Self {
         Self::never().or_evaluations(evaluations)
     }
@@ -50,7 +52,7 @@ impl Stop {
         Self { seconds: Some(seconds), ..self }
     }
 
-    /// Or when a loss is at most this.
+    /// Or when a loss is at most this: that of the best point seen, which is handed out as [`Outcome::best`] and need not be the answer.
     pub fn or_target(self, loss: f64) -> Self {
         Self { target: Some(loss), ..self }
     }
@@ -58,6 +60,17 @@ impl Stop {
     /// Or when the lowest loss has not fallen for this many evaluations.
     pub fn or_stagnation(self, evaluations: u64) -> Self {
         Self { stagnation: Some(evaluations), ..self }
+    }
+
+    /// Does not keep the best point seen, which takes the memory of one more point \[d\]: for models that fill it. A point that reaches
+    /// the target is kept even so, as the run ends with it.
+    pub fn without_best(self) -> Self {
+        Self { forgets: true, ..self }
+    }
+
+    /// The highest loss whose point is kept. Of a stochastic objective no loss says which point is best: only the target counts.
+    fn kept(&self, stochastic: bool) -> f64 {
+        if self.forgets || stochastic { self.target.unwrap_or(f64::NEG_INFINITY) } else { f64::INFINITY }
     }
 
     /// How many evaluations are allowed.
@@ -82,7 +95,8 @@ impl Stop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The target loss was reached.
+    /// The target loss was reached, by the point that is handed out as [`Outcome::best`]. (By one of an earlier run, if the tally that this
+    /// one began with had reached it already.)
     Target,
     /// The evaluations are used up.
     Evaluations,
@@ -119,7 +133,8 @@ pub struct Tally {
     pub steps: u64,
     /// Loss evaluations used.
     pub evaluations: u64,
-    /// The lowest loss seen.
+    /// The lowest loss that any candidate of any step had; on a stochastic objective the luckiest, and no promise. Of the answer nothing
+    /// is said: see [`Outcome`].
     pub lowest: f64,
     /// How many evaluations had been used when the lowest loss fell last.
     pub improved_at: u64,
@@ -158,15 +173,34 @@ pub struct Progress<'a> {
 }
 
 /// How a run ended.
+///
+/// Three things are not the same. The *answer* is the point that the optimizer would deploy; it may never have been evaluated. The *best* is
+/// the evaluated point of the lowest loss. The *lowest loss* of the tally is a number that some candidate had, on data of its own if the
+/// objective is stochastic. Of a deterministic function take the best; of a stochastic objective, and of a model that must do well on
+/// other data, the answer.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Why it ended.
     pub reason: Reason,
     /// The optimizer's answer \[d\], in search coordinates.
     pub answer: CowTensor,
+    /// The loss of the answer, where it is known without another evaluation: of a deterministic objective, if the answer is the best point.
+    pub loss: Option<f64>,
+    /// The best point this run has seen. Of a stochastic objective, and [without](Stop::without_best) keeping it: only the point that
+    /// reached the target, whose loss is that of its own step's data.
+    pub best: Option<Evaluated>,
     /// What it used, and the lowest loss any candidate had.
     pub tally: Tally,
     space: Space,
+}
+
+/// A point that was evaluated.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The point \[d\], in search coordinates.
+    pub point: CowTensor,
+    /// The loss it had.
+    pub loss: f64,
 }
 
 impl Outcome {
@@ -175,6 +209,17 @@ impl Outcome {
     pub fn values(&self) -> Result<CowTensor> {
         self.space.decode(&self.answer)
     }
+
+    /// The best point seen as parameter values \[d\], and its loss.
+    pub fn best_values(&self) -> Result<Option<(CowTensor, f64)>> {
+        self.best.as_ref().map(|best| Ok((self.space.decode(&best.point)?, best.loss))).transpose()
+    }
+}
+
+/// Are these two points the same to an objective?
+fn same(one: &CowTensor, other: &CowTensor, space: &Space) -> Result<bool> {
+    let values = |point: &CowTensor| host::to_f64s(point);
+    Ok(values(one)? == values(other)? || !space.is_identity() && values(&space.decode(one)?)? == values(&space.decode(other)?)?)
 }
 
 /// Steps until a stopping condition holds.
@@ -204,12 +249,15 @@ impl Outcome {
 /// let mut optimizer = some_optimizer(&space)?;
 /// let outcome = minimize(&mut optimizer, &mut objective, &Stop::evaluations(10_000).or_target(1e-3))?;
 /// assert_eq!(outcome.reason, Reason::Target);
-/// assert!(outcome.tally.lowest <= 1e-3 && outcome.tally.evaluations < 10_000);
+/// let (values, loss) = outcome.best_values()?.expect("a point that was evaluated");
+/// assert!(loss == outcome.tally.lowest && loss <= 1e-3 && outcome.tally.evaluations < 10_000);
+/// assert!(values.to_vec1::<f64>()?.iter().all(|x| (x - 1.0).abs() < 0.1));
 /// # Ok::<(), moths_core::Error>(())
 /// ```
 ///
 /// # Errors
-/// What a step fails with, other than the budget being spent. The optimizer is then as it was before that step.
+/// What a step fails with, other than the budget being spent. The optimizer is then as it was before that step. [`Error::Budget`] if not a
+/// single step can be paid for; [`Error::AllFailed`] if the run ends and every candidate has failed.
 pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, stop: &Stop) -> Result<Outcome> {
     minimize_from(Tally::default(), optimizer, objective, stop, |_| Ok(ControlFlow::Continue(())))
 }
@@ -254,7 +302,7 @@ pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, st
 /// ```
 ///
 /// # Errors
-/// As [`minimize`], and what the observer fails with.
+/// As [`minimize`], and what the observer fails with. A run that the observer ends may go on: it is no error that all candidates have failed.
 pub fn minimize_from(
     mut tally: Tally,
     optimizer: &mut dyn Optimizer,
@@ -263,13 +311,18 @@ pub fn minimize_from(
     mut observe: impl FnMut(&mut Progress<'_>) -> Result<ControlFlow<()>>,
 ) -> Result<Outcome> {
     let (began, before) = (Instant::now(), tally.seconds);
+    let limit = stop.kept(objective.stochastic());
+    let mut seen = Best::at_most(objective, limit);
     let reason = loop {
         if let Some(reason) = stop.reason(&tally) {
             break reason;
         }
         let left = stop.evaluations.map_or(u64::MAX, |limit| limit - tally.evaluations);
-        let mut budget = Budget::new(&mut *objective, left);
+        let mut budget = Budget::new(&mut seen, left);
         let report = match optimizer.step(&mut budget) {
+            Err(Error::Budget { asked, .. }) if tally.steps == 0 && asked > left - budget.used() => {
+                return Err(Error::Budget { limit: left + tally.evaluations, used: tally.evaluations + budget.used(), asked });
+            }
             Err(Error::Budget { .. }) => {
                 // The step's earlier rounds were evaluated, though nothing came of them.
                 tally.evaluations += budget.used();
@@ -279,11 +332,11 @@ pub fn minimize_from(
         };
         tally.add(&report);
         tally.seconds = before + began.elapsed().as_secs_f64();
-        if objective.stochastic() {
-            objective.refresh()?;
+        if seen.stochastic() {
+            seen.refresh()?;
         }
         let mut progress =
-            Progress { report: &report, tally: &mut tally, optimizer: &mut *optimizer, objective: &mut *objective };
+            Progress { report: &report, tally: &mut tally, optimizer: &mut *optimizer, objective: &mut **seen.inner() };
         if observe(&mut progress)?.is_break() {
             break Reason::Observer;
         }
@@ -291,6 +344,18 @@ pub fn minimize_from(
             break Reason::Converged(why);
         }
     };
-    let answer = optimizer.answer()?;
-    Ok(Outcome { reason, answer, tally, space: objective.space().clone() })
+    if reason != Reason::Observer && tally.evaluations > 0 && tally.lowest == f64::INFINITY {
+        return Err(Error::AllFailed { evaluations: tally.evaluations, reason });
+    }
+    conclude(reason, tally, optimizer, seen)
+}
+
+fn conclude(reason: Reason, tally: Tally, optimizer: &dyn Optimizer, seen: Best<&mut dyn Objective>) -> Result<Outcome> {
+    let (answer, space) = (optimizer.answer()?, seen.space().clone());
+    let best = seen.best().map(|(loss, point)| Evaluated { point: point.clone(), loss: *loss });
+    let loss = match &best {
+        Some(best) if !seen.stochastic() && same(&answer, &best.point, &space)? => Some(best.loss),
+        _ => None,
+    };
+    Ok(Outcome { reason, answer, loss, best, tally, space })
 }

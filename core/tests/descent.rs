@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ParamsAdamW;
 use moths_core::{
-    CowTensor, Descend, Descent, Error, Estimate, Estimator, Key, Leaf, Objective, Optimizer, Result, Sampler, Space, Spec,
-    State,
+    Batch, CowTensor, Descend, Descent, Error, Estimate, Estimator, Key, Leaf, Objective, Optimizer, Result, Sampler, Space,
+    Spec, State,
     descent::{self, CandleDescent},
     host::to_f64s,
     persist,
@@ -304,5 +304,52 @@ fn descend_stays_inside_the_bounds() -> Test {
     optimizer.step(&mut moths_core::Function::new(space.clone(), toy::bowl))?;
     assert_eq!(to_f64s(&*space.decode(&*optimizer.answer()?)?)?, [-1.0, -1.0]);
     assert!(space.intervals().zip(to_f64s(&*optimizer.answer()?)?).all(|((lo, _), x)| x == lo));
+    Ok(())
+}
+
+/// Says that uphill is down.
+struct Astray {}
+persist!(Astray {});
+
+impl Estimator for Astray {
+    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+        let loss = objective.losses(&Batch::one(at)?)?[0];
+        Ok(Estimate { loss, gradient: Some(CowTensor::new((&**at * -1.0)?).into()), evaluations: 1 })
+    }
+}
+
+/// x², on data that become easier in every step.
+struct Easing(Space, f64);
+
+impl Objective for Easing {
+    fn space(&self) -> &Space {
+        &self.0
+    }
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        (0..batch.len()).map(|i| Ok(to_f64s(&*batch.row(i, &self.0)?)?[0].powi(2) - self.1)).collect()
+    }
+    fn stochastic(&self) -> bool {
+        true
+    }
+    fn refresh(&mut self) -> Result<()> {
+        self.1 += 100.0;
+        Ok(())
+    }
+}
+
+#[test]
+fn the_best_point_of_a_momentum_is_judged_on_the_data_of_the_step() -> Test {
+    let space = Space::real(1)?;
+    let space = space.starting_at(&Tensor::new(&[1.0], &Device::Cpu)?)?;
+    let mut objective = Easing(space.clone(), 0.0);
+    let mut walk = Descend::new(Astray {}, descent::build(&Spec::new("momentum-to-best"), &space)?, &space);
+    for step in 0..5 {
+        let report = walk.step(&mut objective)?;
+        assert_eq!(report.evaluations, if step == 0 { 1 } else { 2 }, "the best point is evaluated beside the others");
+        objective.refresh()?;
+    }
+    assert!(to_f64s(&*walk.answer()?)?[0] > 1.0, "it was led astray");
+    let best = State::of(&mut walk)?.digest()?.into_iter().find(|(name, _)| name == "descent.best").ok_or("a best point")?.1;
+    assert_eq!(best, [1f64.to_bits()], "later data were easier, and no point on the way was better");
     Ok(())
 }

@@ -112,7 +112,7 @@ fn what_is_not_a_number_stays_so() -> Test {
         let space = mixed(dtype)?;
         let mut nans = point(&[f64::NAN; 10], dtype)?;
         assert!(to_f64s(&*space.decode(&nans)?)?.iter().all(|v| v.is_nan()));
-        assert!(to_f64s(&*space.encode(&nans)?)?.iter().all(|v| v.is_nan()));
+        assert!(space.encode(&nans).is_err(), "where a search starts, it would be of no use");
         space.confine(&mut nans)?;
         assert!(to_f64s(&nans)?.iter().all(|v| v.is_nan()));
     }
@@ -261,6 +261,23 @@ fn contradictions_between_leaves_are_refused() -> Test {
     assert_eq!(Space::new(narrow(DType::F64)).map_err(field_of).map(|_| ()), Err("leaf w.bounds".into()));
     assert_eq!(Space::with_dtype(narrow(DType::F32), DType::F64).map_err(field_of).map(|_| ()), Err("leaf w.bounds".into()));
     Space::with_dtype(narrow(DType::F64), DType::F64)?;
+    Ok(())
+}
+
+#[test]
+fn starts_and_points_that_are_not_finite_are_refused_by_element() -> Test {
+    let leaves = vec![Leaf::real("frozen", [4]).frozen(true), Leaf::real("a", [2]), Leaf::real("b", [3]).bounds(-1.0, 1.0)];
+    let space = Space::new(leaves)?;
+    let named = |error: Error| matches!(&error, Error::Invalid { field, valid, .. } if field.contains("b[1]") && valid.contains("finite"));
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300] {
+        let numbers = point(&[0.0, 0.0, 0.5, bad, 0.0], DType::F64)?;
+        assert!(space.starting_at(&numbers).is_err_and(named), "a start of {bad}");
+        assert!(space.encode(&numbers).is_err_and(named), "values of {bad}");
+        let single = CowTensor::new(numbers.to_dtype(DType::F32)?);
+        assert!(space.point(&single).is_err_and(named), "a point of {bad}");
+    }
+    let tiny = Space::new(vec![Leaf::real("a", [1]).scale(1e-30)])?;
+    assert!(tiny.encode(&*point(&[1e30], DType::F64)?).is_err(), "in units of the scale it is infinite");
     Ok(())
 }
 

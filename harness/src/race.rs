@@ -12,7 +12,7 @@ use std::{
 use moths::{Spec, Tally};
 
 use crate::{
-    Error, Result,
+    Result,
     bench::statistics::quartiles,
     curve::{self, Curve, Row},
     heats::{Spectator, share_out},
@@ -83,7 +83,7 @@ impl Race {
     /// Finds out what is wrong with the problem or with an optimizer before anything runs.
     ///
     /// # Errors
-    /// [`Error::Unknown`] and [`Error::Invalid`].
+    /// [`Error::Unknown`](crate::Error::Unknown) and [`Error::Invalid`](crate::Error::Invalid).
     pub fn check(&self) -> Result<Box<dyn Problem>> {
         let problem = problem::find(&self.problem)?.build(&self.options)?;
         self.racers.iter().try_for_each(|racer| Session::of(self.plan(racer, 1), &*problem, 1).map(drop))?;
@@ -165,10 +165,6 @@ impl Audience for Seat<'_> {
 fn follow(session: Session, spectator: &dyn Spectator<Heat>, interrupted: &AtomicBool) -> Result<Curve> {
     let audience = &mut Seat { spectator, seen: 0 };
     let summary = session.run(Surroundings { saving: None, seconds: None, audience, interrupted })?;
-    if summary.tally.steps == 0 {
-        let budget = summary.curve.every();
-        return Err(Error::unsupported("the budget", format!("is too small for a single step (a row is due every {budget})")));
-    }
     Ok(summary.curve)
 }
 

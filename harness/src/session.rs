@@ -77,7 +77,9 @@ pub struct Summary {
     pub tally: Tally,
     /// The curve, with a last row for the answer.
     pub curve: Curve,
-    /// The answer as parameter values \[d\].
+    /// Which point is handed over, and was judged.
+    pub answer: Answer,
+    /// That point as parameter values \[d\].
     pub values: CowTensor,
     /// Why the last checkpoint could not be written.
     pub unsaved: Option<Error>,
@@ -216,7 +218,8 @@ impl Session {
 
     /// Steps until something is due.
     fn advance(&mut self, saved_at: u64, around: &mut Surroundings<'_>) -> Result<Reason> {
-        let mut stop = Stop::evaluations(self.plan.evaluations);
+        // The best point is kept here, so that a checkpoint has it.
+        let mut stop = Stop::evaluations(self.plan.evaluations).without_best();
         stop = self.plan.target.into_iter().fold(stop, Stop::or_target);
         stop = around.seconds.into_iter().fold(stop, Stop::or_seconds);
         let (curve, saving, audience) = (&self.curve, &around.saving, &mut around.audience);
@@ -232,16 +235,16 @@ impl Session {
         Ok(outcome.reason)
     }
 
-    fn deployed(&self) -> Result<CowTensor> {
+    fn deployed(&self) -> Result<(Answer, CowTensor)> {
         match (self.answer, self.objective.best()) {
-            (Answer::Best, Some((_, best))) => Ok(best.clone()),
-            _ => Ok(self.optimizer.answer()?),
+            (Answer::Best, Some((_, best))) => Ok((Answer::Best, best.clone())),
+            _ => Ok((Answer::Optimizers, self.optimizer.answer()?)),
         }
     }
 
     fn judge_if_due(&mut self, around: &mut Surroundings<'_>) -> Result<()> {
         if self.curve.is_due(self.tally.evaluations) {
-            let row = Row::of(&self.tally, self.examiner.examine(&self.deployed()?)?);
+            let row = Row::of(&self.tally, self.examiner.examine(&self.deployed()?.1)?);
             around.audience.row(&row);
             self.curve.push(row);
         }
@@ -260,10 +263,10 @@ impl Session {
     }
 
     fn conclude(&mut self, reason: Option<Reason>, unsaved: Option<Error>) -> Result<Summary> {
-        let answer = self.deployed()?;
-        let last = Row::of(&self.tally, self.examiner.examine(&answer)?);
-        let values = self.objective.space().decode(&answer)?;
-        Ok(Summary { reason, tally: self.tally.clone(), curve: self.curve.clone().ending_with(last), values, unsaved })
+        let (answer, point) = self.deployed()?;
+        let last = Row::of(&self.tally, self.examiner.examine(&point)?);
+        let values = self.objective.space().decode(&point)?;
+        Ok(Summary { reason, tally: self.tally.clone(), curve: self.curve.clone().ending_with(last), answer, values, unsaved })
     }
 }
 
@@ -343,6 +346,26 @@ mod tests {
             let summary = run(plan("nan", optimizer), 1, None, None)?;
             assert_eq!(summary.reason, Some(Reason::Evaluations), "{optimizer}");
             assert!(summary.tally.lowest.is_finite() && summary.last().figures[0] == summary.tally.lowest, "{optimizer}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_run_that_comes_to_nothing_is_an_error() -> Result<()> {
+        let mut poor = plan("sphere", "sep-cma-es");
+        poor.evaluations = 3;
+        let refused = run(poor, 1, None, None);
+        assert!(matches!(refused, Err(Error::Budget { limit: 3, used: 0, asked }) if asked > 3), "{refused:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn the_point_that_reached_the_target_is_handed_over_by_whatever_optimizer() -> Result<()> {
+        for optimizer in ["dual-annealing", "open-es", "vd-cma-es", "gaussian-smoothing"] {
+            let plan = Plan { target: Some(1.0), evaluations: 20_000, ..plan("sphere", optimizer) };
+            let summary = run(plan, 1, None, None)?;
+            assert_eq!((summary.reason, summary.answer), (Some(Reason::Target), Answer::Best), "{optimizer}");
+            assert!(summary.last().figures[0] <= 1.0 && summary.last().figures[0] == summary.tally.lowest, "{optimizer}");
         }
         Ok(())
     }

@@ -155,8 +155,18 @@ fn a_run_ends_at_its_target() -> Tested {
     let place = tempdir()?;
     let end = last(events(&place, "minimize sphere --dim 3 --optimizer sep-cma-es --target 0.5")?);
     assert!(end["reason"] == "target reached" && end["loss"].as_f64() <= Some(0.5), "{end}");
-    let none = said(&place, "minimize sphere --evaluations 1")?;
-    assert!(none.contains("No step was taken"), "{none}");
+    assert_eq!(end["judged"], "best seen");
+    Ok(())
+}
+
+#[test]
+fn a_budget_without_a_step_is_refused_with_what_it_needs() -> Tested {
+    let place = tempdir()?;
+    let poor = refusal(&place, "minimize sphere --optimizer {\"name\":\"pso\",\"particles\":20} --evaluations 15")?;
+    assert!(poor.contains("evaluations = 15: at least 20"), "{poor}");
+    said(&place, "minimize sphere --optimizer {\"name\":\"pso\",\"particles\":20} --evaluations 20")?;
+    let help = said(&place, "minimize --help")?;
+    assert!(["The answer is", "The best seen is", "The lowest loss is"].iter().all(|said| help.contains(said)), "{help}");
     Ok(())
 }
 

@@ -13,8 +13,8 @@
 use std::marker::PhantomData;
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space, Stream,
-    Walls, convergence::History, persist, settings,
+    Algorithm, Capabilities, Clock, Comparison, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space,
+    Stream, Walls, convergence::History, persist, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -204,9 +204,11 @@ impl<P> AdaptiveDe<P> {
         Ok(self.breeder.trials.clone())
     }
 
-    fn commit(&mut self, losses: &[f64]) -> Result<()> {
+    /// `before`: the parents' losses on the data of their trials.
+    fn commit(&mut self, before: Vec<f64>, losses: &[f64], evaluations: u64) -> Result<()> {
         let mut stream = self.clock.key().fold(4).stream();
         let Self { rules, archived, population, archive, memory, breeder, used, .. } = self;
+        population.loss = before;
         if population.judged {
             let winners = population.winners(losses);
             let better: Vec<usize> = winners.iter().copied().filter(|&i| losses[i] < population.loss[i]).collect();
@@ -218,7 +220,7 @@ impl<P> AdaptiveDe<P> {
         } else {
             population.judge(losses);
         }
-        *used += losses.len() as u64;
+        *used += evaluations;
         let n = rules.population_after(*used);
         if n < population.len() {
             population.shrink(n)?;
@@ -244,12 +246,12 @@ fn success(recipe: &Recipe, gain: f64) -> Success {
 impl<P: Preset> Optimizer for AdaptiveDe<P> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let points = self.propose()?;
-        let losses = objective.losses(&Batch::Dense(points))?;
-        self.commit(&losses)?;
+        let Comparison { before, losses, report } = self.population.against(points, objective)?;
+        self.commit(before, &losses, report.evaluations)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
         let converged = self.population.is_one_point()?.then_some(super::ONE_POINT).or(by_losses);
-        Ok(Report { converged, ..Report::of(&losses) })
+        Ok(Report { converged, ..report })
     }
 
     fn answer(&self) -> Result<CowTensor> {

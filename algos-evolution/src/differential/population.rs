@@ -1,7 +1,9 @@
 //! A population: points, their losses, and selection of each against its own successor.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Key, Result, Space, fuse, fuse::Element, host, kernel, persist, shaping, with_scalar};
+use moths_core::{
+    Batch, Comparison, CowTensor, Key, Objective, Result, Space, fuse, fuse::Element, host, kernel, persist, shaping, with_scalar,
+};
 
 /// n points and what is known of them.
 pub(crate) struct Population {
@@ -48,6 +50,11 @@ impl Population {
 
     pub(crate) fn answer(&self) -> Result<CowTensor> {
         Ok(self.x.get(self.best())?.copy()?.into())
+    }
+
+    /// Evaluates candidates \[m, d\], and what they are compared with.
+    pub(crate) fn against(&self, candidates: CowTensor, objective: &mut dyn Objective) -> Result<Comparison> {
+        objective.losses_beside(&Batch::Dense(candidates), &Batch::Dense(self.x.clone()), Some(&self.loss))
     }
 
     /// The points themselves have these losses.

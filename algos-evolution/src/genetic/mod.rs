@@ -24,7 +24,8 @@
 //! n = 20 is fewer than is usual: of 10 to 100 the small ones do best in 1,000 d evaluations (BBOB 2/5/10/20/40-D, instances 11-13, share
 //! of targets: .49/.27/.22/.17/.16 with 20, .42/.22/.17/.10/.07 with 100) and on the digits.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population).
-//! Cost per step: n − e evaluations in one round (n in the first step); 1 number of state per parameter and point.
+//! Cost per step: n − e evaluations in one round (n in the first step);
+//! of a stochastic objective n, as the elite is evaluated beside the children on the same data; 1 number of state per parameter and point.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -48,8 +49,8 @@ mod selection;
 mod tests;
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    convergence::History, host, persist, register, settings, with_scalar,
+    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result,
+    Space, convergence::History, host, persist, register, settings, with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -201,6 +202,33 @@ impl Algorithm for Genetic {
 }
 
 impl Genetic {
+    /// The first points are evaluated.
+    fn first(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let losses = objective.losses(&Batch::Dense(self.population.x.clone()))?;
+        self.population.judge(&losses);
+        let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
+        Ok(Report { converged, ..Report::of(&losses) })
+    }
+
+    /// The elite and its children take the place of the population, unless all children failed.
+    fn generation(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        self.breed()?;
+        let (e, n, order) = (self.config.elite, self.population.len(), self.population.order());
+        let remembered: Vec<f64> = order[..e].iter().map(|&i| self.population.loss[i]).collect();
+        let next = Batch::Dense(self.next.clone());
+        let Comparison { before: mut loss, losses, report } =
+            objective.losses_beside(&next.part(e..n), &next.part(0..e), Some(&remembered))?;
+        drop(next);
+        if !losses.all_failed() {
+            loss.extend(&*losses);
+            std::mem::swap(&mut self.population.x, &mut self.next);
+            std::mem::swap(&mut self.sigma, &mut self.next_sigma);
+            self.population.loss = loss;
+        }
+        let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
+        Ok(Report { converged, ..report })
+    }
+
     /// The elite and its children, into `next`.
     fn breed(&mut self) -> Result<()> {
         let (n, d, e) = (self.population.len(), self.space.dim(), self.config.elite);
@@ -221,26 +249,9 @@ impl Genetic {
 
 impl Optimizer for Genetic {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let losses = if self.population.judged {
-            self.breed()?;
-            let (e, n) = (self.config.elite, self.population.len());
-            objective.losses(&Batch::Dense(self.next.clone()).part(e..n))?
-        } else {
-            objective.losses(&Batch::Dense(self.population.x.clone()))?
-        };
-        if !self.population.judged {
-            self.population.judge(&losses);
-        } else if !losses.all_failed() {
-            let mut loss: Vec<f64> =
-                self.population.order()[..self.config.elite].iter().map(|&i| self.population.loss[i]).collect();
-            loss.extend(&*losses);
-            std::mem::swap(&mut self.population.x, &mut self.next);
-            std::mem::swap(&mut self.sigma, &mut self.next_sigma);
-            self.population.loss = loss;
-        }
+        let report = if self.population.judged { self.generation(objective) } else { self.first(objective) }?;
         self.clock.tick();
-        let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged, ..Report::of(&losses) })
+        Ok(report)
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -87,3 +87,18 @@ fn told_the_length_of_the_run_it_cools_once_and_stays_cold() {
         used += search.step(&mut Function::new(space.clone(), |x| x[0].abs())).unwrap().evaluations;
     }
 }
+
+#[test]
+fn its_answer_is_the_best_it_has_seen_also_while_a_local_search_goes_on() {
+    let space = Space::bounded([(-5.12, 5.12); 5]).unwrap();
+    let bowl = |x: &[f64]| x.iter().map(|x| (x - 1.3).powi(2)).sum::<f64>();
+    for local in ["one-plus-one-es", "spsa"].map(Spec::new) {
+        for seed in 0..10 {
+            let config = DualAnnealingConfig { local: local.clone(), ..Default::default() };
+            let mut search = annealing(config, &space, seed);
+            let end = minimize(&mut search, &mut Function::new(space.clone(), bowl), &Stop::evaluations(900)).unwrap();
+            let answer = bowl(&end.values().unwrap().to_vec1::<f64>().unwrap());
+            assert_eq!((answer, end.loss), (end.tally.lowest, Some(end.tally.lowest)), "{local}, seed {seed}");
+        }
+    }
+}

@@ -72,6 +72,14 @@ impl Descent for Accumulate {
     fn witness(&mut self, at: &CowTensor, loss: f64) {
         self.inner.witness(at, loss);
     }
+
+    fn remembered(&self) -> Option<&CowTensor> {
+        self.inner.remembered()
+    }
+
+    fn recall(&mut self, loss: f64) {
+        self.inner.recall(loss);
+    }
 }
 
 persist!(Accumulate { sum, inner });

@@ -47,6 +47,15 @@ pub trait Descent: Persist + Send {
 
     /// Is told, before it descends, the lowest loss that was seen in estimating the gradient at the point `at` \[d\]; +∞ when all failed.
     fn witness(&mut self, _at: &CowTensor, _loss: f64) {}
+
+    /// The point \[d\] whose loss it remembers from an earlier step, if it does.
+    fn remembered(&self) -> Option<&CowTensor> {
+        None
+    }
+
+    /// Is told, before it is a witness, the loss of the point it [remembers](Descent::remembered) on the data of this step: on a stochastic
+    /// objective the loss it remembers is one of other data.
+    fn recall(&mut self, _loss: f64) {}
 }
 
 impl<D: Descent + ?Sized> Descent for Box<D> {
@@ -56,6 +65,14 @@ impl<D: Descent + ?Sized> Descent for Box<D> {
 
     fn witness(&mut self, at: &CowTensor, loss: f64) {
         (**self).witness(at, loss);
+    }
+
+    fn remembered(&self) -> Option<&CowTensor> {
+        (**self).remembered()
+    }
+
+    fn recall(&mut self, loss: f64) {
+        (**self).recall(loss);
     }
 }
 

@@ -22,6 +22,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` |
+//! | losses of different steps are not compared | `shift` |
 //! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` |
 
 /// Returns from a law with how it was broken, unless the condition holds.
@@ -57,6 +58,7 @@ mod rotation;
 mod seeds;
 mod seeds_only;
 mod settings;
+mod shift;
 mod snapshot;
 mod split;
 mod state_size;
@@ -91,6 +93,7 @@ pub const LAWS: &[Law] = &[
     ask_tell::LAW,
     replay::LAW,
     failures::LAW,
+    shift::LAW,
     bounds::LAW,
     counts::LAW,
     seeds_only::LAW,

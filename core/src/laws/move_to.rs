@@ -13,7 +13,7 @@ use crate::{CowTensor, Error, Optimizer, Result, Space, Walls, host};
 
 pub(super) const LAW: Law = Law {
     name: "move_to",
-    statement: "move_to makes a point the answer, confined to the bounds, and the search goes on around it; what is no point is refused",
+    statement: "move_to makes a point the answer, confined to the bounds, and the search goes on around it; what is no point, or not finite, is refused",
     holds,
 };
 
@@ -58,19 +58,28 @@ fn moves(optimizer: &mut dyn Optimizer, space: &Space, walls: Walls) -> Verdict 
 fn refuses_others(optimizer: &mut dyn Optimizer, space: &Space) -> Verdict {
     let other = if space.dtype() == DType::F32 { DType::F64 } else { DType::F32 };
     let strangers = [
-        ("too long", Tensor::zeros(space.dim() + 1, space.dtype(), &Device::Cpu)),
-        ("a matrix", Tensor::zeros((2, space.dim()), space.dtype(), &Device::Cpu)),
-        ("of another dtype", Tensor::zeros(space.dim(), other, &Device::Cpu)),
+        ("too long", Tensor::zeros(space.dim() + 1, space.dtype(), &Device::Cpu)?),
+        ("a matrix", Tensor::zeros((2, space.dim()), space.dtype(), &Device::Cpu)?),
+        ("of another dtype", Tensor::zeros(space.dim(), other, &Device::Cpu)?),
+        ("NaN in its last coordinate", ending_with(f64::NAN, space)?),
+        ("+inf in its last coordinate", ending_with(f64::INFINITY, space)?),
+        ("-inf in its last coordinate", ending_with(f64::NEG_INFINITY, space)?),
     ];
     for (what, stranger) in strangers {
         let before = path::digest(optimizer)?;
-        let moved = optimizer.move_to(&CowTensor::new(stranger.map_err(Error::from)?));
+        let moved = optimizer.move_to(&CowTensor::new(stranger));
         let refused = matches!(moved, Err(Error::Shape { .. } | Error::Invalid { .. }));
         ensure!(refused, "a point that is {what} gave {moved:?} instead of a refusal");
         path::same_state(&before, &path::digest(optimizer)?)
             .map_err(|b| b.under(format_args!("a point that is {what} was refused")))?;
     }
     Ok(())
+}
+
+/// A point of zeros but for its last coordinate.
+fn ending_with(last: f64, space: &Space) -> Result<Tensor> {
+    let values: Vec<f64> = (1..=space.dim()).map(|i| if i == space.dim() { last } else { 0.0 }).collect();
+    Ok(Tensor::from_vec(values, space.dim(), &Device::Cpu)?.to_dtype(space.dtype())?)
 }
 
 /// Far from where it was, the search must not go on where it was.

@@ -18,6 +18,8 @@ pub(super) struct Problem {
     /// H = I − 2 u uᵀ for this unit vector u.
     mirror: Option<Vec<f64>>,
     noisy: bool,
+    /// The losses of each refresh are higher or lower, all by one number up to this; `None`: they are not.
+    shift: Option<f64>,
     epoch: u64,
 }
 
@@ -25,7 +27,7 @@ impl Problem {
     /// Over this space, with the lowest loss at `centre`, in parameter units.
     fn over(space: Space, centre: Vec<f64>) -> Self {
         let weights = (0..space.dim()).map(|i| 1.0 + (i % 3) as f64).collect();
-        Self { space, centre, weights, mirror: None, noisy: false, epoch: 0 }
+        Self { space, centre, weights, mirror: None, noisy: false, shift: None, epoch: 0 }
     }
 
     /// Over ℝᵈ, beginning two or more units from the lowest loss in every coordinate.
@@ -87,6 +89,11 @@ impl Problem {
     /// The same losses for another draw and after another refresh no more.
     pub(super) fn noisy(self) -> Self {
         Self { noisy: true, ..self }
+    }
+
+    /// One number is added to all losses between two refreshes: any up to `most` above or below zero. The problem is then stochastic.
+    pub(super) fn shifted(self, most: f64) -> Self {
+        Self { shift: Some(most), ..self }
     }
 
     /// The problem, and its start, moved by `by`.
@@ -161,11 +168,12 @@ impl Objective for Problem {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        (0..batch.len()).map(|i| Ok(self.loss(self.values(&*batch.row(i, &self.space)?)?, batch.draw(i)))).collect()
+        let shift = self.shift.map_or(0.0, |most| most * (2.0 * small(Key::new(self.epoch).fold(u64::MAX)) - 1.0));
+        (0..batch.len()).map(|i| Ok(self.loss(self.values(&*batch.row(i, &self.space)?)?, batch.draw(i)) + shift)).collect()
     }
 
     fn stochastic(&self) -> bool {
-        self.noisy
+        self.noisy || self.shift.is_some()
     }
 
     fn refresh(&mut self) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The best candidate seen.
 
+use candle_core::Tensor;
+
 use super::passes_on;
 use crate::{Batch, CowTensor, Fields, Objective, Persist, Result};
 
@@ -19,12 +21,19 @@ use crate::{Batch, CowTensor, Fields, Objective, Persist, Result};
 pub struct Best<O> {
     inner: O,
     best: Option<(f64, CowTensor)>,
+    /// Higher losses are not remembered.
+    limit: f64,
 }
 
 impl<O: Objective> Best<O> {
     /// Nothing seen yet.
     pub fn new(inner: O) -> Self {
-        Self { inner, best: None }
+        Self::at_most(inner, f64::INFINITY)
+    }
+
+    /// Remembers no candidate whose loss is higher than this: it costs nothing until one is that low.
+    pub fn at_most(inner: O, limit: f64) -> Self {
+        Self { inner, best: None, limit }
     }
 
     /// The lowest loss and its point \[d\] in search coordinates; `None` while every candidate has failed.
@@ -36,20 +45,35 @@ impl<O: Objective> Best<O> {
     pub fn inner(&mut self) -> &mut O {
         &mut self.inner
     }
+
+    /// Is this loss one to remember the candidate for?
+    fn improves(&self, loss: f64) -> bool {
+        loss.is_finite() && loss <= self.limit && self.best.as_ref().is_none_or(|(best, _)| loss < *best)
+    }
 }
 
 impl<O: Objective> Objective for Best<O> {
-    passes_on!(inner: space, stochastic, refresh, gradient);
+    passes_on!(inner: space, stochastic, refresh);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         let losses = self.inner.evaluate(batch)?;
         let lowest = losses.iter().copied().enumerate().filter(|(_, l)| l.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
         if let Some((i, loss)) = lowest
-            && self.best.as_ref().is_none_or(|(best, _)| loss < *best)
+            && self.improves(loss)
         {
             self.best = Some((loss, batch.row(i, self.inner.space())?));
         }
         Ok(losses)
+    }
+
+    fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
+        let answer = self.inner.gradient(at)?;
+        if let Some((loss, _)) = &answer
+            && self.improves(*loss)
+        {
+            self.best = Some((*loss, at.clone()));
+        }
+        Ok(answer)
     }
 }
 

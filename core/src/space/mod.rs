@@ -102,7 +102,7 @@ impl Space {
     /// The same space with another start: parameter values of all free leaves, flat, in order.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless there are [`Space::dim`] values.
+    /// [`Error::Shape`] unless there are [`Space::dim`] values; [`Error::Invalid`], naming the element, for one that is not finite.
     pub fn starting_at(&self, values: &Tensor) -> Result<Self> {
         Ok(Self(Arc::new(Inner { start: Start::At(self.encode(values)?), ..(*self.0).clone() })))
     }
@@ -297,11 +297,13 @@ impl Space {
     /// A point \[d\] somebody gives, confined to the bounds: what every `move_to` begins with.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another shape or dtype.
+    /// [`Error::Shape`] for another shape or dtype; [`Error::Invalid`], naming the element, for a coordinate that is not finite.
     pub fn point(&self, at: &CowTensor) -> Result<CowTensor> {
         if at.rank() != 1 {
             return Err(Error::shape("point", format!("[{}]", self.dim()), format!("{:?}", at.dims())));
         }
+        self.check_points(at)?;
+        self.check_finite("point", at)?;
         let mut at = at.clone();
         self.confine(&mut at)?;
         Ok(at)
@@ -327,6 +329,10 @@ impl Space {
     }
 
     /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are [`Space::dim`] values; [`Error::Invalid`], naming the element, for one that is not finite, in the
+    /// space's dtype and in units of its scale.
     pub fn encode(&self, values: &Tensor) -> Result<CowTensor> {
         self.encoded(CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?))
     }
@@ -334,7 +340,9 @@ impl Space {
     /// [`Space::encode`] in the values' own memory, if nobody else holds it.
     fn encoded(&self, mut point: CowTensor) -> Result<CowTensor> {
         self.check_points(&point)?;
+        self.check_finite("values", &point)?;
         with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut point, |v| self.each_segment(v, |_, s, v| s.encode(v))))?;
+        self.check_finite("values in units of the scale", &point)?;
         Ok(point)
     }
 
@@ -373,6 +381,28 @@ impl Space {
             f(at, segment, values);
             (rest, at) = (tail, at + segment.len);
         }
+    }
+
+    /// Refuses numbers \[d\] of which one is not finite.
+    fn check_finite(&self, what: &str, numbers: &Tensor) -> Result<()> {
+        let found = with_scalar!(self.dtype(), T => host::read::<T, _>(numbers, |numbers| {
+            numbers.iter().position(|x| !x.is_finite()).map(|i| (i, f64::from(numbers[i])))
+        }))?;
+        let Some((i, value)) = found else { return Ok(()) };
+        let valid = format!("a finite number in {}", self.dtype().as_str());
+        Err(Error::invalid(format!("{what}: {}", self.element(i)), value, valid))
+    }
+
+    /// What the search coordinate `i` is called: `fc1.weight[12]`.
+    fn element(&self, i: usize) -> String {
+        let mut at = i;
+        for leaf in self.0.leaves.iter().filter(|l| !l.frozen) {
+            if at < leaf.len() {
+                return format!("{}[{at}]", leaf.name);
+            }
+            at -= leaf.len();
+        }
+        format!("[{i}]")
     }
 
     fn check_points(&self, points: &Tensor) -> Result<()> {

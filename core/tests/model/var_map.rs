@@ -74,6 +74,20 @@ fn integer_variables_are_integer_leaves_and_any_dtypes_go_together() -> Test {
 }
 
 #[test]
+fn variables_that_are_not_finite_are_refused_by_name() -> Test {
+    let vars = VarMap::new();
+    let var = Var::from_tensor(&Tensor::new(&[0.5f32, f32::NAN], &Device::Cpu)?)?;
+    vars.data().lock().map_err(|e| Error::Objective(e.to_string()))?.insert("w".into(), var);
+    let refused = VarMapModel::new(&vars, |_| Tensor::new(0f32, &Device::Cpu)).err();
+    assert!(matches!(&refused, Some(Error::Invalid { field, .. }) if field.contains("w[1]")), "{refused:?}");
+    let options = ModelOptions::default().init("fc1.bias", candle_nn::Init::Const(f64::INFINITY));
+    let build = |vb: candle_nn::VarBuilder<'_>| candle_nn::linear(2, 2, vb.pp("fc1"));
+    let refused = moths_core::FlatModel::with(options, build, |fc, _| fc.weight().sum_all()).err();
+    assert!(matches!(&refused, Some(Error::Invalid { field, .. }) if field.contains("fc1.bias[0]")), "{refused:?}");
+    Ok(())
+}
+
+#[test]
 fn an_empty_var_map_has_nothing_to_search() {
     let empty = VarMapModel::new(&VarMap::new(), |_| Tensor::new(0f32, &Device::Cpu));
     assert!(matches!(empty.map(|_| ()), Err(Error::Invalid { .. })));

@@ -91,7 +91,7 @@ pub(crate) fn measure() {
     let before = models("VmHWM", &space);
     let spec = (case.spec)();
     let mut optimizer = registry::build(&spec, &space, Key::new(1)).expect("an optimizer");
-    minimize(&mut *optimizer, &mut model, &Stop::steps(case.steps)).expect("steps");
+    minimize(&mut *optimizer, &mut model, &Stop::steps(case.steps).without_best()).expect("steps");
     let peak = models("VmHWM", &space);
     let mut evaluations = 0;
     let step = median_seconds(|| evaluations = optimizer.step(&mut model).expect("a step").evaluations);

@@ -68,7 +68,7 @@ impl Run<'_> {
 
         let began = Instant::now();
         let target = minimum.map(|minimum| minimum + FINAL_GAP);
-        let stop = target.into_iter().fold(Stop::evaluations(self.budget), Stop::or_target);
+        let stop = target.into_iter().fold(Stop::evaluations(self.budget).without_best(), Stop::or_target);
         let mut seen = 0;
         let outcome = minimize_from(Tally::default(), &mut *optimizer, &mut objective, &stop, |progress| {
             used(progress.tally.evaluations - seen);

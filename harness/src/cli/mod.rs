@@ -49,8 +49,10 @@ enum Command {
     /// Print the values of a problem at given points, to check it from outside
     Problem(values::Args),
     /// Train a model by any optimizer
+    #[command(after_help = single::POINTS)]
     Train(train::Args),
     /// Minimise a classic function by any optimizer
+    #[command(after_help = single::POINTS)]
     Minimize(minimize::Args),
     /// Compare optimizers on one problem at equal evaluations
     Race(race::Args),

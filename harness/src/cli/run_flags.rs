@@ -40,7 +40,7 @@ pub(super) struct RunFlags {
     /// End after so many seconds in steps
     #[arg(long, value_name = "SECONDS", value_parser = positive, allow_negative_numbers = true)]
     pub(super) seconds: Option<f64>,
-    /// End at a loss this low
+    /// End when a candidate has a loss this low: the best seen, which need not be the answer
     #[arg(long, value_name = "LOSS", value_parser = finite, allow_negative_numbers = true)]
     pub(super) target: Option<f64>,
     /// How many candidates are evaluated side by side; changes no result [default: all cores for models, 1 for functions]

@@ -58,6 +58,7 @@ fn facts(can: &Capabilities) -> Vec<String> {
     let said = [
         (can.needs_gradient, "needs gradients: a yardstick, no derivative-free method"),
         (!can.needs_gradient, "needs nothing but losses"),
+        (can.compares_steps, "compares losses of different steps: minibatches of unlike difficulty disturb it"),
         (can.seeds_only, "holds seeds, never candidates: memory does not grow with their number"),
         (can.rank_based, "sees only the order of losses"),
         (can.translation, "does not mind where the problem lies"),

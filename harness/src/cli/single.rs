@@ -11,9 +11,15 @@ use crate::{
     output::{self, Console, grouped, number},
     plan::Plan,
     plot::{self, Page},
-    problem::{self, Entry, Kind, Measure, Options},
+    problem::{self, Answer, Entry, Kind, Measure, Options},
     session::{Session, Summary, Surroundings},
 };
+
+/// What `--help` says of the points of a run.
+pub(super) const POINTS: &str = "\
+The answer is the point that the optimizer would deploy now; it need not have been evaluated.
+The best seen is the evaluated point of the lowest loss: of a function without noise, it is what is judged and printed.
+The lowest loss is that of any candidate: on minibatches the luckiest, and no promise of the answer, which is judged there.";
 
 /// Points with more parameters than this are not printed.
 const PRINTED: usize = 100;
@@ -45,7 +51,7 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     drop(audience);
     let files = Files { csv: places.out.join("curve.csv"), svg: places.out.join("curve.svg"), checkpoint };
     files.write(&plan, &summary)?;
-    conclude(kind, &plan, &summary, &files, console)?;
+    conclude(kind, &summary, &files, console)?;
     match (summary.unsaved, summary.reason) {
         (Some(error), _) => Err(error),
         (None, None) => Ok(Ending::Interrupted),
@@ -101,19 +107,19 @@ pub(super) fn figures(measures: &[Measure], lowest: f64, figures: &[f64]) -> Map
     named
 }
 
-fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: &Files, console: Console) -> Result<()> {
+fn conclude(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Result<()> {
     let point = host::to_f64s(&summary.values)?;
     let reason = summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string);
     let mut end = json!({
         "event": "end", "reason": reason, "evaluations": summary.tally.evaluations, "steps": summary.tally.steps,
-        "seconds": summary.tally.seconds, "curve_csv": files.csv, "curve_svg": files.svg, "checkpoint": files.checkpoint,
+        "seconds": summary.tally.seconds, "judged": which(summary.answer), "curve_csv": files.csv, "curve_svg": files.svg, "checkpoint": files.checkpoint,
     });
     if let Some(end) = end.as_object_mut() {
         end.append(&mut figures(summary.curve.measures(), summary.tally.lowest, &summary.last().figures));
         end.extend((kind == Kind::Function).then(|| ("point".to_owned(), json!(point))));
     }
     console.object(&end)?;
-    for line in people(plan, summary, &reason) {
+    for line in people(summary, &reason) {
         console.line(line)?;
     }
     if kind == Kind::Function && point.len() <= PRINTED {
@@ -123,16 +129,27 @@ fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: &Files, console: 
     files.checkpoint.as_ref().map_or(Ok(()), |path| console.line(format!("checkpoint     {}", path.display())))
 }
 
-fn people(plan: &Plan, summary: &Summary, reason: &str) -> Vec<String> {
+/// Which point was judged, in words.
+fn which(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Best => "best seen",
+        Answer::Optimizers => "answer",
+    }
+}
+
+fn people(summary: &Summary, reason: &str) -> Vec<String> {
     let (tally, last) = (&summary.tally, summary.last());
-    let mut lines = vec![String::new()];
+    let mut lines = vec![String::new(), format!("{:<14} {}", "point", which(summary.answer))];
     let figures = summary.curve.measures().iter().zip(&last.figures).rev();
     lines.extend(figures.map(|(measure, figure)| format!("{:<14} {}", measure.label(), measure.text(*figure))));
     lines.push(format!("{:<14} {}", "lowest loss", number(tally.lowest)));
     lines.push(format!("{:<14} {} in {} steps ({reason})", "evaluations", grouped(tally.evaluations), grouped(tally.steps)));
     lines.push(format!("{:<14} {:.1}", "seconds", tally.seconds));
-    if tally.steps == 0 {
-        lines.push(format!("No step was taken: the first needs more than {} evaluations.", grouped(plan.evaluations)));
+    if (summary.reason, summary.answer) == (Some(Reason::Target), Answer::Optimizers) {
+        lines.push(
+            "The target was reached by a candidate, which is the best seen of the checkpoint; figures are those of the answer."
+                .into(),
+        );
     }
     lines
 }

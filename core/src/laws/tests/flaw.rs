@@ -47,6 +47,8 @@ pub(super) enum Flaw {
     PrefersNan,
     /// Takes −∞ for the best loss of all.
     BelievesInfinity,
+    /// Compares the losses of a stochastic objective with one of an earlier step.
+    ComparesSteps,
     /// Its step size is a sum of losses.
     AddsLosses,
     /// One of its candidates is not a number.
@@ -83,6 +85,8 @@ pub(super) enum Flaw {
     PretendsToMove,
     /// Moves out of the bounds when told so.
     MovesOutside,
+    /// Moves to NaN and infinity.
+    MovesToNan,
     /// Moves to what is no point.
     MovesAnywhere,
     /// Takes the best candidate even if it is worse.

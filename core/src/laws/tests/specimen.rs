@@ -199,7 +199,7 @@ impl Specimen {
 
     /// The loss at the point, and how many evaluations that took.
     fn own_loss(&mut self, objective: &mut dyn Objective) -> Result<(f64, u64)> {
-        if self.loss.is_finite() && !objective.stochastic() {
+        if self.loss.is_finite() && (!objective.stochastic() || self.has(Flaw::ComparesSteps)) {
             return Ok((self.loss, 0));
         }
         let losses = self.losses(objective, &Batch::one(&self.at)?)?;
@@ -326,6 +326,9 @@ impl Optimizer for Specimen {
         let fits = at.dims() == [self.space.dim()] && at.dtype() == self.space.dtype();
         if !fits && !self.has(Flaw::MovesAnywhere) {
             return Err(Error::shape("point", self.space.dim(), format!("{:?}", at.dims())));
+        }
+        if fits && !self.has(Flaw::MovesToNan) {
+            self.space.point(at)?;
         }
         let mut to = if self.has(Flaw::KeepsGivenPoint) { CowTensor::new((**at).clone()) } else { at.clone() };
         if fits && !self.has(Flaw::MovesOutside) {
