@@ -131,9 +131,9 @@ impl Rule for RandomWalkRule {
         }
     }
 
-    /// Where a step back leads is evaluated in the next step.
+    /// Where a step back leads is evaluated in the next step; among several candidates one that leads down is usual, and steps back are rare.
     fn evaluations_per_step(config: &Self::Config, _space: &Space, stochastic: bool) -> Option<u64> {
-        let steps_back = config.opposite && config.order == 1;
+        let steps_back = config.opposite && config.order == 1 && config.best_of == 1;
         Some(config.best_of as u64 + u64::from(stochastic || steps_back))
     }
 

@@ -19,7 +19,7 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
-const STEPS: usize = 10;
+const STEPS: usize = 20;
 /// Two lengths of a run.
 const LENGTHS: [u64; 2] = [3_000, 70_000];
 const DRAWS: u32 = 20;
