@@ -53,8 +53,8 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
-    Walls, convergence::History, host, persist, register, settings,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Sampler,
+    Space, Walls, convergence::History, host, persist, register, settings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -245,6 +245,7 @@ fn mix((keep, gain): (f64, f64), v: &[f64], p: &mut [f64]) {
 
 impl Optimizer for CmaEs {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        Sampler::Normal.fill_slice(self.clock.key(), &mut self.scratch.z);
         self.place()?;
         let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
         Ok(Report { converged: self.learn(&losses, objective.stochastic())?, ..Report::of(&losses) })

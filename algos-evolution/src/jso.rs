@@ -82,7 +82,6 @@ impl Preset for JsoConfig {
         capabilities: FAMILY,
         size: Some("population"),
         horizon: Some("evaluations"),
-        ..Meta::NONE
     };
 
     fn archive(&self) -> f64 {

@@ -81,7 +81,6 @@ impl Preset for LShadeConfig {
         capabilities: FAMILY,
         size: Some("population"),
         horizon: Some("evaluations"),
-        ..Meta::NONE
     };
 
     fn archive(&self) -> f64 {

@@ -33,11 +33,10 @@ impl Scratch {
 }
 
 impl CmaEs {
-    /// z_k, y_k and x_k of this step.
+    /// y_k and x_k of this step from z_k, those that are outside drawn again.
     pub(super) fn place(&mut self) -> Result<()> {
         let Self { m, sigma, a, clock, matrix, scratch: Scratch { x, z, rows, walls, .. }, .. } = self;
         let d = m.len();
-        Sampler::Normal.fill_slice(clock.key(), z);
         let (y, _) = rows.split_at_mut(z.len());
         matrix.stretch(z, y)?;
         if !walls.is_empty() {
