@@ -49,7 +49,7 @@ fn ten_generations_are_pycmas() {
             es.scratch.z.fill_with(|| noise.next());
             es.place().unwrap();
             let losses = (&mut objective as &mut dyn Objective).losses(&Batch::Dense(es.scratch.x.clone())).unwrap();
-            es.learn(&losses).unwrap();
+            es.learn(&losses, false).unwrap();
         }
         let close = |got: &[f64], expected: &[f64]| {
             let size = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));

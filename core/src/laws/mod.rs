@@ -22,7 +22,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` |
-//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` |
+//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `converged` `discrete` |
 
 /// Returns from a law with how it was broken, unless the condition holds.
 macro_rules! ensure {
@@ -40,7 +40,9 @@ mod atomic;
 mod beats_random;
 mod bounds;
 mod broken;
+mod converged;
 mod counts;
+mod discrete;
 mod domains;
 mod draws;
 mod failures;
@@ -102,6 +104,8 @@ pub const LAWS: &[Law] = &[
     seeds::LAW,
     monotone::LAW,
     beats_random::LAW,
+    converged::LAW,
+    discrete::LAW,
 ];
 
 impl Law {
