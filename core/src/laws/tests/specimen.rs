@@ -155,12 +155,13 @@ impl Specimen {
         (0..self.config.lambda).map(|i| Probe { seed: key.fold(i as u64).into(), scale: scale(i), draw: 0 }).collect()
     }
 
-    /// Normal numbers; those of discrete coordinates so large that steps have their least deviations.
+    /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
+    /// does not drift towards the next level, and must reach it at once.
     fn noise(&self) -> Result<Perturbation> {
         let noise = Sampler::Normal.over(&self.space);
         match self.space.floor_tensor()? {
             Some(floor) if !self.has(Flaw::FreezesSwitches) => {
-                let deviation = CowTensor::new(floor.affine(1.0 / self.sigma, 0.0)?.maximum(1.0)?);
+                let deviation = CowTensor::new(floor.affine(4.0 / self.sigma, 0.0)?.maximum(1.0)?);
                 Ok(noise.scaled_by(&deviation))
             }
             _ => Ok(noise),
