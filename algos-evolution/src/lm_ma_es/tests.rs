@@ -1,6 +1,6 @@
 use super::*;
 use crate::convergence::{self, Problem};
-use moths_core::Function;
+use moths_core::{Function, Stop, minimize};
 
 const N: usize = 30;
 
@@ -64,5 +64,26 @@ fn it_converges_as_fast_as_the_reference() {
     ];
     for (problem, dim, reference) in references {
         convergence::check::<LmMaEs>(problem, dim, reference);
+    }
+}
+
+/// Where d < 5 the paper's c_{d,i} would add up to more than a half; with them it diverges in one dimension.
+#[test]
+fn it_converges_in_few_dimensions() {
+    for (dim, condition) in [(1, 1.0), (2, 1.0), (2, 1e3), (3, 1.0), (3, 1e3), (5, 1.0), (5, 1e3)] {
+        let space = Space::real(dim).unwrap();
+        let last = (dim.max(2) - 1) as f64;
+        let f =
+            |x: &[f64]| x.iter().enumerate().map(|(i, x)| f64::powf(condition, i as f64 / last) * (x - 1.0).powi(2)).sum::<f64>();
+        for seed in 0..20 {
+            let mut es = LmMaEs::new(LmMaEsConfig::default(), &space, Key::new(seed)).unwrap();
+            let end = minimize(&mut es, &mut Function::new(space.clone(), f), &Stop::evaluations(10_000)).unwrap();
+            let answer = f(&end.answer.to_vec1::<f64>().unwrap());
+            assert!(
+                answer < 1e-9,
+                "{dim}-D, condition {condition}, seed {seed}: {answer:e} after {} evaluations",
+                end.tally.evaluations
+            );
+        }
     }
 }

@@ -41,7 +41,9 @@ mod atomic;
 mod beats_random;
 mod bounds;
 mod broken;
+mod converged;
 mod counts;
+mod discrete;
 mod domains;
 mod draws;
 mod failures;
@@ -109,6 +111,8 @@ pub const LAWS: &[Law] = &[
     monotone::LAW,
     beats_random::LAW,
     walls::LAW,
+    converged::LAW,
+    discrete::LAW,
 ];
 
 impl Law {

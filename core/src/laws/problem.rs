@@ -59,6 +59,16 @@ impl Problem {
         Ok(Self::over(Space::with_dtype(leaves, dtype)?, centre))
     }
 
+    /// Integers, reals and flags that have nothing to do with each other.
+    pub(super) fn switches(dtype: DType) -> Result<Self> {
+        let leaves = vec![
+            Leaf::integer("counts", [3], -5, 5),
+            Leaf::real("rates", [2]).dtype(dtype).bounds(-5.0, 5.0),
+            Leaf::bool("on", [3]),
+        ];
+        Ok(Self::over(Space::with_dtype(leaves, dtype)?, vec![3.0, -4.0, 1.0, 0.3, -1.7, 1.0, 0.0, 1.0]))
+    }
+
     /// Every space that optimizers meet, and what it is called.
     pub(super) fn all() -> Result<Vec<(&'static str, Self)>> {
         Ok(vec![
@@ -83,6 +93,12 @@ impl Problem {
     pub(super) fn conditioned(mut self, condition: f64) -> Self {
         let last = (self.weights.len().max(2) - 1) as f64;
         self.weights.iter_mut().enumerate().for_each(|(i, w)| *w = condition.powf(i as f64 / last));
+        self
+    }
+
+    /// No point being better than another.
+    pub(super) fn flat(mut self) -> Self {
+        self.weights.fill(0.0);
         self
     }
 
@@ -131,6 +147,11 @@ impl Problem {
     /// The loss at a point \[d\] in search coordinates, today, for the first draw.
     pub(super) fn loss_at(&self, point: &Tensor) -> Result<f64> {
         Ok(self.loss(self.values(point)?, 0))
+    }
+
+    /// How far every parameter value of a point \[d\] is from the lowest loss.
+    pub(super) fn distances(&self, point: &Tensor) -> Result<Vec<f64>> {
+        Ok(self.values(point)?.iter().zip(&self.centre).map(|(v, c)| (v - c).abs()).collect())
     }
 
     fn loss(&self, values: Vec<f64>, draw: u32) -> f64 {

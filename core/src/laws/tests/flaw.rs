@@ -93,4 +93,10 @@ pub(super) enum Flaw {
     AcceptsWorse,
     /// Hardly moves.
     StandsStill,
+    /// Says that it has converged when its steps have become a tenth.
+    StopsEarly,
+    /// Promises to say that it has converged, and never does.
+    NeverStops,
+    /// Its steps in integers and flags vanish with the others.
+    FreezesSwitches,
 }

@@ -50,6 +50,8 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey]),
     ("monotone", Kind::Seeds, &[Flaw::AcceptsWorse]),
     ("beats_random", Kind::Seeds, &[Flaw::StandsStill]),
+    ("converged", Kind::Seeds, &[Flaw::StopsEarly, Flaw::NeverStops]),
+    ("discrete", Kind::Seeds, &[Flaw::FreezesSwitches]),
 ];
 
 fn specimen(kind: Kind, flaw: Flaw) -> Result<Subject> {

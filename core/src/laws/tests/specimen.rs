@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::flaw::Flaw;
 use crate::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Fields, Key, Meta, Objective, Optimizer, Persist, Probe,
-    Report, Result, Sampler, Space, fuse, host, register, with_scalar,
+    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Fields, Key, Meta, Objective, Optimizer, Persist,
+    Perturbation, Probe, Report, Result, Sampler, Space, fuse, host, register, with_scalar,
 };
 
 /// How the specimen asks.
@@ -113,13 +113,22 @@ impl Algorithm for Specimen {
             rotation: true,
             monotone: true,
             beats_random: true,
+            converges: true,
+            discrete: true,
             ..Capabilities::NONE
         };
         Ok(match config.kind {
             Kind::Seeds => all,
             Kind::Rows if config.flaw == Flaw::AsksRows => all,
             Kind::Rows => Capabilities { seeds_only: false, state_per_candidate: 1.0, ..all },
-            Kind::Gradients => Capabilities { needs_gradient: true, rank_based: false, monotone: false, ..all },
+            Kind::Gradients => Capabilities {
+                needs_gradient: true,
+                rank_based: false,
+                monotone: false,
+                converges: false,
+                discrete: false,
+                ..all
+            },
         })
     }
 
@@ -151,6 +160,29 @@ impl Specimen {
         (0..self.config.lambda).map(|i| Probe { seed: key.fold(i as u64).into(), scale: scale(i), draw: 0 }).collect()
     }
 
+    /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
+    /// does not drift towards the next level, and must reach it at once.
+    fn noise(&self) -> Result<Perturbation> {
+        let noise = Sampler::Normal.over(&self.space);
+        match self.space.floor_tensor()? {
+            Some(floor) if !self.has(Flaw::FreezesSwitches) => {
+                let deviation = CowTensor::new(floor.affine(4.0 / self.sigma, 0.0)?.maximum(1.0)?);
+                Ok(noise.scaled_by(&deviation))
+            }
+            _ => Ok(noise),
+        }
+    }
+
+    /// Has it converged?
+    fn converged(&self) -> Option<&'static str> {
+        let least = match self.config.flaw {
+            Flaw::NeverStops => 0.0,
+            Flaw::StopsEarly => 0.1,
+            _ => 1e-12,
+        };
+        (self.sigma < least * self.config.sigma).then_some("its steps vanished")
+    }
+
     /// The rows of the next step, for a kind that holds them.
     fn propose(&mut self) -> Result<()> {
         if self.config.kind == Kind::Rows {
@@ -159,7 +191,7 @@ impl Specimen {
             if self.has(Flaw::OverwritesBatch) {
                 rows = CowTensor::new((*rows).clone());
             }
-            Sampler::Normal.over(&self.space).perturb_rows(&self.at, &terms, &mut rows)?;
+            self.noise()?.perturb_rows(&self.at, &terms, &mut rows)?;
             self.rows = Some(rows);
         }
         Ok(())
@@ -169,7 +201,7 @@ impl Specimen {
         if let Some(rows) = &self.rows {
             return Ok(Batch::Dense(rows.clone()));
         }
-        let seeded = Batch::seeded(&self.at, Sampler::Normal, self.probes());
+        let seeded = Batch::seeded(&self.at, self.noise()?, self.probes());
         if !self.has(Flaw::KnowsAxes) {
             return Ok(seeded);
         }
@@ -231,7 +263,7 @@ impl Specimen {
         let seen = losses.iter().copied().fold(if extra > 0 { old } else { f64::INFINITY }, f64::min);
         let loss = if self.has(Flaw::ReportsMean) { losses.iter().sum::<f64>() / losses.len() as f64 } else { seen };
         let extra = if self.has(Flaw::CountsOneRound) { 0 } else { extra };
-        Ok(Report { loss, evaluations: evaluated + extra, converged: None })
+        Ok(Report { loss, evaluations: evaluated + extra, converged: self.converged() })
     }
 
     fn commit(&mut self, old: f64, batch: Batch, losses: &[f64]) -> Result<()> {
