@@ -177,7 +177,7 @@ impl Restart {
         let mine = self.inner.answer()?;
         let contest = Contest::of([&self.kept, &mine], [self.kept_loss, f64::INFINITY], seen, objective)?;
         self.kept_loss = contest.losses[0];
-        self.run.leads = contest.losses[1] <= contest.losses[0];
+        self.run.leads = contest.losses[1] < contest.losses[0];
         self.run.used += contest.evaluations;
         self.run.next = self.run.used + self.run.used.div_ceil(10);
         Ok(contest)

@@ -83,7 +83,8 @@ impl Algorithm for Undo {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         // The answer's loss is looked at beside the wrapped optimizer's candidates, and compared only.
-        Ok(Capabilities { monotone: true, ..registry::capabilities(&config.inner)? })
+        // A mean among ties, once the reals are exact, is taken back as often as not, and may be taken back to the wrong switch.
+        Ok(Capabilities { monotone: true, discrete: false, ..registry::capabilities(&config.inner)? })
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

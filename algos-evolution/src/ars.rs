@@ -12,6 +12,7 @@
 //!
 //! Source: Mania, Guy & Recht 2018, arXiv:1803.07055.
 //! Differs from the paper: any descent takes the place of plain gradient descent, and a pair with a candidate that failed counts for nothing.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; no state of size d beside the point and the descent's.
 //!
 //! ```

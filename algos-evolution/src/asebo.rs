@@ -20,6 +20,7 @@
 //! Differs from both: only the last `memory` estimates are known; α has limits, for the program's may pass 1, where the covariance would
 //! be indefinite, and 0 would end all search outside U; perturbations and ĝ are not rescaled to a length. As in the paper, and not in the
 //! program, estimates are not centred and U has no components beyond r. Failed pairs are left out.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · n evaluations in one round; `memory` numbers of state per parameter beside the point and the descent's, and r more
 //! while it runs; memory² · d multiplications for U, and r a candidate and parameter for ε, which is never stored.
 //!

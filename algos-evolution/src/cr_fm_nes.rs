@@ -153,7 +153,6 @@ impl Algorithm for CrFmNes {
             walls: Walls::Fold,
             at_walls: true,
             converges: true,
-            discrete: true,
             state_per_parameter: 5.0,
             ..Capabilities::NONE
         },

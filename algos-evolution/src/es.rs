@@ -13,6 +13,7 @@
 //! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside; a discrete
 //! one moves by a tenth of a level at least.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! Minima on a wall are not promised: children that were moved to it are as good as their parents, and step sizes learn from them.
 //! Cost per step: λ evaluations in one round;
 //! with plus, of a stochastic objective μ more, as parents are evaluated beside their children on the same data;
 //! μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
@@ -138,8 +139,6 @@ impl Algorithm for Es {
             rank_based: true,
             translation: true,
             beats_random: true,
-            converges: true,
-            discrete: true,
             state_per_candidate: 1.0,
             ..Capabilities::NONE
         },
@@ -171,7 +170,7 @@ impl Algorithm for Es {
             s: sigmas(mu)?,
             loss: vec![f64::INFINITY; mu],
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda),
+            history: History::new(space.dim(), lambda).clamped(space),
             children: space.zeros_for(lambda)?,
             child_s: sigmas(lambda)?,
             space: space.clone(),

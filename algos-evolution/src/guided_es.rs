@@ -15,6 +15,7 @@
 //! Differs from the paper: U comes from the method's own estimates, as there are no surrogate gradients in what an objective can be asked
 //! (`gradient` is that of the loss itself); u is the loss only where `shaping` is raw; an estimate that newer ones span adds no direction
 //! to U; failed pairs are left out.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; `memory` numbers of state per parameter beside the point and the descent's, and
 //! as many again while it runs; 2 · memory² · d multiplications for U, and r a candidate and parameter for ε, which is never stored.
 //!

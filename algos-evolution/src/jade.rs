@@ -29,7 +29,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Capabilities, Family, Meta, register};
+use moths_core::{Capabilities, Family, Meta, Space, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -83,9 +83,9 @@ impl Preset for JadeConfig {
         self.archive
     }
 
-    fn rules(&self, d: usize) -> Rules {
+    fn rules(&self, space: &Space) -> Rules {
         let learning = Learning { entries: 1, speed: self.learning_rate, by_gain: false, ..Learning::SHADE };
-        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(d));
+        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(space));
         Rules { ties: false, ..Rules::steady(population, Greed::Fixed(self.best_fraction), learning) }
     }
 }

@@ -31,7 +31,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Family, Meta, register};
+use moths_core::{Family, Meta, Space, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,8 @@ impl Preset for JsoConfig {
         self.archive
     }
 
-    fn rules(&self, d: usize) -> Rules {
+    fn rules(&self, space: &Space) -> Rules {
+        let d = space.dim();
         let n = d as f64;
         let learning = Learning {
             entries: self.memory,

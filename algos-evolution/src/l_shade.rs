@@ -30,7 +30,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Family, Meta, register};
+use moths_core::{Family, Meta, Space, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,8 @@ impl Preset for LShadeConfig {
         self.archive
     }
 
-    fn rules(&self, d: usize) -> Rules {
+    fn rules(&self, space: &Space) -> Rules {
+        let d = space.dim();
         let learning = Learning { entries: self.memory, rates: Mean::Lehmer, ..Learning::SHADE };
         let population = population_size::or_of_the_paper(self.population, 18.0 * d as f64, d);
         Rules {

@@ -22,7 +22,7 @@
 //! paths cannot learn (0 of 32 linear functions in a box; smooth 28). Minima on a wall are not promised: there the transform makes a bowl
 //! quartic, whose bottom is flat (1e-5 of the box is left at a condition of 1e4). Candidates that failed have no weight; σ grows e-fold
 //! in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence), stagnation over windows twice as long.
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵).
 //!
 //! ```
@@ -144,7 +144,7 @@ impl Algorithm for LmMaEs {
             sigma: config.sigma,
             p_sigma: space.zeros()?,
             m: Tensor::zeros(directions * d, space.dtype(), space.device())?.into(),
-            history: History::new(d, lambda),
+            history: History::new(d, lambda).patient(2),
             scratch: Scratch {
                 z: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,

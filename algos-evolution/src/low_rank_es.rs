@@ -14,6 +14,7 @@
 //! Source: Sarkar et al. 2025, arXiv:2511.16652.
 //! Differs from the paper: the size of ĝ, by the factor σ / √pairs that a descent like Adam does not see; a candidate is evaluated
 //! by writing its weights, not by adding the low-rank product to the activations.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; r (m + n) normal numbers for a matrix and candidate instead of m n; no state
 //! beside the point and the descent's.
 //!

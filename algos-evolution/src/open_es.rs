@@ -8,6 +8,7 @@
 //! with u the centred rank of a candidate's loss among all of the step, in [−½, ½], or what `shaping` says. x, ε_k, ĝ: \[d\]. Source: Salimans et al.
 //! 2017, arXiv:1703.03864. Differs from the paper: no table of noise is shared, since every ε_k follows from its key alone and is
 //! never stored; weight decay is a setting of the descent.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; no state beside the point and the descent's.
 //!
 //! ```

@@ -17,6 +17,7 @@
 //! Differs from the papers: losses are not divided by the distance from the best reward that is possible, which ranks and z-scores make
 //! unnecessary; ū is the mean of this step and not a running one; a pair with a candidate that counts for nothing is left out; σ stays
 //! within 10⁻¹⁸ and 10⁹ of its start.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; 1 number of state per parameter beside the point and the descent's. Noise is drawn
 //! once a pair to move, and is never stored.
 //!

@@ -154,7 +154,7 @@ impl Algorithm for SepCmaEs {
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda),
+            history: History::new(space.dim(), lambda).clamped(space),
             scratch: Scratch {
                 y: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,

@@ -30,7 +30,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Capabilities, Family, Meta, register};
+use moths_core::{Capabilities, Family, Meta, Space, register};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,9 +84,9 @@ impl Preset for ShadeConfig {
         self.archive
     }
 
-    fn rules(&self, d: usize) -> Rules {
+    fn rules(&self, space: &Space) -> Rules {
         let learning = Learning { entries: self.memory, ..Learning::SHADE };
-        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(d));
+        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(space));
         Rules::steady(population, Greed::UpTo(self.best_fraction), learning)
     }
 }

@@ -134,7 +134,7 @@ impl Algorithm for Snes {
             mu: space.start(),
             sigma: CowTensor::new(space.zeros()?.affine(0.0, config.sigma)?),
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda),
+            history: History::new(space.dim(), lambda).clamped(space),
             scratch: Scratch { x: space.zeros_for(lambda)?, first: space.zeros()?, second: space.zeros()? },
             space: space.clone(),
             config,

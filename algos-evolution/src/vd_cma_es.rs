@@ -26,6 +26,7 @@
 //! and stays within 10⁻¹⁸ and 10⁹ of its start; a step of v and D that leaves no
 //! usable numbers is left out.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! Minima on a wall are not promised: in two dimensions, and on slopes in many, the deviations collapse along a wall.
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
 //!
 //! ```
@@ -158,7 +159,7 @@ impl Algorithm for VdCmaEs {
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda),
+            history: History::new(space.dim(), lambda).clamped(space),
             scratch: Scratch {
                 y: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,

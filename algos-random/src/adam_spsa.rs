@@ -14,6 +14,7 @@
 //! Differs from the paper: λ, which its experiments choose between 0.42 and 0.5, is 0.5 by default; m and v start at 0 without a
 //! correction for it, so that some of the first hundred steps are a few times as long as later ones; ĝ is calibrated and clipped. It
 //! takes no other descent: `{"name": "spsa", "descent": "adam"}` is the pair with lasting memory.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; 3 numbers of state per parameter.
 //!
 //! ```

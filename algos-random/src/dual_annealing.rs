@@ -19,6 +19,7 @@
 //! 2, 5, 10-D; not told .576, .353, .253). T is in the unit of the loss, as published. For many local minima in few dimensions: a chain alone takes
 //! 2 d steps.
 //! The answer is the best point seen, also by a local search that is still going on.
+//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
 //! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation after its
 //! last. 2 numbers of state per parameter, and those of the local search.
 //!
@@ -44,8 +45,8 @@ mod visits;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Best, Capabilities, Clock, Comparison, CowTensor, Family, Keep, Key, Meta, Objective, Optimizer, Report,
-    Result, Space, Spec, State, atomically, persist, register, registry, settings,
+    Algorithm, Batch, Best, Capabilities, Clock, Comparison, CowTensor, Error, Family, Keep, Key, Meta, Objective, Optimizer,
+    Report, Result, Space, Spec, State, atomically, persist, register, registry, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -150,6 +151,7 @@ impl Algorithm for DualAnnealing {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
+        from_one_point(&config.local)?;
         let lower: Vec<f64> = space.intervals().map(|(lower, _)| lower).collect();
         let width = |(lower, upper): (f64, f64)| if lower.is_finite() { upper - lower } else { 2.0 * config.reach };
         let row = |values| Tensor::from_vec(values, space.dim(), space.device())?.to_dtype(space.dtype());
@@ -174,12 +176,11 @@ impl Algorithm for DualAnnealing {
     }
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
-        let local = registry::capabilities(&config.local)?;
+        let local = from_one_point(&config.local)?;
         Ok(Capabilities {
             needs_gradient: local.needs_gradient,
             compares_steps: local.compares_steps,
             state_per_parameter: 2.0 + local.state_per_parameter,
-            state_per_candidate: local.state_per_candidate,
             state_per_pair: local.state_per_pair,
             ..Self::META.capabilities
         })
@@ -195,6 +196,15 @@ impl DualAnnealingConfig {
     fn of_one_local_search(&self, space: &Space) -> u64 {
         self.local_evaluations.unwrap_or_else(|| (30 * space.dim() as u64).clamp(100, 1000))
     }
+}
+
+/// What a local search can do: one from a point, as a population that it kept would be spread anew around every find.
+fn from_one_point(local: &Spec) -> Result<Capabilities> {
+    let can = registry::capabilities(local)?;
+    if can.state_per_candidate > 0.0 {
+        return Err(Error::invalid("local", &local.name, "a search from one point, without a population that it keeps"));
+    }
+    Ok(can)
 }
 
 impl DualAnnealing {

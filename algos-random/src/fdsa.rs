@@ -14,6 +14,7 @@
 //! Source: Kiefer & Wolfowitz 1952, doi:10.1214/aoms/1177729392, for one dimension; Blum 1954, doi:10.1214/aoms/1177728659, for several.
 //! Differs from the paper: any descent, by default Adam, takes the place of gains a_k = a/k, and random blocks of
 //! coordinates keep a step affordable where there are many.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · min(d, coordinates) evaluations, in as many rounds as it takes to hold no more than some four million numbers
 //! of candidates at once; no state of size d beside the point and the descent's.
 //!

@@ -11,6 +11,7 @@
 //!
 //! Source: the forward form in Blum 1954, doi:10.1214/aoms/1177728659.
 //! Differs from the paper: any descent, by default Adam, takes the place of its gains.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: min(d, coordinates) + 1 evaluations, the first in a round of its own; no state of size d beside the point and the
 //! descent's.
 //!

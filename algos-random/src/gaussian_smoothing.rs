@@ -16,6 +16,7 @@
 //! Source: Nesterov & Spokoiny 2017, doi:10.1007/s10208-015-9296-2.
 //! Differs from the paper: several directions may be averaged, slopes are calibrated and clipped, and any descent takes the place of the
 //! paper's, by default Adam.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: directions + 1 evaluations (2 · directions antithetic) in one round, with at least `calibration` directions in the
 //! first; no state of size d beside the point and the descent's.
 //!

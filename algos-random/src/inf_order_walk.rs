@@ -16,6 +16,7 @@
 //! (0.1). Orders above 3 gained nothing on any of these; up to 8, MNIST stayed at 10 %: lucky streaks on minibatches raise the order, and steps
 //! grow as a power of their number. What this walk does not do is find the length of its steps; `one-plus-one-es` does, and is better where the loss
 //! is not noisy.
+//! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: best_of evaluations in one round, one more when f(x) is not known; k numbers of state per parameter, at most max_order, 3 by default.
 //!
 //! ```

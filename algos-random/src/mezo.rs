@@ -17,6 +17,7 @@
 //! about 0.02 at initialisation; one unit of a search coordinate is such a deviation, so that c = 1e-3 / 0.02 = 0.05 here, and
 //! η = 1e-6 / 0.02² = 0.0025. By default no step is longer than η · clip in units of z, 0.1 at first. Candidates are made from copies of x, not
 //! by walking x there and back, which would leave rounding errors in it.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point.
 //!
 //! ```

@@ -14,6 +14,7 @@
 //! Integers and flags move by a tenth of a level at least, however small σ is, so that they do not freeze.
 //! On a stochastic objective σ never exceeds its first value: steps of any length lead down on one minibatch more often than one time in
 //! five, and σ would grow without end.
+//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
 //! Cost per step: λ evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
 //!
 //! ```

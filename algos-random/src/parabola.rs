@@ -13,6 +13,7 @@
 //! other.
 //!
 //! Source: an idea of this project.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 3 evaluations in one round; no state of size d beside the point and the descent's.
 //!
 //! ```

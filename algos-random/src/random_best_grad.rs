@@ -18,6 +18,7 @@
 //! is not looked at.)
 //!
 //! Source: an idea of this project.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: k + 1 evaluations, in one round; judged after the step in two, and k + 1 steps of the descent. No state of size d
 //! beside the point and the descent's; while it judges after the step, k points.
 //!

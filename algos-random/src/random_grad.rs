@@ -15,6 +15,7 @@
 //! and a descent that keeps momentum keeps only that of steps that were good, or reversed. c plays no part.
 //!
 //! Source: an idea of this project.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 evaluations, in one round; judged after the step in two. No state of size d beside the point and the descent's.
 //!
 //! ```

@@ -12,6 +12,7 @@
 //! doi:10.1287/moor.6.1.19, algorithm 1 (constants 5, 3, 2, 1/2 are theirs); without b and with a fixed ρ it is Matyas 1965.
 //! Differs from the paper: both ways are evaluated at once and the better is taken; several draws may be tried in a step; on a
 //! stochastic objective ρ never exceeds its first value, since steps of any length suit one minibatch now and then.
+//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
 //! Cost per step: 2 · draws evaluations in one round, one more when f(x) is not known; 2 numbers of state per parameter.
 //!
 //! ```

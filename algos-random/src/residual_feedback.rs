@@ -15,6 +15,7 @@
 //! Differs from the paper: residuals are calibrated and clipped, and any descent takes the place of plain gradient descent. On a
 //! stochastic objective the two losses are of different data, and their difference is noise; the same is true of the first residual
 //! after the point was moved from outside.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 1 evaluation; no state of size d beside the point and the descent's.
 //!
 //! ```

@@ -14,6 +14,7 @@
 //! the Boltzmann machine, whose visiting distribution has variance T. Where the length of the run is known T falls by the same factor in every
 //! step, as in Kirkpatrick's, from 0.01 to 1e-6: of 30 ways the lowest ends that serve BBOB in 5 and 10 dimensions and a network of 2,410 parameters
 //! alike. Where it is not, T falls as 1/k after the first 100 steps.
+//! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: n evaluations in one round, `calibration` in the first, one more when f(x) is not known; 2 numbers of state per parameter.
 //!
 //! ```

@@ -9,9 +9,9 @@
 //!
 //! With U, the elements of ĝ begin near ±1, and a learning rate is the length of the first step in every search coordinate, whatever the
 //! unit of the loss (Spall 1998, doi:10.1109/7.705889, section III.B: choose the gain so that the first steps have a wanted size).
-//! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should slopes after the first
-//! step be 1e-12 of U, that step was no measure (a simulator that blew up), and U is taken anew. Once a slope has been seen that is more, U
-//! stays: slopes that become small in the course of a search are what a search is for.
+//! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should the slopes of a step be
+//! 1e-12 of those of the step before, that one was no measure (a simulator that blew up), and U is taken anew. Slopes that become small step
+//! by step are what a search is for, and U stays.
 
 use moths_core::{Gradient, Key, Result, Sampler, Seed, Space, persist};
 use schemars::JsonSchema;
@@ -58,8 +58,8 @@ impl From<usize> for Calibration {
 pub(crate) struct Unit {
     /// 0 until it is known.
     value: f64,
-    /// Has a later step seen a slope of its order?
-    confirmed: bool,
+    /// The median |s| of the last step that had one.
+    last: f64,
     calibration: usize,
     clip: f64,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Unit {
 impl Unit {
     /// `calibration`: pairs it is taken from, 0 for the unit of the loss itself; `clip`: the steepest slope in this unit, 0 for any.
     pub(crate) fn new(calibration: usize, clip: f64) -> Self {
-        Self { value: if calibration == 0 { 1.0 } else { 0.0 }, confirmed: calibration == 0, calibration, clip }
+        Self { value: if calibration == 0 { 1.0 } else { 0.0 }, last: 0.0, calibration, clip }
     }
 
     /// How many pairs a step takes that needs `pairs`.
@@ -82,11 +82,11 @@ impl Unit {
     /// The unit after these slopes were seen. Nothing can be said of a flat start, or of one where all failed: the next step calibrates.
     pub(crate) fn after(&self, slopes: &[f64]) -> Self {
         let median = median(slopes);
-        if self.confirmed || median == 0.0 {
+        if self.calibration == 0 || median == 0.0 {
             return Self { ..*self };
         }
-        let measures = self.is_known() && median >= 1e-12 * self.value;
-        Self { value: if measures { self.value } else { median }, confirmed: measures, ..*self }
+        let measures = self.is_known() && median >= 1e-12 * self.last;
+        Self { value: if measures { self.value } else { median }, last: median, ..*self }
     }
 
     /// ŝ; NaN for slopes that failed, and for all while there is no unit.
@@ -99,7 +99,7 @@ impl Unit {
     }
 }
 
-persist!(Unit { value, confirmed });
+persist!(Unit { value, last });
 
 /// s_k of antithetic pairs of losses; NaN for a pair with a candidate that failed.
 pub(crate) fn of_pairs(losses: &[f64], c: f64) -> Vec<f64> {
@@ -156,7 +156,7 @@ mod tests {
 
     /// A first step that blew up is told from a search that has come near its end.
     #[test]
-    fn the_unit_is_taken_anew_only_where_no_slope_was_ever_of_its_order() {
+    fn the_unit_is_taken_anew_only_where_slopes_fall_at_once() {
         let blown_up = Unit::new(1, 0.0).after(&[1e20]);
         assert_eq!(blown_up.after(&[1e-12]).of(1e-12), 1.0);
         let converging = Unit::new(1, 0.0).after(&[1.0]).after(&[1e-3]);

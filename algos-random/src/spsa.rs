@@ -24,6 +24,7 @@
 //! x, Δ, ĝ: \[d\]. Source: Spall 1992, doi:10.1109/9.119632; gain sequences of Spall 1998, doi:10.1109/7.705889.
 //! Differs from the paper: several pairs may be averaged, slopes are clipped, any descent takes the place of plain gradient descent,
 //! Δ may have another law (then it is ĝ = ŝ Δ as for random directions), and a pair with a candidate that failed counts for nothing.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first, one more in a round of its own with blocking; no
 //! state of size d beside the point and the descent's.
 //!

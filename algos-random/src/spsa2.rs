@@ -30,6 +30,7 @@
 //! gradients make the error least with a_k ρ = ρ); δ_k is relative to H̄; a step that is too long is shortened, not refused;
 //! both perturbations have the length c; Δ may have another law; the weights of feedback are not fitted to the noise; a measurement with a
 //! candidate that failed counts for nothing.
+//! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 4 · pairs evaluations in one round, 2 · calibration more in the first, one more in a round of its own with blocking.
 //! Full: d² numbers of state (f64) and some 10 d³ operations; diagonal: 2 numbers of state per parameter.
 //!

@@ -10,6 +10,7 @@
 //! tried in a step. Where the length of the run is known, α_k falls by the same factor in every step, from 2 to 0.03: BBOB in 5 and 10 dimensions
 //! wants a lower end, a network of 2,410 parameters a higher one. Steps never grow: once they are much shorter than the way that is left, progress is slow;
 //! [`one-plus-one-es`](crate::one_plus_one_es) finds the length by itself.
+//! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
 //!
 //! ```

@@ -6,6 +6,7 @@
 //!
 //! Everything else is [`simulated-annealing`](crate::simulated_annealing), of which this is a setting: candidates, schedules, the unit of T.
 //! Source: Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B.
+//! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: that of simulated annealing.
 //!
 //! ```

@@ -8,6 +8,7 @@
 //! Solomou 2021, arXiv:2110.13265, the plain method (not the one that extracts negative curvature).
 //! Differs from the paper: both ways are evaluated at once and the better is taken, where the paper takes the first that leads down.
 //! This is [`stochastic-three-points`](crate::stochastic_three_points) with two lengths in turn, and not a method of its own beyond that.
+//! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
 //!
 //! ```

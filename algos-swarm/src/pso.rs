@@ -42,7 +42,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PsoConfig {
-    /// n, the number of particles; null: 10 + ⌊2 √d⌋.
+    /// n, the number of particles; null: 10 + ⌊2 √d⌋, 40 at least with integers or flags.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub particles: Option<usize>,
     /// w, how much of a velocity stays.
@@ -116,7 +116,7 @@ impl Algorithm for Pso {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = config.particles.unwrap_or_else(|| 10 + (2.0 * (space.dim() as f64).sqrt()) as usize);
+        let n = config.particles.unwrap_or_else(|| particles(space));
         let clock = Clock::new(key);
         let mut x = space.scatter(&space.start(), key.fold(u64::MAX), n)?;
         x.set_row(0, &space.start())?;
@@ -124,6 +124,12 @@ impl Algorithm for Pso {
         let box_ = space.box_tensors()?;
         Ok(Self { config, space: space.clone(), clock, box_, v: space.zeros_for(n)?, x, p, p_loss: vec![f64::INFINITY; n] })
     }
+}
+
+/// n where nobody says. Rounded coordinates soon agree: with integers or flags, few particles settle on a wrong one.
+fn particles(space: &Space) -> usize {
+    let n = 10 + (2.0 * (space.dim() as f64).sqrt()) as usize;
+    if space.is_discrete() { n.max(40) } else { n }
 }
 
 impl Pso {

@@ -4,7 +4,7 @@
 //! of coordinate j and σ_0 what it was at first:
 //!
 //! ```text
-//! equal-fun-values   all b_t of the last T = 10 + ⌈30 d/λ⌉ generations are the same
+//! equal-fun-values   all b_t of the last T = 10 + ⌈30 d/λ⌉ generations are the same (not where bounds clamp candidates)
 //! tol-fun            these b_t, and all losses of the last generation, are within 10⁻¹²
 //! stagnation         median(last 30 %) ≥ median(first 30 %) of a window, for b and for q:
 //!                    the window is a fifth of the run, 120 + ⌈30 d/λ⌉ generations at least and 20,000 at most
@@ -40,6 +40,10 @@ pub struct History {
     short: usize,
     /// The fewest generations that can stagnate: 120 + ⌈30 d/λ⌉; `None`: a population.
     long: Option<usize>,
+    /// Can the lowest loss of generation after generation be that of one point, a corner, while the others differ?
+    cornered: bool,
+    /// Are there discrete coordinates that a flat loss says nothing of?
+    switches: bool,
 }
 
 persist!(History { best, median });
@@ -48,7 +52,26 @@ impl History {
     /// Of generations of λ candidates in `dim` dimensions, drawn from a distribution that learns.
     pub fn new(dim: usize, lambda: usize) -> Self {
         let some = (30 * dim).div_ceil(lambda.max(1));
-        Self { best: vec![], median: vec![], short: (10 + some).min(LONGEST), long: Some((120 + some).min(LONGEST)) }
+        Self {
+            best: vec![],
+            median: vec![],
+            short: (10 + some).min(LONGEST),
+            long: Some((120 + some).min(LONGEST)),
+            cornered: false,
+            switches: false,
+        }
+    }
+
+    /// Of a method that learns a shape more slowly than a full covariance does: its stagnation shows in windows so many times longer.
+    pub fn patient(self, times: usize) -> Self {
+        Self { long: self.long.map(|long| (times * long).min(LONGEST)), ..self }
+    }
+
+    /// Of candidates that are moved to the nearest point inside the bounds of this space, and whose discrete coordinates have a floor. Many
+    /// are the same corner before the mean has come to it, and equal-fun-values says nothing. Losses are flat as soon as the reals are
+    /// exact, while a switch may be on its way to its threshold: with discrete leaves only the deviations of the reals count.
+    pub fn clamped(self, space: &Space) -> Self {
+        Self { cornered: space.walls().any(|(lower, _)| lower.is_finite()), switches: space.is_discrete(), ..self }
     }
 
     /// Of a population that keeps its best: it may wait for long, and its best may stay what it is, before it goes on. So only tol-fun
@@ -81,7 +104,7 @@ impl History {
         let recent = &self.best[self.best.len().checked_sub(self.short)?..];
         let extent = |values: &[f64]| values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(*x), b.max(*x)));
         let ((least, most), (low, high)) = (extent(recent), extent(losses));
-        if self.long.is_some() && least == most {
+        if self.long.is_some() && !self.cornered && least == most {
             return Some("equal-fun-values: the best loss of every recent generation is the same");
         }
         (most.max(high) - least.min(low) < 1e-12).then_some("tol-fun: the losses of all recent generations are within 1e-12")
@@ -123,6 +146,9 @@ impl History {
             return None;
         }
         if losses.all_failed() {
+            return None;
+        }
+        if self.switches {
             return None;
         }
         self.push(losses);

@@ -147,7 +147,8 @@ impl<E: NamedEstimator> Algorithm for Descend<E, Box<dyn Descent>> {
         Ok(Capabilities { state_per_parameter: state, ..estimator })
     }
 
-    fn evaluations_per_step(config: &Self::Config, space: &Space, _stochastic: bool) -> Result<Option<u64>> {
-        Ok(E::evaluations_per_step(&config.estimator, space))
+    fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let recalled = u64::from(stochastic && descent::remembers("descent", &config.descent)?);
+        Ok(E::evaluations_per_step(&config.estimator, space).map(|evaluations| evaluations + recalled))
     }
 }

@@ -29,8 +29,13 @@ pub struct Session {
     objective: Best<Box<dyn Objective + Send>>,
     examiner: Box<dyn Examiner>,
     tally: Tally,
+    /// The optimizer has said so: it would say so again after a step more.
+    converged: bool,
     curve: Curve,
 }
+
+/// Why a run ends at once that goes on from a checkpoint.
+const CONVERGED_BEFORE: Reason = Reason::Converged("it had converged when the checkpoint was written");
 
 /// Where checkpoints go.
 #[derive(Clone, Debug)]
@@ -122,6 +127,7 @@ impl Session {
             objective: Best::new(objective),
             examiner: problem.examiner(plan.seed)?,
             tally: Tally::default(),
+            converged: false,
             curve: Curve::new(problem.measures(), plan.evaluations),
             plan,
         })
@@ -170,12 +176,13 @@ impl Session {
         Ok(())
     }
 
-    fn parts(&mut self) -> [(&'static str, &mut dyn moths::Persist); 4] {
+    fn parts(&mut self) -> [(&'static str, &mut dyn moths::Persist); 5] {
         [
             ("optimizer", &mut self.optimizer),
             ("best", &mut self.objective),
             ("tally", &mut self.tally),
             ("curve", &mut self.curve),
+            ("converged", &mut self.converged),
         ]
     }
 
@@ -199,9 +206,10 @@ impl Session {
         let mut saved_at = self.tally.evaluations;
         self.judge_if_due(&mut around)?;
         let reason = loop {
-            let reason = self.advance(saved_at, &mut around)?;
+            let reason = if self.converged { CONVERGED_BEFORE } else { self.advance(saved_at, &mut around)? };
             self.judge_if_due(&mut around)?;
             if reason != Reason::Observer {
+                self.converged = matches!(reason, Reason::Converged(_));
                 break Some(reason);
             }
             if around.interrupted.load(Ordering::Relaxed) {

@@ -193,7 +193,7 @@ fn a_killed_run_goes_on_to_the_same_bits() -> Tested {
     let place = tempdir()?;
     let runs = [
         ("train digits --evaluations 6000 --every 500", "--out whole", "--out parts"),
-        ("minimize rastrigin --dim 40 --optimizer sep-cma-es --evaluations 400000 --every 20000", "--out whole", "--out parts"),
+        ("minimize rastrigin --dim 40 --optimizer pso --evaluations 400000 --every 20000", "--out whole", "--out parts"),
         ("minimize rastrigin --dim 10 --optimizer restart --evaluations 300000 --every 10000", "--out whole", "--out parts"),
         ("minimize rastrigin --dim 40 --optimizer l-shade --evaluations 400000 --every 20000", "--out whole", "--out parts"),
         ("train digits --optimizer asebo --evaluations 6000 --every 500", "--out whole", "--out parts"),

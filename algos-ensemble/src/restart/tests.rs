@@ -200,7 +200,8 @@ fn losses_of_different_data_are_not_compared() {
         objective.refresh().unwrap();
         if optimizer.clock.step > before.1 {
             let kept = loss(&optimizer.kept);
-            assert!(kept <= ended, "the kept answer rose from {ended} to {kept}");
+            // Beside a shift of millions, losses that are closer are the same.
+            assert!(kept <= ended + 1e-8, "the kept answer rose from {ended} to {kept}");
             ended = kept;
         }
         switched[usize::from(optimizer.run.leads)] += usize::from(optimizer.run.leads != before.0);

@@ -35,7 +35,7 @@ pub trait Preset: Serialize + DeserializeOwned + JsonSchema + Default + Send + '
     /// Archived points a candidate.
     fn archive(&self) -> f64;
     #[doc(hidden)]
-    fn rules(&self, d: usize) -> Rules;
+    fn rules(&self, space: &Space) -> Rules;
 }
 
 /// What a member of the family says of the equations.
@@ -151,7 +151,7 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
 
     fn new(config: P, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let rules = config.rules(space.dim());
+        let rules = config.rules(space);
         let n = rules.population;
         Ok(Self {
             clock: Clock::new(key),

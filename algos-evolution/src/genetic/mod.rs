@@ -24,6 +24,7 @@
 //! n = 20 is fewer than is usual: of 10 to 100 the small ones do best in 1,000 d evaluations (BBOB 2/5/10/20/40-D, instances 11-13, share
 //! of targets: .49/.27/.22/.17/.16 with 20, .42/.22/.17/.10/.07 with 100) and on the digits.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population).
+//! Minima close to a wall are not promised to 1e-6 of the box: mutations end longer.
 //! Cost per step: n − e evaluations in one round (n in the first step);
 //! of a stochastic objective n, as the elite is evaluated beside the children on the same data; 1 number of state per parameter and point.
 //!

@@ -60,6 +60,10 @@ impl NamedDescent for Accumulate {
     fn state_per_parameter(config: &AccumulateConfig) -> Result<f64> {
         Ok(1.0 + super::state_of_part("inner", &config.inner)?)
     }
+
+    fn remembers(config: &AccumulateConfig) -> Result<bool> {
+        super::remembers("inner", &config.inner)
+    }
 }
 
 impl Descent for Accumulate {

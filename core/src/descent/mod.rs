@@ -91,6 +91,14 @@ pub trait NamedDescent: Descent + Sized + 'static {
     /// # Errors
     /// What naming another descent wrongly gives.
     fn state_per_parameter(config: &Self::Config) -> Result<f64>;
+
+    /// Does it [remember](Descent::remembered) a point, which is evaluated once more in every step of a stochastic objective?
+    ///
+    /// # Errors
+    /// What naming another descent wrongly gives.
+    fn remembers(_config: &Self::Config) -> Result<bool> {
+        Ok(false)
+    }
 }
 
 /// One registered descent.
@@ -103,6 +111,7 @@ pub struct DescentEntry {
     /// The settings with their defaults.
     pub(crate) whole: fn(&Map<String, Value>) -> Result<Map<String, Value>>,
     pub(crate) state: fn(&Map<String, Value>) -> Result<f64>,
+    pub(crate) remembers: fn(&Map<String, Value>) -> Result<bool>,
     pub(crate) build: Build,
 }
 
@@ -119,6 +128,7 @@ impl DescentEntry {
             schema: settings::schema::<D::Config>,
             whole: |settings| settings::whole::<D::Config>(D::ID, settings),
             state: |settings| D::state_per_parameter(&settings::resolve(D::ID, settings)?),
+            remembers: |settings| D::remembers(&settings::resolve(D::ID, settings)?),
             build: |settings, space| Ok(Box::new(D::new(settings::resolve(D::ID, settings)?, space)?)),
         }
     }
@@ -157,6 +167,7 @@ macro_rules! preset_descent {
                 schema: || $crate::settings::with_defaults($crate::settings::schema::<Config>(), &defaults()),
                 whole: |settings| $crate::settings::written(&filled(settings)?),
                 state: |settings| <$descent as $crate::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
+                remembers: |settings| <$descent as $crate::descent::NamedDescent>::remembers(&filled(settings)?),
                 build: |settings, space| Ok(Box::new(<$descent as $crate::descent::NamedDescent>::new(filled(settings)?, space)?)),
             } }
         };
@@ -220,4 +231,9 @@ pub fn state_per_parameter(spec: &Spec) -> Result<f64> {
 
 fn state_of_part(field: &str, spec: &Spec) -> Result<f64> {
     find(&spec.name).and_then(|entry| (entry.state)(&spec.settings)).map_err(|e| e.within(field))
+}
+
+/// Does the descent that the setting `field` names [remember](Descent::remembered) a point?
+pub(crate) fn remembers(field: &str, spec: &Spec) -> Result<bool> {
+    find(&spec.name).and_then(|entry| (entry.remembers)(&spec.settings)).map_err(|e| e.within(field))
 }

@@ -72,6 +72,10 @@ impl NamedDescent for MomentumToBest {
     fn state_per_parameter(config: &MomentumToBestConfig) -> Result<f64> {
         Ok(2.0 + super::state_of_part("inner", &config.inner)?)
     }
+
+    fn remembers(_: &MomentumToBestConfig) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 impl Descent for MomentumToBest {

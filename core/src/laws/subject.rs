@@ -42,6 +42,11 @@ impl Subject {
         if settings.is_empty() { self.spec.name.clone() } else { format!("{}({})", self.spec.name, settings.join(",")) }
     }
 
+    /// Is it a wrapper of another optimizer?
+    pub(super) fn wraps(&self) -> Result<bool> {
+        Ok(registry::find(&self.spec.name)?.schema()["properties"].get(INNER).is_some())
+    }
+
     pub(super) fn capabilities(&self) -> Result<Capabilities> {
         registry::capabilities(&self.spec)
     }

@@ -99,4 +99,6 @@ pub(super) enum Flaw {
     NeverStops,
     /// Its steps in integers and flags vanish with the others.
     FreezesSwitches,
+    /// Promises minima in corners, and takes steps of one length in all coordinates.
+    StopsAtWalls,
 }

@@ -50,6 +50,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey]),
     ("monotone", Kind::Seeds, &[Flaw::AcceptsWorse]),
     ("beats_random", Kind::Seeds, &[Flaw::StandsStill]),
+    ("walls", Kind::Seeds, &[Flaw::StopsAtWalls]),
     ("converged", Kind::Seeds, &[Flaw::StopsEarly, Flaw::NeverStops]),
     ("discrete", Kind::Seeds, &[Flaw::FreezesSwitches]),
 ];

@@ -115,6 +115,7 @@ impl Algorithm for Specimen {
             beats_random: true,
             converges: true,
             discrete: true,
+            at_walls: config.flaw == Flaw::StopsAtWalls,
             ..Capabilities::NONE
         };
         Ok(match config.kind {
