@@ -11,12 +11,14 @@ pub struct Entry {
     schema: fn() -> Value,
     capabilities: fn(&Map<String, Value>) -> Result<Capabilities>,
     /// The settings with their defaults.
-    whole: fn(&Map<String, Value>) -> Result<Map<String, Value>>,
-    cost: fn(&Map<String, Value>, &Space, bool) -> Result<Option<u64>>,
+    whole: Whole,
+    cost: Cost,
     parts: fn(&Map<String, Value>, &Space) -> Result<Option<u64>>,
     build: Build,
 }
 
+type Whole = fn(&Map<String, Value>) -> Result<Map<String, Value>>;
+type Cost = fn(&Map<String, Value>, &Space, bool) -> Result<Option<u64>>;
 type Build = fn(&Map<String, Value>, &Space, Key) -> Result<Box<dyn Optimizer>>;
 
 inventory::collect!(Entry);

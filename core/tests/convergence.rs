@@ -9,7 +9,7 @@ use moths_core::{
 /// These numbers as losses.
 fn losses(values: &[f64]) -> Result<Losses> {
     let (space, mut next) = (Space::real(1)?, values.iter());
-    let mut read = Function::new(space.clone(), |_| *next.next().unwrap());
+    let mut read = Function::new(space.clone(), |_| *next.next().expect("a loss for every candidate"));
     let objective: &mut dyn Objective = &mut read;
     objective.losses(&Batch::Dense(space.zeros_for(values.len())?))
 }
@@ -18,7 +18,7 @@ fn losses(values: &[f64]) -> Result<Losses> {
 fn said(mut history: History, of: impl Fn(u64) -> [f64; 4]) -> Result<Option<(u64, &'static str)>> {
     for t in 0..2000 {
         if let Some(said) = history.judge(&losses(&of(t))?, false, t) {
-            return Ok(Some((t, said.split(':').next().unwrap())));
+            return Ok(Some((t, said.split(':').next().unwrap_or(said))));
         }
     }
     Ok(None)

@@ -103,7 +103,7 @@ fn the_best_point_is_handed_out_with_its_loss_whatever_the_answer() -> Test {
     let stop = Stop::evaluations(4000).or_target(0.5);
     let end = minimize(&mut Mean { walk: walk(&space)? }, &mut objective(), &stop)?;
     let (values, loss) = end.best_values()?.ok_or("a point was evaluated")?;
-    assert!(end.reason == Reason::Target && loss <= 0.5 && loss == end.tally.lowest && loss == bowl(&to_f64s(&*values)?));
+    assert!(end.reason == Reason::Target && loss <= 0.5 && loss == end.tally.lowest && loss == bowl(&to_f64s(&values)?));
     assert!(end.loss.is_none() && bowl(&to_f64s(&*end.values()?)?) > 0.5, "nobody has evaluated the answer");
     let own = minimize(&mut walk(&space)?, &mut objective(), &stop)?;
     assert!(own.loss.is_some() && own.loss == own.best.map(|best| best.loss), "a walk stands on its best point");

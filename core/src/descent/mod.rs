@@ -109,12 +109,13 @@ pub struct DescentEntry {
     pub summary: &'static str,
     pub(crate) schema: fn() -> Value,
     /// The settings with their defaults.
-    pub(crate) whole: fn(&Map<String, Value>) -> Result<Map<String, Value>>,
+    pub(crate) whole: Whole,
     pub(crate) state: fn(&Map<String, Value>) -> Result<f64>,
     pub(crate) remembers: fn(&Map<String, Value>) -> Result<bool>,
     pub(crate) build: Build,
 }
 
+type Whole = fn(&Map<String, Value>) -> Result<Map<String, Value>>;
 type Build = fn(&Map<String, Value>, &Space) -> Result<Box<dyn Descent>>;
 
 inventory::collect!(DescentEntry);
