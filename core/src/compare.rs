@@ -34,7 +34,7 @@ impl dyn Objective + '_ {
     /// ```
     ///
     /// # Errors
-    /// As [`losses`](Self::losses).
+    /// What [`Objective::evaluate`] fails with, or another number of losses than candidates.
     pub fn losses_beside(&mut self, candidates: &Batch, points: &Batch, remembered: Option<&[f64]>) -> Result<Comparison> {
         if let Some(remembered) = remembered
             && (!self.stochastic() || remembered.iter().all(|loss| loss.is_infinite()))
