@@ -61,7 +61,6 @@ fn one_number_added_to_all_losses_of_a_step_costs_nobody_a_factor_of_three() -> 
         r#"{"name":"es","plus":true}"#,
     ] {
         let (plain, shifted) = (median_gap(spec, 0.0, 10_000)?, median_gap(spec, 10.0, 10_000)?);
-        println!("{spec}: {plain:.2e} without the number, {shifted:.2e} with it");
         // A sum of about ten is rounded at 1e-15.
         assert!(shifted <= 3.0 * plain + 1e-13, "{spec}: {shifted:e} and {plain:e}");
     }

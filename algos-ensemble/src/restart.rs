@@ -16,7 +16,8 @@
 //!
 //! **The answer** is the better of two points: the best answer of all runs that have ended, and that of the present run. They are compared on
 //! the same data at the end of a run, and whenever it has used a tenth more evaluations than at the last comparison. Losses of different
-//! steps are never compared on a stochastic objective; on a deterministic one, those that are known are not asked for again.
+//! steps are never compared on a stochastic objective; on a deterministic one, those that are known are not asked for again, but once
+//! after a run that was the better.
 //! Source: Auger & Hansen 2005, "A restart CMA evolution strategy with increasing population size", doi:10.1109/CEC.2005.1554902; Hansen 2009,
 //! "Benchmarking a BI-population CMA-ES on the BBOB-2009 function testbed", doi:10.1145/1570256.1570333.
 //! Differs from the papers: any optimizer can be wrapped, and its own criteria say when a run has ended.

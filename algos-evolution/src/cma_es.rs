@@ -21,7 +21,7 @@
 //! 1e-9 on ellipsoid, cigar and Rosenbrock in 10 to 80 dimensions stay within 3 % of those with a decomposition in every generation;
 //! candidates that failed count as the worst and have no positive weight; σ grows e-fold in a step at most.
 //! **Bounds.** A candidate outside is drawn again, up to 10 times; what is still outside is evaluated at its mirror image and learnt as it
-//! was drawn. m is free, the answer its mirror image inside; no deviation exceeds a quarter of its interval. A distribution that learns
+//! was drawn. m is free, the answer its mirror image inside; no deviation exceeds a quarter of its interval after a step. A distribution that learns
 //! from clamped points is lost at a wall.
 //! Integer and boolean coordinates are drawn as m + σ a ⊙ y and kept from freezing by a margin (Hamano et al. 2022, arXiv:2205.13482).
 //! `learning_rate: "adapted"` takes as much of every update as its signal-to-noise ratio allows (Nomura et al. 2023, arXiv:2304.03473): far

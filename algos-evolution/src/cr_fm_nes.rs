@@ -34,11 +34,12 @@
 //!
 //! All of the gradient is linear in three sums over candidates, so that v and D cost O(d), and the pairs halve the sums: Σ w y² and the
 //! like are taken over z_1..z_{λ/2} alone. Differs from the paper: bounds are the space's (no constraint violations): candidates outside
-//! are evaluated at their mirror images and learnt as drawn, m is free, and no deviation exceeds a quarter of its interval; a failed candidate has no ŵ; λ is 4 + ⌊3 ln d⌋ rounded up to an even number
+//! are evaluated at their mirror images and learnt as drawn, m is free, and no deviation exceeds a quarter of its interval after a step; a failed candidate has no ŵ; λ is 4 + ⌊3 ln d⌋ rounded up to an even number
 //! (the paper leaves it open); c_1 is not negative (d < 5); an update that would take more than 9/10 of an element of D is shortened, and
 //! one that leaves no usable numbers is left out; deviations of discrete coordinates stay above a tenth of a level;
 //! σ stays within 10⁻¹⁸ and 10⁹ of its start.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! On a slope whose factors differ by a hundred, 1 run of 120 (1 to 40 dimensions) ended at a wall before the corner.
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
 //!
 //! ```
@@ -245,6 +246,7 @@ impl CrFmNes {
         let sigma = deviation::confined(self.sigma * libm::exp(growth), k.sigma_0);
         self.shape(ip, ip2, valid)?;
         self.sigma = sigma * self.capped(sigma)?;
+        self.space.confine_discrete(&mut self.m)?;
         self.keep_discrete_moving()
     }
 

@@ -43,7 +43,7 @@
 
 use moths_core::{
     Algorithm, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    Stream, convergence::History, persist, register, settings,
+    Stream, Walls, convergence::History, persist, register, settings,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -142,6 +142,7 @@ impl Algorithm for De {
             translation: true,
             monotone: true,
             beats_random: true,
+            walls: Walls::Halfway,
             discrete: true,
             state_per_candidate: 1.0,
             ..Capabilities::NONE

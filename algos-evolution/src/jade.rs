@@ -11,7 +11,7 @@
 //!
 //! x, v, u: \[n, d\]; the archive: \[n, d\]; a ≠ b ≠ i. Source: Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (with archive).
 //! Differs from the paper: when the archive is full, a newcomer takes the place of a random point (the paper adds all, then removes);
-//! n = 8 + ⌊5 ln d⌋, where the paper has 30, 100 and 400 for d up to 10, 30 and 100, for runs of 1,000 to 10,000 generations (BBOB 2/5/10/20/40-D,
+//! n = 8 + ⌊5 ln d⌋ (40 at least with integers or flags), where the paper has 30, 100 and 400 for d up to 10, 30 and 100, for runs of 1,000 to 10,000 generations (BBOB 2/5/10/20/40-D,
 //! 1,000 d evaluations, instances 11-13, share of targets: .86/.68/.46/.31/.27 with 12/15/20/20/24 points, .65/.51/.41/.22/.09 with the paper's; in ten
 //! times as many evaluations, 2/5/10-D, .96/.76/.59 with 19 points, .95/.82/.66); integers as in `de`.
 //! Cost per step: n evaluations in one round;
@@ -45,7 +45,7 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JadeConfig {
-    /// n, the number of points; null: 8 + ⌊5 ln d⌋.
+    /// n, the number of points; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags.
     #[schemars(range(min = 4, max = 1_000_000))]
     pub population: Option<usize>,
     /// p, the part of the population that is followed.

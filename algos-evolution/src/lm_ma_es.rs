@@ -208,7 +208,7 @@ impl LmMaEs {
         let length2 = fuse::dot(&self.p_sigma, &self.p_sigma)?;
         let growth = (self.c_sigma / 2.0 * (length2 / dim as f64 - 1.0)).min(1.0);
         self.sigma = deviation::confined(self.sigma * libm::exp(growth), self.sigma_0);
-        Ok(())
+        self.space.confine_discrete(&mut self.y)
     }
 }
 

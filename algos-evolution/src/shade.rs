@@ -11,7 +11,7 @@
 //! ```
 //!
 //! x, v, u, the archive: \[n, d\]; M: \[H\]. Source: Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555 (n = H = 100). Differs from the
-//! paper: n = 8 + ⌊5 ln d⌋, since a run of 1,000 d evaluations, a tenth of the competition's, has no time for a hundred points (BBOB
+//! paper: n = 8 + ⌊5 ln d⌋ (40 at least with integers or flags), since a run of 1,000 d evaluations, a tenth of the competition's, has no time for a hundred points (BBOB
 //! 2/5/10/20/40-D, 1,000 d evaluations, instances 11-13, share of targets: .87/.64/.43/.32/.26 with 10/15/20/20/24 points,
 //! .41/.24/.20/.21/.24 with 100); in ten times as many evaluations a hundred are better from five dimensions on (2/5/10-D: .95/.74/.60 with
 //! 19 points, .92/.83/.76 with 100). A gain over a parent that had failed is infinite, and then only such gains count; integers as in `de`.
@@ -46,7 +46,7 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShadeConfig {
-    /// n, the number of points; null: 8 + ⌊5 ln d⌋.
+    /// n, the number of points; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags.
     #[schemars(range(min = 4, max = 1_000_000))]
     pub population: Option<usize>,
     /// H, how many means are remembered.

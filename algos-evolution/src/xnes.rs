@@ -24,9 +24,10 @@
 //!
 //! so that a step takes O(λ d²) and no d³. Differs from the papers: candidates that failed have the utility of the worst; candidates
 //! outside the bounds are evaluated at their mirror images and learnt as drawn, μ is free, and no deviation exceeds a quarter of its
-//! interval; σ stays within 10⁻¹⁸ and 10⁹ of its start, and B is adapted until its entries'
+//! interval after a step; σ stays within 10⁻¹⁸ and 10⁹ of its start, and B is adapted until its entries'
 //! root mean square reaches 10¹⁴.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence), and when B has grown out of shape.
+//! On a slope whose factors differ by a hundred, 1 run of 100 (1 to 20 dimensions) ended at a wall before the corner.
 //! Cost per step: λ evaluations in one round; d² + 1 numbers of state (f64) beside the mean. Dimensions for which B takes more than
 //! 1 GiB (d > 11,585) are refused: `snes` has no matrix.
 //!
@@ -212,7 +213,7 @@ impl Xnes {
         }
         self.sigma = deviation::confined(self.sigma * libm::exp(0.5 * self.eta_sigma * g_sigma), self.sigma_0);
         self.sigma *= self.capped()?;
-        Ok(())
+        self.space.confine_discrete(&mut self.mu)
     }
 
     /// What brings the deviations, σ times the lengths of B's rows, under the ceiling.

@@ -9,7 +9,7 @@
 //! Radulović 2003, "On accelerated random search", doi:10.1137/S105262340240063X; c = √2 and ρ = 1e-4 are theirs.
 //! Differs from the paper: several candidates may be evaluated in a step, of the radii r, r/c, r/c², ... that as many failures would have led to;
 //! the best of them is taken.
-//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
+//! Minima on a wall are not promised: the box that is searched never becomes smaller than ρ times the whole.
 //! Cost per step: `candidates` evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
 //!
 //! ```

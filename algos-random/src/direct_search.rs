@@ -53,7 +53,7 @@ mod tests;
 
 use moths_core::{
     Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Key, Meta, Objective, Optimizer, Persist, Report, Result,
-    Space, persist, settings,
+    Space, Walls, persist, settings,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -69,6 +69,7 @@ pub const DOWNHILL: Capabilities = Capabilities {
     rotation: true,
     monotone: true,
     beats_random: true,
+    walls: Walls::Fold,
     ..Capabilities::NONE
 };
 

@@ -19,7 +19,7 @@
 //! 2, 5, 10-D; not told .576, .353, .253). T is in the unit of the loss, as published. For many local minima in few dimensions: a chain alone takes
 //! 2 d steps.
 //! The answer is the best point seen, also by a local search that is still going on.
-//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
+//! Minima on a wall are not promised: the local search, `one-plus-one-es` by default, does not promise them.
 //! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation after its
 //! last. 2 numbers of state per parameter, and those of the local search.
 //!

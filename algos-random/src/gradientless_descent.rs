@@ -9,7 +9,7 @@
 //! evaluations and gains that it cannot be fooled. Source: Golovin et al. 2020, arXiv:1911.06317, GLD-Search.
 //! Differs from the paper: D is the sampler's distribution, by default normal, whose length is nearly constant when d is not small, where the
 //! paper's analysis has the ball or the sphere. (A widely used implementation shrinks one radius over time instead; that is another method.)
-//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
+//! Minima on a wall are not promised: in a corner of many dimensions nearly all steps are folded, and a step has one length in all coordinates.
 //! Cost per step: trials · (K + 1) evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
 //!
 //! ```

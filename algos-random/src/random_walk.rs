@@ -48,7 +48,7 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Schedule, Seed, Space, persist, register,
+    Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Schedule, Seed, Space, Walls, persist, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -107,6 +107,7 @@ impl Rule for RandomWalkRule {
             rotation: true,
             monotone: true,
             beats_random: true,
+            walls: Walls::Fold,
             ..Capabilities::NONE
         },
         size: Some("best_of"),

@@ -35,7 +35,9 @@
 
 use std::marker::PhantomData;
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Result, Sampler, Schedule, Space, persist, register};
+use moths_core::{
+    Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Result, Sampler, Schedule, Space, Walls, persist, register,
+};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -107,6 +109,7 @@ impl Acceptance for Metropolis {
             rotation: true,
             monotone: true,
             beats_random: true,
+            walls: Walls::Fold,
             state_per_parameter: 2.0,
             ..Capabilities::NONE
         },

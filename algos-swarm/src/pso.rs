@@ -7,7 +7,7 @@
 //! ```
 //!
 //! x, v, p: \[n, d\], r₁, r₂: \[n, d\]. Source: Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; the coefficients are those
-//! of Clerc & Kennedy 2002, doi:10.1109/4235.985692 (φ = 4.1: w = χ = 0.7298, c₁ = c₂ = 1.49618); n = 10 + ⌊2 √d⌋ is that of the standard
+//! of Clerc & Kennedy 2002, doi:10.1109/4235.985692 (φ = 4.1: w = χ = 0.7298, c₁ = c₂ = 1.49618); n = 10 + ⌊2 √d⌋ (40 at least with integers or flags) is that of the standard
 //! PSO of 2006 (a fixed 40 reaches fewer targets of COCO's functions in 2 and 5 dimensions, and as many in 10 and 20).
 //! Differs from the papers: velocities begin at zero, there is no velocity limit, and a particle that is stopped at a bound turns back:
 //! in the coordinates where x_i was clamped, v_i ← −v_i/2. (With the velocity that was left, none, whole swarms sat on faces and corners.)

@@ -15,7 +15,8 @@
 //!
 //! Discrete coordinates say nothing of tol-x: their deviations have a [floor](crate::Space::least_deviations), so that they never stop
 //! moving. Losses of different data are never compared: on a stochastic objective only deviations count. A generation of which all failed
-//! does not count at all.
+//! does not count at all. Where candidates are [clamped](History::clamped) and there are discrete leaves, losses say nothing, and only the
+//! deviations of the reals count. (`xnes` has their root mean square for s_j, `lm-ma-es` σ.)
 //! Source: Hansen 2016, "The CMA evolution strategy: a tutorial", arXiv:1604.00772, section B.3.
 
 use crate::{Losses, Space, persist};
@@ -126,7 +127,7 @@ impl History {
             .then_some("stagnation: best and median loss have not become better for long")
     }
 
-    /// What losses alone say after a generation, the `generation`-th from 0; on a stochastic objective nothing.
+    /// What losses alone say after the last of `generation` generations; on a stochastic objective nothing.
     ///
     /// ```
     /// use moths_core::{Batch, Function, Objective, Space, convergence::History};

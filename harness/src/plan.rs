@@ -20,8 +20,8 @@ pub struct Plan {
     pub seed: u64,
     /// The budget of loss evaluations.
     pub evaluations: u64,
-    /// The length that the optimizer is built for: the budget, unless the run was given more later. `None` of runs that were begun before
-    /// optimizers were told.
+    /// The length that the optimizer is built for: the budget, unless the run was given more later. `None`: it is told
+    /// nothing.
     #[serde(default)]
     pub horizon: Option<u64>,
     /// End at a loss this low.

@@ -83,7 +83,6 @@ fn what_adapts_a_step_size_goes_on_adapting_it() {
         for &condition in conditions {
             let alone = evaluations(&Spec::new(inner), condition);
             let undone = evaluations(&Spec::new("undo").with("inner", inner).unwrap(), condition);
-            println!("{inner}, condition {condition:e}: {alone} alone, {undone} in undo, {:.2}", undone as f64 / alone as f64);
             assert!(undone <= 2 * alone, "{inner}, condition {condition:e}: {undone} evaluations, {alone} without");
         }
     }

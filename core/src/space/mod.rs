@@ -9,7 +9,7 @@
 //!
 //! with s the leaf's scale: one unit of the search is a typical change of the parameter, whatever its own unit is, so that
 //! no algorithm needs to know about scales. Bounds belong to the problem: decoding keeps them, so nothing outside them is ever
-//! evaluated. Frozen leaves have no coordinates.
+//! evaluated; how a search comes inside them is its own matter ([`Walls`]). Frozen leaves have no coordinates.
 
 mod leaf;
 mod segment;
@@ -157,12 +157,6 @@ impl Space {
         self.0.segments.iter().flat_map(|s| std::iter::repeat_n((s.lower, s.upper), s.len))
     }
 
-    /// The walls of every search coordinate: its interval where it is real, infinite where there are no bounds, and also where the
-    /// coordinate is discrete, as decoding keeps it inside.
-    pub fn walls(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.walls(), s.len))
-    }
-
     /// The lower and upper ends of all intervals as \[d\] tensors, infinite where there are no bounds; `None` without any bounds.
     pub fn box_tensors(&self) -> Result<Option<(Tensor, Tensor)>> {
         if !self.is_bounded() {
@@ -251,46 +245,15 @@ impl Space {
         }))
     }
 
-    /// Moves search coordinates \[.., d\] that lie outside the bounds to their mirror images inside, in place: the way into
-    /// [`Walls::Fold`]. Its right inverse is [`Space::point`].
-    pub fn fold(&self, points: &mut CowTensor) -> Result<()> {
+    /// Moves the discrete coordinates of points \[.., d\] into their intervals, in place: far outside, where all candidates are of one level,
+    /// a mean would never come back.
+    pub fn confine_discrete(&self, points: &mut CowTensor) -> Result<()> {
         self.check_points(points)?;
-        if !self.is_bounded() {
+        if !self.is_discrete() {
             return Ok(());
         }
         with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
-            values.chunks_mut(self.dim()).for_each(|row| self.fold_slice(row));
-        }))
-    }
-
-    /// Search coordinates \[.., d\] of ℝᵈ to points inside the bounds, in place: the way into [`Walls::Smooth`].
-    pub fn smooth(&self, points: &mut CowTensor) -> Result<()> {
-        self.map_bounded(points, walls::smooth)?;
-        self.confine(points)
-    }
-
-    /// The inverse of [`Space::smooth`], in place; of points \[.., d\] outside the bounds, that of the nearest inside.
-    pub fn unsmooth(&self, points: &mut CowTensor) -> Result<()> {
-        self.confine(points)?;
-        self.map_bounded(points, walls::unsmooth)
-    }
-
-    /// [`Space::fold`] of one point, in place.
-    pub(crate) fn fold_slice<T: Element>(&self, point: &mut [T]) {
-        self.each_segment(point, |_, segment, values| {
-            segment.map_real(values, walls::fold);
-            segment.confine(values);
-        });
-    }
-
-    /// Real coordinates with bounds through a map that knows their interval, in place.
-    fn map_bounded(&self, points: &mut CowTensor, map: fn(f64, (f64, f64)) -> f64) -> Result<()> {
-        self.check_points(points)?;
-        if !self.is_bounded() {
-            return Ok(());
-        }
-        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
-            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, segment, v| segment.map_real(v, map)));
+            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine_discrete(v)));
         }))
     }
 

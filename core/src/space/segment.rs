@@ -98,6 +98,13 @@ impl Segment {
         self.confine(values);
     }
 
+    /// [`confine`](Self::confine) of discrete coordinates.
+    pub(crate) fn confine_discrete<T: WithDType>(&self, values: &mut [T]) {
+        if self.integer {
+            self.confine(values);
+        }
+    }
+
     /// Real coordinates with bounds through `map`, which is given the interval as its ends are in T: a clamped point is not outside.
     pub(crate) fn map_real<T: WithDType>(&self, values: &mut [T], map: fn(f64, (f64, f64)) -> f64) {
         if self.is_bounded() && !self.integer {

@@ -16,6 +16,9 @@
 
 use serde::Serialize;
 
+use super::Space;
+use crate::{CowTensor, Result, fuse::Element, host, with_scalar};
+
 /// How a search meets bounds, declared in its [`Capabilities`](crate::Capabilities).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -23,7 +26,7 @@ use serde::Serialize;
 pub enum Walls {
     /// Points outside are moved to the nearest point inside, and count as proposed there.
     Clamp,
-    /// The search goes on in ℝᵈ; points outside are evaluated at their mirror images, and learnt from where they are.
+    /// Points outside are evaluated at their mirror images; a distribution goes on in ℝᵈ and learns them from where they were drawn.
     Fold,
     /// The search goes on in ℝᵈ, and a smooth fold of it is evaluated.
     Smooth,
@@ -46,8 +49,11 @@ pub(super) fn fold(x: f64, (lo, up): (f64, f64)) -> f64 {
     lo + t.min(2.0 * width - t)
 }
 
-/// smooth(x).
+/// smooth(x); infinities stay.
 pub(super) fn smooth(x: f64, (lo, up): (f64, f64)) -> f64 {
+    if x.is_infinite() {
+        return x;
+    }
     let a = BEND * (up - lo);
     let y = fold(x, (lo - a, up + a));
     if y < lo + a {
@@ -68,6 +74,57 @@ pub(super) fn unsmooth(y: f64, (lo, up): (f64, f64)) -> f64 {
         up + a - 2.0 * (a * (up - y)).max(0.0).sqrt()
     } else {
         y
+    }
+}
+
+impl Space {
+    /// The walls of every search coordinate: its interval where it is real, infinite where there are no bounds, and also where the
+    /// coordinate is discrete, as decoding keeps it inside.
+    pub fn walls(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.walls(), s.len))
+    }
+
+    /// Moves search coordinates \[.., d\] that lie outside the bounds to their mirror images inside, in place: the way into
+    /// [`Walls::Fold`]. Its right inverse is [`Space::point`].
+    pub fn fold(&self, points: &mut CowTensor) -> Result<()> {
+        self.check_points(points)?;
+        if !self.is_bounded() {
+            return Ok(());
+        }
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
+            values.chunks_mut(self.dim()).for_each(|row| self.fold_slice(row));
+        }))
+    }
+
+    /// Search coordinates \[.., d\] of ℝᵈ to points inside the bounds, in place: the way into [`Walls::Smooth`].
+    pub fn smooth(&self, points: &mut CowTensor) -> Result<()> {
+        self.map_bounded(points, smooth)?;
+        self.confine(points)
+    }
+
+    /// The inverse of [`Space::smooth`], in place; of points \[.., d\] outside the bounds, that of the nearest inside.
+    pub fn unsmooth(&self, points: &mut CowTensor) -> Result<()> {
+        self.confine(points)?;
+        self.map_bounded(points, unsmooth)
+    }
+
+    /// [`Space::fold`] of one point, in place.
+    pub(crate) fn fold_slice<T: Element>(&self, point: &mut [T]) {
+        self.each_segment(point, |_, segment, values| {
+            segment.map_real(values, fold);
+            segment.confine(values);
+        });
+    }
+
+    /// Real coordinates with bounds through a map that knows their interval, in place.
+    fn map_bounded(&self, points: &mut CowTensor, map: fn(f64, (f64, f64)) -> f64) -> Result<()> {
+        self.check_points(points)?;
+        if !self.is_bounded() {
+            return Ok(());
+        }
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
+            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, segment, v| segment.map_real(v, map)));
+        }))
     }
 }
 
@@ -98,7 +155,7 @@ mod tests {
             assert!(bend.is_nan() || bend.abs() <= 0.06, "{x}: the slope changes by {bend}");
             (slope, before) = ((y - before.1) / (x - before.0), (x, y));
         }
-        assert!(smooth(-1.12, BOX) < -0.96 && smooth(1.0, BOX) == 1.0);
+        assert!(smooth(-1.12, BOX) < -0.96 && smooth(1.0, BOX) == 1.0 && smooth(f64::INFINITY, BOX) == f64::INFINITY);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `moths show NAME`.
 
-use moths::{Capabilities, Spec, descent, registry, settings};
+use moths::{Capabilities, Spec, Walls, descent, registry, settings};
 use serde_json::{Value, json};
 
 use super::{Ending, list::capabilities, table::table};
@@ -69,6 +69,14 @@ fn facts(can: &Capabilities) -> Vec<String> {
         (can.monotone, "never gives up the best point it has seen for a worse one"),
     ];
     let mut facts: Vec<String> = said.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact.to_owned()).collect();
+    let bounds = match can.walls {
+        Walls::Fold => "points outside are evaluated at their mirror images",
+        Walls::Smooth => "a smooth fold of all space is evaluated",
+        Walls::Reflect => "what is stopped there turns back",
+        Walls::Halfway => "points outside go halfway back to their parents",
+        _ => "kept by drawing inside, or by moving to the nearest point inside",
+    };
+    facts.push(format!("bounds: {bounds}"));
     let a_candidate = match can.state_per_candidate {
         0.0 => String::new(),
         numbers => format!(" and {numbers} a parameter and candidate"),
