@@ -20,7 +20,7 @@ fn visit(folder: &Path) -> Result<(), Box<dyn Error>> {
     let (spec, space, mut search) = begin()?;
     let (state, asked, told) = (folder.join("search"), folder.join("asked.json"), folder.join("told.json"));
     if state.exists() {
-        Checkpoint::open(&state)?.restore(&space, &mut [("search", &mut search)])?;
+        Checkpoint::open(&state)?.restore(&spec, &space, &mut [("search", &mut search)])?;
         search.tell(serde_json::from_slice(&fs::read(&told)?)?)?;
     }
     let batch = loop {
@@ -50,8 +50,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         visit(folder.path())?;
         laboratory(folder.path())?;
     }
-    let (_, space, mut search) = begin()?;
-    Checkpoint::open(folder.path().join("search"))?.restore(&space, &mut [("search", &mut search)])?;
+    let (spec, space, mut search) = begin()?;
+    Checkpoint::open(folder.path().join("search"))?.restore(&spec, &space, &mut [("search", &mut search)])?;
     let values = space.decode(&*search.answer()?)?.to_vec1::<f32>()?;
     println!("{:.2} degrees and {} spoons", values[0], values[1]);
     Ok(())

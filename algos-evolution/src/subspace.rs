@@ -2,8 +2,7 @@
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Antithetic, Batch, CowTensor, Error, Fields, Persist, Perturbation, Result, Sampler, Space, eigen::eigen, fuse, host,
-    with_scalar,
+    Antithetic, Batch, CowTensor, Perturbation, Result, Sampler, Space, eigen::eigen, fuse, host, persist, with_scalar,
 };
 
 use crate::products::Products;
@@ -72,25 +71,8 @@ impl Past {
     }
 }
 
-impl Persist for Past {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        fields.field("directions", &mut self.directions)?;
-        fields.field("lengths", &mut self.lengths)?;
-        fields.field("seen", &mut self.seen)?;
-        if (self.directions.dims()[0], self.lengths.len()) == (self.memory, self.memory) {
-            return Ok(());
-        }
-        let why = format!(
-            "holds {} directions and {} lengths, {} are needed",
-            self.directions.dims()[0],
-            self.lengths.len(),
-            self.memory
-        );
-        Err(Error::State { field: "lengths".into(), why })
-    }
-}
+persist!(Past { directions, lengths, seen });
 
-/// Rows as a tensor like another; `None` where there are none.
 fn tensor<T: Products>(rows: Vec<T>, d: usize, like: &Tensor) -> Result<Option<CowTensor>> {
     let r = rows.len() / d;
     let made = (r > 0).then(|| Tensor::from_vec(rows, (r, d), like.device())).transpose()?;

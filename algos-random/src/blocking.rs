@@ -7,7 +7,9 @@
 //! f̄ is the mean loss of the step's candidates, which stands for f(x) on the same data. Source: Spall 1998, doi:10.1109/7.705889,
 //! section III.B.
 
-use moths_core::{Fields, Persist, Result};
+use std::ops::Bound;
+
+use moths_core::{Fields, Persist, Ranged, Result};
 
 /// How many f̄ the deviation is taken of.
 const RECENT: usize = 10;
@@ -48,7 +50,7 @@ impl Blocking {
 /// The losses are all there is to save.
 impl Persist for Blocking {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        self.recent.visit(fields)
+        self.recent.visit_within(fields, (Bound::Included(0), Bound::Included(if self.is_on() { RECENT } else { 0 })))
     }
 }
 

@@ -86,7 +86,7 @@ fn difference(numbers: &[f64]) -> f64 {
     differences[0]
 }
 
-persist!(Smoothness { changes });
+persist!(Smoothness { changes in |_| .. });
 register!(ConvexInfOrderWalk);
 
 #[cfg(test)]

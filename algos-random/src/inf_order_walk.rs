@@ -117,7 +117,12 @@ impl<C: Criterion> Rule for RisingWalk<C> {
     type Config = InfOrderWalkConfig;
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
-        Ok(Self { motion: Motion::new(1, config.sampler, space)?, failures: 0, criterion: C::default(), config })
+        Ok(Self {
+            motion: Motion::new(1, config.sampler, space)?.rising_to(config.max_order),
+            failures: 0,
+            criterion: C::default(),
+            config,
+        })
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {

@@ -142,7 +142,7 @@ impl ResidualFeedbackEstimator {
     }
 }
 
-persist!(ResidualFeedbackEstimator { clock, unit, last, residuals });
+persist!(ResidualFeedbackEstimator { clock, unit, last, residuals in |estimator| 0..estimator.config.calibration.max(1) });
 register!(ResidualFeedback);
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! v_i is the last difference of order i + 1 of the positions: v_0 = x' − x, v_1 its change, and so on; n − 1 of them make the state, and the
 //! n-th is what is drawn. So w_0 = Σ v + step · z: the candidates of a step are noise around one point, x + Σ v.
 
+use std::ops::RangeInclusive;
+
 use candle_core::Tensor;
 use moths_core::{Batch, CowTensor, Key, Result, Sampler, Seed, Space, fuse, kernel, persist};
 use schemars::JsonSchema;
@@ -38,15 +40,22 @@ kernel! { fn differ(v: inout, w: inout) {
 pub(crate) struct Motion {
     /// \[n − 1, d\].
     v: CowTensor,
+    /// How many there may be.
+    rows: RangeInclusive<usize>,
     directions: Directions,
 }
 
-persist!(Motion { v });
+persist!(Motion { v in |motion| motion.rows.clone() });
 
 impl Motion {
     /// At rest.
     pub(crate) fn new(order: usize, sampler: Sampler, space: &Space) -> Result<Self> {
-        Ok(Self { v: space.zeros_for(order - 1)?, directions: Directions::new(sampler, space) })
+        Ok(Self { v: space.zeros_for(order - 1)?, rows: order - 1..=order - 1, directions: Directions::new(sampler, space) })
+    }
+
+    /// The same, whose order may rise to this.
+    pub(crate) fn rising_to(self, most: usize) -> Self {
+        Self { rows: 0..=most - 1, ..self }
     }
 
     pub(crate) fn order(&self) -> usize {

@@ -139,11 +139,10 @@ impl Persist for AskTell {
         let records = self.told.records_mut();
         let mut lengths: Vec<usize> = records.iter().map(Vec::len).collect();
         let mut losses: Vec<f64> = records.concat();
-        fields.field("told_lengths", &mut lengths)?;
-        fields.field("told", &mut losses)?;
-        if lengths.iter().sum::<usize>() != losses.len() {
-            return Err(Error::State { field: "told".into(), why: "as many losses as the lengths say".into() });
-        }
+        fields.within("told_lengths", &mut lengths, ..)?;
+        let told = lengths.iter().try_fold(0usize, |sum, len| sum.checked_add(*len));
+        let told = told.ok_or_else(|| fields.refusal("`told_lengths` are of more losses than there can be".into()))?;
+        fields.within("told", &mut losses, told..=told)?;
         let mut rest = losses.as_slice();
         *records = lengths
             .iter()

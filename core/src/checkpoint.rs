@@ -12,17 +12,23 @@ use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, durable::replace_file, host, persist::Value};
+use crate::{
+    CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, durable::replace_file, host, persist::Value, registry,
+    seal::Seal,
+};
 
-/// The version of the format this crate writes, and the newest it reads.
-const VERSION: u32 = 1;
+/// The version of the format this crate writes and reads.
+const VERSION: u32 = 2;
 /// The metadata entry that tells a checkpoint from any other safetensors file.
 const ENTRY: &str = "moths";
+/// The metadata entry with the digest of that entry and of all tensors.
+const DIGEST: &str = "digest";
 
 /// Everything a run needs to go on bit for bit: what was built, over which space, and the state of its parts.
 ///
 /// A safetensors file: tensors as they are, scalars as 64-bit words, the rest as metadata. Writing is atomic: a temporary file beside
-/// the target is written, synced and renamed over it, so that at every moment either the old or the new checkpoint is there, whole.
+/// the target is written, synced and renamed over it, so that at every moment either the old or the new checkpoint is there, whole. A file is
+/// trusted only after it is checked: it holds a digest of all that is in it, and its state must fit what the optimizer was built with.
 ///
 /// ```
 /// use moths_core::{Checkpoint, Space, Spec, Tally};
@@ -31,7 +37,7 @@ const ENTRY: &str = "moths";
 /// let path = tempfile::tempdir().unwrap().keep().join("run.safetensors");
 ///
 /// Checkpoint::take(&spec, &space, &mut [("tally", &mut tally)])?.save(&path)?;
-/// Checkpoint::open(&path)?.restore(&space, &mut [("tally", &mut tally)])?;
+/// Checkpoint::open(&path)?.restore(&spec, &space, &mut [("tally", &mut tally)])?;
 /// # Ok::<(), moths_core::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -89,18 +95,18 @@ impl Checkpoint {
     /// [`Error::File`] when the target exists and is no regular file; [`Error::Io`] when writing fails. The old file is then untouched.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let metadata = HashMap::from([(ENTRY.to_owned(), serde_json::json!(self.header).to_string())]);
         let refused = |e: safetensors::SafeTensorError| Error::File { path: path.into(), why: format!("cannot be written: {e}") };
-        replace_file(path, |temporary| {
-            safetensors::serialize_to_file(views(&self.state)?, Some(metadata), temporary).map_err(refused)
-        })
+        let (entry, views) = (serde_json::json!(self.header).to_string(), views(&self.state)?);
+        let digest = digest(&entry, views.iter().map(|(name, tensor)| (name.as_str(), tensor)));
+        let metadata = HashMap::from([(ENTRY.to_owned(), entry), (DIGEST.to_owned(), digest)]);
+        replace_file(path, |temporary| safetensors::serialize_to_file(views, Some(metadata), temporary).map_err(refused))
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::File`] for what is no regular file, is truncated, is no checkpoint of moths, or was written by a newer
-    /// version.
+    /// [`Error::Io`]; [`Error::File`] for what is no regular file, is truncated or damaged anywhere, is no checkpoint of moths, or has another
+    /// format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let io = |source| Error::Io { path: path.into(), source };
@@ -113,17 +119,15 @@ impl Checkpoint {
         let damaged = |e: safetensors::SafeTensorError| refuse(format!("is no checkpoint, or is truncated ({e})"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(damaged)?;
-        let entry = metadata.metadata().as_ref().and_then(|entries| entries.get(ENTRY));
-        let entry = entry.ok_or_else(|| refuse("is a safetensors file, but no checkpoint of moths".into()))?;
-        let json: Json = serde_json::from_str(entry).map_err(|e| refuse(format!("has a damaged header ({e})")))?;
-        match json["version"].as_u64() {
-            Some(version) if version <= u64::from(VERSION) => {}
-            Some(version) => return Err(refuse(format!("has format {version}, newer than this program reads ({VERSION})"))),
-            None => return Err(refuse("has a damaged header (no version)".into())),
+        let tensors: BTreeMap<&str, TensorView<'_>> = tensors.iter().collect();
+        let entry = |name: &str| metadata.metadata().as_ref().and_then(|entries| entries.get(name));
+        let text = entry(ENTRY).ok_or_else(|| refuse("is a safetensors file, but no checkpoint of moths".into()))?;
+        let header = header(text).map_err(refuse)?;
+        if entry(DIGEST) != Some(&digest(text, tensors.iter().map(|(name, tensor)| (*name, tensor)))) {
+            return Err(refuse("is damaged: its content is not what was written".into()));
         }
-        let header = serde_json::from_value(json).map_err(|e| refuse(format!("has a damaged header ({e})")))?;
         let values: Result<BTreeMap<_, _>> = tensors
-            .iter()
+            .into_iter()
             .map(|(name, view)| {
                 Ok((name.to_owned(), value(&view).map_err(|e| refuse(format!("holds the tensor `{name}`: {e}")))?))
             })
@@ -133,15 +137,46 @@ impl Checkpoint {
 
     /// Gives the parts the state of this checkpoint. On failure they are as they were.
     ///
+    /// `spec`: what the optimizer among them was built from. Settings that are not said are those by default.
+    ///
     /// # Errors
-    /// [`Error::File`] when it was taken over another space, or when the state does not fit the parts.
-    pub fn restore(&self, space: &Space, parts: &mut Parts<'_, '_>) -> Result<()> {
+    /// [`Error::File`] when it was taken of another optimizer, of one with other settings, or over another space, or when the state does not fit
+    /// the parts.
+    pub fn restore(&self, spec: &Spec, space: &Space, parts: &mut Parts<'_, '_>) -> Result<()> {
         let refuse = |why: String| Error::File { path: self.path.clone(), why };
+        if let Some((setting, was, is)) = registry::difference(&self.header.spec, spec) {
+            return Err(refuse(format!("was taken of an optimizer whose `{setting}` is {was}, where this one's is {is}")));
+        }
         if self.header.space != space.fingerprint() {
             return Err(refuse("was taken of another model or space (names, shapes, domains, bounds or scales differ)".into()));
         }
         self.state.restore(&mut Whole(parts), Keep::Nothing).map_err(|e| refuse(format!("does not fit this optimizer: {e}")))
     }
+}
+
+/// The header, if this program reads its format.
+fn header(text: &str) -> std::result::Result<Header, String> {
+    let damaged = |e: serde_json::Error| format!("has a damaged header ({e})");
+    let json: Json = serde_json::from_str(text).map_err(damaged)?;
+    match json["version"].as_u64() {
+        Some(version) if version == u64::from(VERSION) => serde_json::from_value(json).map_err(damaged),
+        Some(version) => {
+            Err(format!("has format {version}, written by moths {}; this program reads format {VERSION}", json["written_by"]))
+        }
+        None => Err("has a damaged header (no version)".into()),
+    }
+}
+
+/// Of all that a file says; the tensors in the order of their names.
+fn digest<'a, V: View + 'a>(entry: &str, tensors: impl Iterator<Item = (&'a str, &'a V)>) -> String {
+    let mut seal = Seal::new();
+    seal.add(entry.as_bytes());
+    for (name, tensor) in tensors {
+        seal.add(name.as_bytes());
+        seal.add(format!("{:?} {:?}", tensor.dtype(), tensor.shape()).as_bytes());
+        seal.add(&tensor.data());
+    }
+    seal.digits()
 }
 
 struct Whole<'a, 'b, 'c>(&'c mut Parts<'a, 'b>);

@@ -19,6 +19,8 @@
 //! deviations of the reals count. (`xnes` has their root mean square for s_j, `lm-ma-es` σ.)
 //! Source: Hansen 2016, "The CMA evolution strategy: a tutorial", arXiv:1604.00772, section B.3.
 
+use std::ops::RangeInclusive;
+
 use crate::{Losses, Space, persist};
 
 /// The most generations that are looked at.
@@ -47,7 +49,7 @@ pub struct History {
     switches: bool,
 }
 
-persist!(History { best, median });
+persist!(History { best in |_| 0..=LONGEST + LONGEST / 4, median in |history| history.medians() });
 
 impl History {
     /// Of generations of λ candidates in `dim` dimensions, drawn from a distribution that learns.
@@ -79,6 +81,12 @@ impl History {
     /// ends it.
     pub fn of_population(dim: usize, candidates: usize) -> Self {
         Self { long: None, ..Self::new(dim, candidates) }
+    }
+
+    /// How many medians there are.
+    fn medians(&self) -> RangeInclusive<usize> {
+        let len = if self.long.is_some() { self.best.len() } else { 0 };
+        len..=len
     }
 
     /// The search goes on elsewhere: what was seen says nothing.

@@ -66,6 +66,19 @@ pub enum Error {
         asked: u64,
     },
 
+    /// These settings need more memory than there is.
+    #[error("{who}: needs {} of memory for {parameters} parameters; {} are free", size(*.needed), size(*.available))]
+    Memory {
+        /// The optimizer, with its settings.
+        who: String,
+        /// How many numbers are searched.
+        parameters: usize,
+        /// Bytes of its state and its candidates.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+
     /// A run in which every candidate failed: it ends where it began, and nothing is known of any point.
     #[error(
         "all {evaluations} evaluations failed: a loss must be a finite number for one candidate at least (it ended so: {reason})"
@@ -142,6 +155,13 @@ impl Error {
         }
         self
     }
+}
+
+/// Bytes as people read them.
+fn size(bytes: u64) -> String {
+    let units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+    let power = (bytes.max(1).ilog10() / 3) as usize;
+    format!("{:.3} {}", bytes as f64 / 1000f64.powi(power as i32), units[power])
 }
 
 fn nearest_hint(nearest: &Option<String>) -> String {

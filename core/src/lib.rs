@@ -33,6 +33,7 @@ mod persist;
 pub mod registry;
 mod run;
 mod schedule;
+mod seal;
 pub mod settings;
 pub mod shaping;
 mod space;
@@ -51,12 +52,12 @@ pub use error::{Error, Result};
 pub use estimate::{Antithetic, Draws, Estimate, Estimator};
 pub use gradient::Gradient;
 pub use horizon::Horizon;
-pub use layer::{Best, Budget, Journal, Noise, NoiseModel, Noisy, Pool, Replay};
+pub use layer::{Best, Budget, Journal, Noise, NoiseModel, Noisy, Origin, Pool, Replay};
 pub use model::{FlatModel, ModelOptions, VarMapModel};
 pub use noise::{Key, Perturbation, Sampler, Seed, Stream};
 pub use objective::{Function, Losses, Objective, TensorFunction};
 pub use optimizer::{Optimizer, Report};
-pub use persist::{Clock, Fields, Keep, Persist, State, atomically};
+pub use persist::{Clock, Fields, Keep, Persist, Ranged, State, atomically};
 pub use run::{Evaluated, Outcome, Progress, Reason, Stop, Tally, minimize, minimize_from};
 pub use schedule::{Curve, NOMINAL_OFFSET, NOMINAL_STEPS, Power, Ramp, Schedule, Steps};
 pub use space::{Domain, Leaf, Space, Walls};
@@ -65,6 +66,7 @@ pub use spec::Spec;
 /// What the macros of this crate expand to.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::persist::range_of;
     pub use candle_core::DType;
     pub use inventory;
 }

@@ -31,6 +31,11 @@ pub trait Objective {
         Ok(())
     }
 
+    /// [`refresh`](Objective::refresh) so many times: where a run goes on, its data do too. Whoever counts can do it at once.
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        (0..steps).try_for_each(|_| self.refresh())
+    }
+
     /// Loss and gradient \[d\] with respect to the search coordinates, where the objective can be differentiated.
     fn gradient(&mut self, _at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         Ok(None)
@@ -105,6 +110,9 @@ macro_rules! forward {
             }
             fn refresh(&mut self) -> Result<()> {
                 (**self).refresh()
+            }
+            fn skip(&mut self, steps: u64) -> Result<()> {
+                (**self).skip(steps)
             }
             fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
                 (**self).gradient(at)

@@ -1,6 +1,11 @@
 //! Everything that can be looked up by name. Crates fill it through [`inventory`]; nothing is listed by hand.
 
+mod difference;
+mod memory;
+
 use serde_json::{Map, Value, json};
+
+pub use difference::difference;
 
 use crate::{Algorithm, Capabilities, Error, Horizon, Key, Meta, Optimizer, Result, Space, Spec, descent, horizon, settings};
 
@@ -112,9 +117,12 @@ pub fn capabilities(spec: &Spec) -> Result<Capabilities> {
 /// ```
 ///
 /// # Errors
-/// [`Error::Unknown`] for a name or a setting that does not exist; [`Error::Invalid`] for a value that is not valid.
+/// [`Error::Unknown`] for a name or a setting that does not exist; [`Error::Invalid`] for a value that is not valid; [`Error::Memory`] where
+/// these settings need more memory than there is.
 pub fn build(spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
-    (find(&spec.name)?.build)(&spec.settings, space, key)
+    let entry = find(&spec.name)?;
+    entry.fits(spec, space)?;
+    (entry.build)(&spec.settings, space, key)
 }
 
 /// [`build`] for a run of this length: builds what is [`planned`].

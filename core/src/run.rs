@@ -1,8 +1,8 @@
 //! The loop around steps: when to stop, and what to show on the way.
 
-use std::{ops::ControlFlow, time::Instant};
+use std::{borrow::Cow, ops::ControlFlow, time::Instant};
 
-use crate::{Best, Budget, CowTensor, Error, Objective, Optimizer, Report, Result, Space, host, persist};
+use crate::{Best, Budget, CowTensor, Error, Fields, Objective, Optimizer, Persist, Report, Result, Space, host};
 
 /// When to stop; whichever comes first. Without any condition only the optimizer's own criterion ends a run.
 ///
@@ -92,7 +92,7 @@ impl Stop {
 }
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// The target loss was reached, by the point that is handed out as [`Outcome::best`]. (By one of an earlier run, if the tally that this
@@ -107,7 +107,7 @@ pub enum Reason {
     /// No lower loss for too long.
     Stagnation,
     /// The optimizer's own criterion.
-    Converged(&'static str),
+    Converged(Cow<'static, str>),
     /// An observer said so.
     Observer,
 }
@@ -126,7 +126,8 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// What a run has used and seen so far. Part of a checkpoint: a resumed run goes on counting.
+/// What a run has used and seen so far, and what it must not do again. Part of a checkpoint: a resumed run goes on counting, and one that has
+/// ended by itself has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tally {
     /// Steps done.
@@ -140,23 +141,66 @@ pub struct Tally {
     pub improved_at: u64,
     /// Seconds spent, checkpoints before this one included.
     pub seconds: f64,
+    /// Why the optimizer converged, if it has: it would say so again after a step more. Without it a run goes on all the same.
+    pub converged: Option<Cow<'static, str>>,
+    /// The limit of evaluations that could not pay for the next step: its first rounds would be evaluated once more in vain.
+    pub short_of: Option<u64>,
 }
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { steps: 0, evaluations: 0, lowest: f64::INFINITY, improved_at: 0, seconds: 0.0 }
+        let lowest = f64::INFINITY;
+        Self { steps: 0, evaluations: 0, lowest, improved_at: 0, seconds: 0.0, converged: None, short_of: None }
     }
 }
 
-persist!(Tally { steps, evaluations, lowest, improved_at, seconds });
+impl Persist for Tally {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("steps", &mut self.steps)?;
+        fields.field("evaluations", &mut self.evaluations)?;
+        fields.within("lowest", &mut self.lowest, f64::NEG_INFINITY..=f64::INFINITY)?;
+        fields.within("improved_at", &mut self.improved_at, ..=self.evaluations)?;
+        fields.within("seconds", &mut self.seconds, 0.0..=f64::MAX)?;
+        let mut limit: Vec<u64> = self.short_of.into_iter().collect();
+        fields.within("short_of", &mut limit, ..=1)?;
+        self.short_of = limit.first().copied();
+        let mut text = self.converged.take().map_or_else(Vec::new, |why| why.bytes().map(u64::from).collect());
+        fields.within("converged", &mut text, ..=LONGEST_REASON)?;
+        self.converged = Some(reason_of(&text, fields)?).filter(|why| !why.is_empty());
+        Ok(())
+    }
+}
+
+/// Bytes of the reason that an optimizer gives.
+const LONGEST_REASON: usize = 1000;
+
+/// A line of text from its bytes.
+fn reason_of(bytes: &[u64], fields: &dyn Fields) -> Result<Cow<'static, str>> {
+    let bytes: Option<Vec<u8>> = bytes.iter().map(|byte| u8::try_from(*byte).ok()).collect();
+    let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.contains(char::is_control));
+    text.map(Cow::Owned).ok_or_else(|| fields.refusal("`converged` holds something else than a line of text".into()))
+}
 
 impl Tally {
     fn add(&mut self, report: &Report) {
-        self.steps += 1;
-        self.evaluations += report.evaluations;
+        self.steps = self.steps.saturating_add(1);
+        self.evaluations = self.evaluations.saturating_add(report.evaluations);
+        self.short_of = None;
+        self.converged = report.converged.map(Cow::Borrowed);
         if report.loss < self.lowest {
             (self.lowest, self.improved_at) = (report.loss, self.evaluations);
         }
+    }
+
+    /// Why no step is to be taken, if none is.
+    fn reason(&self, stop: &Stop) -> Option<Reason> {
+        if let Some(why) = &self.converged {
+            return Some(Reason::Converged(why.clone()));
+        }
+        if self.short_of.is_some() && self.short_of == stop.evaluations {
+            return Some(Reason::Evaluations);
+        }
+        stop.reason(self)
     }
 }
 
@@ -314,10 +358,10 @@ pub fn minimize_from(
     let limit = stop.kept(objective.stochastic());
     let mut seen = Best::at_most(objective, limit);
     let reason = loop {
-        if let Some(reason) = stop.reason(&tally) {
+        if let Some(reason) = tally.reason(stop) {
             break reason;
         }
-        let left = stop.evaluations.map_or(u64::MAX, |limit| limit - tally.evaluations);
+        let left = stop.evaluations.map_or(u64::MAX, |limit| limit.saturating_sub(tally.evaluations));
         let mut budget = Budget::new(&mut seen, left);
         let report = match optimizer.step(&mut budget) {
             Err(Error::Budget { asked, .. }) if tally.steps == 0 && asked > left - budget.used() => {
@@ -326,6 +370,7 @@ pub fn minimize_from(
             Err(Error::Budget { .. }) => {
                 // The step's earlier rounds were evaluated, though nothing came of them.
                 tally.evaluations += budget.used();
+                tally.short_of = stop.evaluations;
                 break Reason::Evaluations;
             }
             report => report?,
@@ -339,9 +384,6 @@ pub fn minimize_from(
             Progress { report: &report, tally: &mut tally, optimizer: &mut *optimizer, objective: &mut **seen.inner() };
         if observe(&mut progress)?.is_break() {
             break Reason::Observer;
-        }
-        if let Some(why) = report.converged {
-            break Reason::Converged(why);
         }
     };
     if reason != Reason::Observer && tally.evaluations > 0 && tally.lowest == f64::INFINITY {

@@ -1,13 +1,10 @@
 //! What can be laid around an objective.
 
-use std::{
-    fs,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use moths_core::{
-    Batch, Best, Budget, CowTensor, Error, Function, Journal, Key, Objective, Optimizer, Pool, Probe, Replay, Result, Sampler,
-    Space, State, TensorFunction, host::to_f64s,
+    Batch, Best, Budget, CowTensor, Error, Function, Key, Objective, Optimizer, Pool, Probe, Replay, Result, Sampler, Space,
+    State, TensorFunction, host::to_f64s,
 };
 use toy::{Test, Walk, bits, bowl};
 
@@ -147,61 +144,6 @@ fn walked(objective: &mut dyn Objective, steps: usize) -> Result<Vec<(String, Ve
         walk.step(objective)?;
     }
     State::of(&mut walk)?.digest()
-}
-
-#[test]
-fn a_journal_replays_the_run() -> Test {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("run.journal");
-    let run = walked(&mut Journal::create(Function::new(space()?, bowl), &path)?, 5)?;
-    let mut replay = Replay::open(space()?, &path)?;
-    assert_eq!(walked(&mut replay, 5)?, run);
-    assert!(replay.is_finished());
-    assert!(matches!(replay.evaluate(&near_start(1)?), Err(Error::Suspended)));
-    assert!(matches!(Journal::create(Function::new(space()?, bowl), &path), Err(Error::Io { .. })), "never overwritten");
-    assert_eq!(walked(&mut Replay::open(space()?, &path)?, 5)?, run);
-    Ok(())
-}
-
-#[test]
-fn failed_candidates_are_journalled_bit_for_bit() -> Test {
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("run.journal");
-    let odd =
-        vec![f64::NAN, f64::from_bits(0x7ff8_0000_0000_0001), f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE / 2.0];
-    let batch = near_start(odd.len() as u64)?;
-    Journal::create(Replay::new(space()?, vec![odd.clone()]), &path)?.evaluate(&batch)?;
-    assert_eq!(bits(&Replay::open(space()?, &path)?.evaluate(&batch)?), bits(&odd));
-    Ok(())
-}
-
-#[test]
-fn a_journal_that_was_cut_off_replays_what_is_whole() -> Test {
-    let folder = tempfile::tempdir()?;
-    let (path, cut) = (folder.path().join("run.journal"), folder.path().join("cut"));
-    walked(&mut Journal::create(Function::new(space()?, bowl), &path)?, 2)?;
-    let bytes = fs::read(&path)?;
-    // A head of nine bytes; then, step by step, a record of three losses and one of one.
-    let ends = [9, 9 + 28, 9 + 28 + 12, 9 + 2 * 28 + 12, 9 + 2 * (28 + 12)];
-    assert_eq!(bytes.len(), ends[4]);
-    for len in 0..=bytes.len() {
-        fs::write(&cut, &bytes[..len])?;
-        match Replay::open(space()?, &cut) {
-            Err(Error::File { .. }) => assert!(len < 9, "{len}"),
-            Err(other) => return Err(format!("{len} bytes: {other:?}").into()),
-            Ok(mut replay) => {
-                let whole = ends.iter().filter(|end| **end <= len).count() - 1;
-                for n in [3, 1, 3, 1].into_iter().take(whole) {
-                    assert_eq!(replay.evaluate(&near_start(n)?)?.len(), n as usize);
-                }
-                assert!(matches!(replay.evaluate(&near_start(1)?), Err(Error::Suspended)), "{len} bytes hold {whole} records");
-            }
-        }
-    }
-    fs::write(&cut, "not a journal at all")?;
-    assert!(matches!(Replay::open(space()?, &cut), Err(Error::File { .. })));
-    assert!(matches!(Replay::open(space()?, folder.path().join("nowhere")), Err(Error::Io { .. })));
-    Ok(())
 }
 
 #[test]

@@ -18,7 +18,7 @@ struct Everything {
     count: u64,
     flag: bool,
 }
-persist!(Everything { clock, tensor, list, number, count, flag });
+persist!(Everything { clock, tensor, list in |_| ..=3, number, count in |all| all.list.len() as u64.., flag });
 
 impl Everything {
     fn new(tensor: &[f32]) -> moths_core::Result<Self> {
@@ -126,20 +126,74 @@ fn a_field_the_owner_does_not_know_is_refused_by_name() -> Test {
     Ok(())
 }
 
-#[test]
-fn populations_may_grow_and_shrink_but_not_the_space() -> Test {
-    struct Swarm(CowTensor);
-    impl Persist for Swarm {
-        fn visit(&mut self, fields: &mut dyn moths_core::Fields) -> moths_core::Result<()> {
-            fields.field("x", &mut self.0)
-        }
+struct Swarm {
+    x: CowTensor,
+    losses: Vec<f64>,
+}
+persist!(Swarm { x in |_| 1..=40, losses in |swarm| swarm.losses() });
+
+impl Swarm {
+    fn of(n: usize, d: usize) -> moths_core::Result<Self> {
+        Ok(Self { x: Tensor::zeros((n, d), DType::F32, &Device::Cpu)?.into(), losses: vec![0.5; n] })
     }
-    let swarm = |n, d| Ok::<_, moths_core::Error>(Swarm(Tensor::zeros((n, d), DType::F32, &Device::Cpu)?.into()));
-    let state = State::of(&mut swarm(40, 3)?)?;
-    let mut small = swarm(10, 3)?;
+
+    fn losses(&self) -> std::ops::RangeInclusive<usize> {
+        let n = self.x.dims()[0];
+        n..=n
+    }
+}
+
+#[test]
+fn populations_may_grow_and_shrink_where_they_say_so_but_not_the_space() -> Test {
+    let state = State::of(&mut Swarm::of(40, 3)?)?;
+    let mut small = Swarm::of(10, 3)?;
     state.restore(&mut small, Keep::Nothing)?;
-    assert_eq!(small.0.dims(), [40, 3]);
-    assert!(state.restore(&mut swarm(40, 4)?, Keep::Nothing).is_err());
+    assert_eq!((small.x.dims(), small.losses.len()), ([40, 3].as_slice(), 40));
+    assert!(state.restore(&mut Swarm::of(40, 4)?, Keep::Nothing).is_err());
+
+    let refused = |mut owner: Swarm| match State::of(&mut owner) {
+        Ok(state) => state.restore(&mut Swarm::of(10, 3)?, Keep::Nothing),
+        Err(error) => Err(error),
+    };
+    let uneven = Swarm { losses: vec![0.5; 9], ..Swarm::of(10, 3)? };
+    for (owner, field) in [(Swarm::of(41, 3)?, "x"), (uneven, "losses")] {
+        let refused = refused(owner);
+        assert!(matches!(&refused, Err(Error::State { field: named, .. }) if named == field), "{field}: {refused:?}");
+    }
+    Ok(())
+}
+
+/// A list, a matrix and a flag without ranges.
+struct Plain {
+    list: Vec<u64>,
+    matrix: CowTensor,
+    flag: bool,
+}
+persist!(Plain { list, matrix, flag });
+
+/// The same fields with anything in them.
+struct Any {
+    list: Vec<u64>,
+    matrix: CowTensor,
+    flag: u64,
+}
+persist!(Any { list in |_| .., matrix in |_| .., flag });
+
+#[test]
+fn what_says_no_range_keeps_its_size() -> Test {
+    let matrix = |n: usize| Ok::<_, Error>(CowTensor::new(Tensor::zeros((n, 2), DType::F64, &Device::Cpu)?));
+    let mut owner = Plain { list: vec![1, 2], matrix: matrix(3)?, flag: false };
+    let before = digest(&mut owner)?;
+    let others =
+        [("list", vec![1], 3, 1), ("list", vec![1, 2, 3], 3, 1), ("matrix", vec![5, 6], 2, 1), ("flag", vec![5, 6], 3, 2)];
+    for (field, list, rows, flag) in others {
+        let state = State::of(&mut Any { list, matrix: matrix(rows)?, flag })?;
+        let refused = state.restore(&mut owner, Keep::Nothing);
+        assert!(matches!(&refused, Err(Error::State { field: named, .. }) if named == field), "{field}: {refused:?}");
+        assert_eq!(digest(&mut owner)?, before, "{field}");
+    }
+    State::of(&mut Any { list: vec![5, 6], matrix: matrix(3)?, flag: 1 })?.restore(&mut owner, Keep::Nothing)?;
+    assert!(owner.flag && owner.list == [5, 6]);
     Ok(())
 }
 

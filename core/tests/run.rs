@@ -242,7 +242,7 @@ fn it_stops_when_the_optimizer_says_so() -> Test {
     let space = Space::real(3)?;
     let mut tired = Tired { walk: walk(&space)?, steps: 0 };
     let outcome = minimize(&mut tired, &mut Function::new(space, bowl), &Stop::never())?;
-    assert_eq!((outcome.reason, outcome.tally.steps), (Reason::Converged("tired"), 3));
+    assert_eq!((&outcome.reason, outcome.tally.steps), (&Reason::Converged("tired".into()), 3));
     assert_eq!(outcome.reason.to_string(), "tired");
     Ok(())
 }

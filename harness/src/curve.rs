@@ -113,12 +113,12 @@ impl Persist for Curve {
         let mut evaluations: Vec<u64> = self.rows.iter().map(|row| row.evaluations).collect();
         let mut numbers: Vec<f64> =
             self.rows.iter().flat_map(|row| [&[row.seconds, row.lowest], row.figures.as_slice()].concat()).collect();
-        fields.field("evaluations", &mut evaluations)?;
-        fields.field("numbers", &mut numbers)?;
-        if numbers.len() != evaluations.len() * width {
-            let why = format!("needs {width} numbers a row, has {} in {} rows", numbers.len(), evaluations.len());
-            return Err(Error::State { field: "numbers".into(), why });
+        fields.within("evaluations", &mut evaluations, ..)?;
+        if !evaluations.is_sorted() {
+            return Err(fields.refusal("`evaluations` are not in order".into()));
         }
+        let len = evaluations.len().saturating_mul(width);
+        fields.within("numbers", &mut numbers, len..=len)?;
         let rows = evaluations.into_iter().zip(numbers.chunks(width));
         self.rows = rows
             .map(|(evaluations, row)| Row { evaluations, seconds: row[0], lowest: row[1], figures: row[2..].to_vec() })

@@ -29,13 +29,8 @@ pub struct Session {
     objective: Best<Box<dyn Objective + Send>>,
     examiner: Box<dyn Examiner>,
     tally: Tally,
-    /// The optimizer has said so: it would say so again after a step more.
-    converged: bool,
     curve: Curve,
 }
-
-/// Why a run ends at once that goes on from a checkpoint.
-const CONVERGED_BEFORE: Reason = Reason::Converged("it had converged when the checkpoint was written");
 
 /// Where checkpoints go.
 #[derive(Clone, Debug)]
@@ -127,7 +122,6 @@ impl Session {
             objective: Best::new(objective),
             examiner: problem.examiner(plan.seed)?,
             tally: Tally::default(),
-            converged: false,
             curve: Curve::new(problem.measures(), plan.evaluations),
             plan,
         })
@@ -161,28 +155,32 @@ impl Session {
     /// Goes on where a checkpoint of the same plan was taken, or of one with another budget.
     ///
     /// # Errors
-    /// [`Error::File`] when it does not fit, and nothing has then changed; [`Error::Invalid`] when it has used more than the budget.
+    /// [`Error::File`] when it does not fit, and nothing has then changed; [`Error::Invalid`] when it is of another plan, or has used more than
+    /// the budget.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let space = self.objective.space().clone();
-        checkpoint.restore(&space, &mut self.parts())?;
+        let noted = Plan::of(checkpoint)?;
+        let Plan { evaluations, horizon, target, .. } = self.plan;
+        if (Plan { evaluations, horizon, target, ..noted.clone() }) != self.plan {
+            return Err(Error::invalid("checkpoint", noted.address(), "one of this problem, optimizer and seed"));
+        }
+        // What was built then: the length of the run may be another now, and concerns no state.
+        let built = registry::planned(&noted.optimizer, &space, Horizon::from(noted.horizon).on(&self.objective))?;
+        checkpoint.restore(&built, &space, &mut self.parts())?;
         let (used, budget) = (self.tally.evaluations, self.plan.evaluations);
         if used > budget {
             return Err(Error::invalid("evaluations", budget, format!("at least {used}: so many the run has used already")));
         }
-        if self.objective.stochastic() {
-            // Data move on once a step.
-            (0..self.tally.steps).try_for_each(|_| self.objective.refresh())?;
-        }
-        Ok(())
+        // Data move on once a step.
+        if self.objective.stochastic() { self.objective.skip(self.tally.steps) } else { Ok(()) }
     }
 
-    fn parts(&mut self) -> [(&'static str, &mut dyn moths::Persist); 5] {
+    fn parts(&mut self) -> [(&'static str, &mut dyn moths::Persist); 4] {
         [
             ("optimizer", &mut self.optimizer),
             ("best", &mut self.objective),
             ("tally", &mut self.tally),
             ("curve", &mut self.curve),
-            ("converged", &mut self.converged),
         ]
     }
 
@@ -206,10 +204,9 @@ impl Session {
         let mut saved_at = self.tally.evaluations;
         self.judge_if_due(&mut around)?;
         let reason = loop {
-            let reason = if self.converged { CONVERGED_BEFORE } else { self.advance(saved_at, &mut around)? };
+            let reason = self.advance(saved_at, &mut around)?;
             self.judge_if_due(&mut around)?;
             if reason != Reason::Observer {
-                self.converged = matches!(reason, Reason::Converged(_));
                 break Some(reason);
             }
             if around.interrupted.load(Ordering::Relaxed) {
@@ -235,9 +232,7 @@ impl Session {
             audience.step(progress.tally);
             let used = progress.tally.evaluations;
             let due = curve.is_due(used) || is_due(saving, saved_at, used) || around.interrupted.load(Ordering::Relaxed);
-            // Convergence is only told once: it must not be interrupted.
-            let goes_on = !due || progress.report.converged.is_some();
-            Ok(if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            Ok(if due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         self.tally = outcome.tally;
         Ok(outcome.reason)

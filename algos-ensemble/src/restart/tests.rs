@@ -93,7 +93,7 @@ fn a_saved_state_brings_its_population_along() {
 fn it_ends_when_the_restarts_are_used_up() {
     let end =
         minimize(&mut restart(RestartScheme::Ipop, Some(2)), &mut Function::new(space(), rastrigin), &Stop::never()).unwrap();
-    assert_eq!(end.reason, moths_core::Reason::Converged("the restarts are used up"));
+    assert_eq!(end.reason, moths_core::Reason::Converged("the restarts are used up".into()));
 }
 
 fn built(spec: &str, space: &Space) -> Restart {

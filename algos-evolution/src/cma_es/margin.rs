@@ -52,7 +52,9 @@ impl Margin {
         let s = unscaled * a;
         if m <= t.first || m > t.last {
             let nearest = if m <= t.first { t.first } else { t.last };
-            return (nearest + (m - nearest).clamp(-quantile(self.alpha) * s, quantile(self.alpha) * s), a);
+            // Not `clamp`, which panics where s is no number.
+            let most = quantile(self.alpha) * s;
+            return (nearest + (m - nearest).max(-most).min(most), a);
         }
         let least = self.alpha / 2.0;
         let low = t.first + t.apart * (((m - t.first) / t.apart).ceil() - 1.0).max(0.0);

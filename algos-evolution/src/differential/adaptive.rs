@@ -153,9 +153,10 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
         settings::check(&config)?;
         let rules = config.rules(space);
         let n = rules.population;
+        let population = Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?;
         Ok(Self {
             clock: Clock::new(key),
-            population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
+            population: if rules.shrinks_over.is_some() { population.shrinking_to(FEWEST) } else { population },
             archive: Archive::new(space, capacity(config.archive(), n))?,
             memory: Memory::new(&rules.learning),
             used: 0,

@@ -12,13 +12,15 @@ pub(crate) struct Archive {
     pub(crate) x: CowTensor,
     /// How many of them are taken.
     pub(crate) len: usize,
+    /// The capacity at first.
+    most: usize,
 }
 
-persist!(Archive { x, len });
+persist!(Archive { x in |archive| 0..=archive.most, len in |archive| 0..=archive.capacity() });
 
 impl Archive {
     pub(crate) fn new(space: &Space, capacity: usize) -> Result<Self> {
-        Ok(Self { x: space.zeros_for(capacity)?, len: 0 })
+        Ok(Self { x: space.zeros_for(capacity)?, len: 0, most: capacity })
     }
 
     fn capacity(&self) -> usize {

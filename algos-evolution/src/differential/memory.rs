@@ -60,7 +60,7 @@ pub(crate) struct Memory {
     next: usize,
 }
 
-persist!(Memory { weights, rates, next });
+persist!(Memory { weights, rates, next in |memory| 0..memory.weights.len() });
 
 impl Memory {
     pub(crate) fn new(learning: &Learning) -> Self {

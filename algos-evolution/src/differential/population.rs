@@ -1,5 +1,7 @@
 //! A population: points, their losses, and selection of each against its own successor.
 
+use std::ops::RangeInclusive;
+
 use candle_core::Tensor;
 use moths_core::{
     Batch, Comparison, CowTensor, Key, Objective, Result, Space, fuse, fuse::Element, host, kernel, persist, shaping, with_scalar,
@@ -13,9 +15,11 @@ pub(crate) struct Population {
     pub(crate) loss: Vec<f64>,
     /// Have these points been evaluated?
     pub(crate) judged: bool,
+    /// What n may be.
+    sizes: RangeInclusive<usize>,
 }
 
-persist!(Population { x, loss, judged });
+persist!(Population { x in |population| population.sizes.clone(), loss in |population| population.rows(), judged });
 
 kernel! { fn carry(x: inout, from: row, to: row) {
     x = x + (to - from);
@@ -31,7 +35,17 @@ impl Population {
     pub(crate) fn scattered(space: &Space, around: &CowTensor, key: Key, n: usize) -> Result<Self> {
         let mut x = space.scatter(around, key, n)?;
         x.set_row(0, around)?;
-        Ok(Self { x, loss: vec![f64::INFINITY; n], judged: false })
+        Ok(Self { x, loss: vec![f64::INFINITY; n], judged: false, sizes: n..=n })
+    }
+
+    /// The same, which may [shrink](Self::shrink) to so many.
+    pub(crate) fn shrinking_to(self, fewest: usize) -> Self {
+        Self { sizes: fewest.min(self.len())..=self.len(), ..self }
+    }
+
+    fn rows(&self) -> RangeInclusive<usize> {
+        let n = self.x.dims()[0];
+        n..=n
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -92,7 +106,7 @@ impl Population {
     /// At a bound it is reflected, so that it does not become flat. If it has no extent any more it is scattered anew.
     pub(crate) fn moved(&self, at: &CowTensor, space: &Space, key: Key) -> Result<Self> {
         if self.is_one_point()? {
-            return Self::scattered(space, at, key, self.len());
+            return Ok(Self { sizes: self.sizes.clone(), ..Self::scattered(space, at, key, self.len())? });
         }
         let (from, mut x) = (self.answer()?, self.x.clone());
         match space.box_tensors()? {
@@ -101,7 +115,7 @@ impl Population {
         }
         space.confine(&mut x)?;
         x.set_row(0, at)?;
-        Ok(Self { x, loss: vec![f64::INFINITY; self.len()], judged: false })
+        Ok(Self { x, loss: vec![f64::INFINITY; self.len()], judged: false, sizes: self.sizes.clone() })
     }
 
     /// Is there nothing left to search with: no coordinate in which two points differ by more than rounding?

@@ -21,6 +21,7 @@
 //! |---|---|
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
+//! | a state is checked before it is trusted | `damage` |
 //! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` |
 //! | losses of different steps are not compared | `shift` |
 //! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` |
@@ -43,6 +44,7 @@ mod bounds;
 mod broken;
 mod converged;
 mod counts;
+mod damage;
 mod discrete;
 mod domains;
 mod draws;
@@ -94,6 +96,7 @@ pub const LAWS: &[Law] = &[
     split::LAW,
     ask_tell::LAW,
     replay::LAW,
+    damage::LAW,
     failures::LAW,
     shift::LAW,
     bounds::LAW,

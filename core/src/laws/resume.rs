@@ -74,7 +74,7 @@ fn through_file(subject: &Subject, run: &Run) -> Verdict {
 
         let checkpoint = Checkpoint::open(&path)?;
         let mut loaded = Subject::new(checkpoint.spec().clone())?.build(space, OTHER_KEY)?;
-        checkpoint.restore(space, &mut [("optimizer", &mut loaded)])?;
+        checkpoint.restore(subject.spec(), space, &mut [("optimizer", &mut loaded)])?;
         let resumed = path::run(&mut *loaded, &mut problem.clone(), rest.len())?;
         path::same_path(rest, &resumed).map_err(|b| b.under(format_args!("a checkpoint after {k} steps was loaded")))?;
     }

@@ -8,7 +8,7 @@ mod pool;
 
 pub use best::Best;
 pub use budget::Budget;
-pub use journal::{Journal, Replay};
+pub use journal::{Journal, Origin, Replay};
 pub use noise::{Noise, NoiseModel, Noisy};
 pub use pool::Pool;
 
@@ -28,6 +28,10 @@ macro_rules! passes_on {
     (@ $inner:ident refresh) => {
         fn refresh(&mut self) -> $crate::Result<()> {
             self.$inner.refresh()
+        }
+
+        fn skip(&mut self, steps: u64) -> $crate::Result<()> {
+            self.$inner.skip(steps)
         }
     };
     (@ $inner:ident gradient) => {

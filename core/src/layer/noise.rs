@@ -124,6 +124,12 @@ impl<O: Objective> Objective for Noisy<O> {
         self.clock.tick();
         Ok(())
     }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.inner.skip(steps)?;
+        self.clock.step = self.clock.step.saturating_add(steps);
+        Ok(())
+    }
 }
 
 persist!([O: Objective] Noisy<O> { clock });

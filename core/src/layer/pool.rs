@@ -64,6 +64,10 @@ impl<O: Objective + Send> Objective for Pool<O> {
         self.replicas.iter_mut().try_for_each(Objective::refresh)
     }
 
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.replicas.iter_mut().try_for_each(|replica| replica.skip(steps))
+    }
+
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         self.replicas[0].gradient(at)
     }

@@ -191,7 +191,11 @@ impl<M> Objective for FlatModel<M> {
     }
 
     fn refresh(&mut self) -> Result<()> {
-        self.clock.refreshes += 1;
+        self.skip(1)
+    }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.clock.refreshes = self.clock.refreshes.saturating_add(steps);
         Ok(())
     }
 

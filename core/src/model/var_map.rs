@@ -102,7 +102,11 @@ impl Objective for VarMapModel {
     }
 
     fn refresh(&mut self) -> Result<()> {
-        self.clock.refreshes += 1;
+        self.skip(1)
+    }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.clock.refreshes = self.clock.refreshes.saturating_add(steps);
         Ok(())
     }
 

@@ -1,8 +1,12 @@
 //! State that can be saved, loaded, compared and inspected: one list of fields serves all.
 
+mod ranged;
 mod state;
 
-use crate::{CowTensor, Key, Result};
+use std::ops::RangeInclusive;
+
+use crate::{CowTensor, Error, Key, Result};
+pub use ranged::{Ranged, range_of};
 pub(crate) use state::Value;
 pub use state::{Keep, State, atomically};
 
@@ -16,6 +20,23 @@ pub use state::{Keep, State, atomically};
 /// struct Walk { clock: Clock, at: CowTensor, loss: f64 }
 /// persist!(Walk { clock, at, loss });
 /// ```
+///
+/// What is restored comes from a file, and is no better than the file: a list must be as long as the one it replaces, a tensor of its shape
+/// and dtype. What may vary, or may not take every value, [says its range](persist!):
+///
+/// ```
+/// use moths_core::{Keep, Persist, State, persist};
+///
+/// struct Ring { entries: Vec<f64>, next: usize }
+/// persist!(Ring { entries in |_| 1..=8, next in |ring| 0..ring.entries.len() });
+///
+/// let mut saved = Ring { entries: vec![0.5; 3], next: 2 };
+/// let state = State::of(&mut saved)?;
+/// let mut other = Ring { entries: vec![0.0; 5], next: 4 };
+/// state.restore(&mut other, Keep::Nothing)?;
+/// assert_eq!((other.entries.len(), other.next), (3, 2));
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 pub trait Persist {
     /// Shows every field, by name, always in the same order. The visitor may read or replace what it is shown.
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()>;
@@ -27,12 +48,14 @@ pub trait Fields {
     fn enter(&mut self, name: &str);
     /// Ends the field that was entered last.
     fn leave(&mut self);
-    /// The field entered last is a tensor.
-    fn tensor(&mut self, value: &mut CowTensor) -> Result<()>;
-    /// The field entered last is a list of 64-bit words: integers, or the bits of floats.
-    fn words(&mut self, value: &mut Vec<u64>) -> Result<()>;
+    /// The field entered last is a tensor. What takes its place has its dtype and its shape; of a matrix, as many rows as `rows` allows.
+    fn tensor(&mut self, value: &mut CowTensor, rows: RangeInclusive<usize>) -> Result<()>;
+    /// The field entered last is a list of 64-bit words, integers or the bits of floats; what takes its place is as long as `len` allows.
+    fn words(&mut self, value: &mut Vec<u64>, len: RangeInclusive<usize>) -> Result<()>;
     /// The field entered last is a clock: like words, but [`Keep::Clocks`] leaves it alone.
     fn clock(&mut self, value: &mut Vec<u64>) -> Result<()>;
+    /// An [`Error::State`] that names the field entered last.
+    fn refusal(&self, why: String) -> Error;
 }
 
 impl dyn Fields + '_ {
@@ -43,30 +66,46 @@ impl dyn Fields + '_ {
         self.leave();
         visited
     }
+
+    /// Visits one named part that is within a range: numbers by their value, lists by their length, matrices by their rows.
+    ///
+    /// # Errors
+    /// [`Error::State`] for what is not.
+    pub fn within<T: Ranged>(&mut self, name: &str, value: &mut T, range: impl std::ops::RangeBounds<T::Measure>) -> Result<()> {
+        self.enter(name);
+        let visited = value.visit_within(self, (range.start_bound().cloned(), range.end_bound().cloned()));
+        self.leave();
+        visited
+    }
 }
 
 /// Implements [`Persist`] by listing the fields: `persist!(Pso { clock, x, v })`, also with bounds:
 /// `persist!([E: Estimator, D: Descent] Descend<E, D> { estimator, descent })`.
+///
+/// `next in |ring| 0..ring.entries.len()`: a number in this range, a list of so many entries, a matrix of so many rows ([`Ranged`]). What is
+/// looked at on the right is what stands before it in the list, as that is restored before it. A `u64` or `usize` without a range is a count, 2⁵³ at
+/// most.
 #[macro_export]
 macro_rules! persist {
-    ([$($generics:tt)*] $type:ty { $($field:ident),* $(,)? }) => {
+    (@field $this:ident $fields:ident $field:ident) => {
+        $fields.field(stringify!($field), &mut $this.$field)?;
+    };
+    (@field $this:ident $fields:ident $field:ident $range:expr) => {{
+        let range = $crate::__private::range_of(&*$this, $range);
+        $fields.within(stringify!($field), &mut $this.$field, range)?;
+    }};
+    ([$($generics:tt)*] $type:ty { $($field:ident $(in $range:expr)?),* $(,)? }) => {
         impl<$($generics)*> $crate::Persist for $type {
             fn visit(&mut self, fields: &mut dyn $crate::Fields) -> $crate::Result<()> {
                 let _ = &fields;
-                $(fields.field(stringify!($field), &mut self.$field)?;)*
+                $($crate::persist!(@field self fields $field $($range)?);)*
                 Ok(())
             }
         }
     };
-    ($type:ident { $($field:ident),* $(,)? }) => {
-        $crate::persist!([] $type { $($field),* });
+    ($type:ident { $($field:ident $(in $range:expr)?),* $(,)? }) => {
+        $crate::persist!([] $type { $($field $(in $range)?),* });
     };
-}
-
-impl Persist for CowTensor {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        fields.tensor(self)
-    }
 }
 
 /// Which random numbers an optimizer uses next: its key, and how many steps it has taken.
@@ -93,7 +132,7 @@ impl Clock {
 
     /// The step is committed.
     pub fn tick(&mut self) {
-        self.step += 1;
+        self.step = self.step.wrapping_add(1);
     }
 }
 
@@ -101,39 +140,13 @@ impl Persist for Clock {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         let mut words = vec![self.key.to_bits(), self.step];
         fields.clock(&mut words)?;
-        let [key, step] = state::exactly(&words)?;
+        let [key, step] = ranged::exactly(&words, fields)?;
+        if step > ranged::MOST_COUNTED {
+            return Err(fields.refusal(format!("is at step {step}, to which nothing counts")));
+        }
         *self = Self { key: Key::from_bits(key), step };
         Ok(())
     }
-}
-
-/// Scalars are one word each; floats go as bits, so that every value survives.
-macro_rules! words {
-    ($($t:ty: $to:expr, $from:expr;)*) => {$(
-        impl Persist for $t {
-            fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-                let mut words = vec![$to(*self)];
-                fields.words(&mut words)?;
-                let [word] = state::exactly(&words)?;
-                *self = $from(word);
-                Ok(())
-            }
-        }
-        impl Persist for Vec<$t> {
-            fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-                let mut words: Vec<u64> = self.iter().map(|v| $to(*v)).collect();
-                fields.words(&mut words)?;
-                *self = words.into_iter().map($from).collect();
-                Ok(())
-            }
-        }
-    )*};
-}
-words! {
-    u64: |v: u64| v, |w| w;
-    usize: |v: usize| v as u64, |w: u64| w as usize;
-    bool: |v: bool| u64::from(v), |w: u64| w != 0;
-    f64: f64::to_bits, f64::from_bits;
 }
 
 impl<T: Persist + ?Sized> Persist for Box<T> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::RangeInclusive,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
@@ -55,8 +56,8 @@ impl State {
     /// Gives `owner` this state. On failure `owner` is as it was.
     ///
     /// # Errors
-    /// [`Error::State`] for a field that is missing, unknown to `owner`, or of another shape or dtype. Only the number of
-    /// rows of a matrix, and the length of a list, may differ.
+    /// [`Error::State`] for a field that is missing, unknown to `owner`, of another dtype, shape or length, or out of its
+    /// [range](persist!).
     pub fn restore(&self, owner: &mut dyn Persist, keep: Keep) -> Result<()> {
         let before = Self::of(owner)?;
         if let Some(unknown) = self.0.keys().find(|name| !before.0.contains_key(*name)) {
@@ -114,11 +115,6 @@ pub fn atomically<P: Persist, T>(owner: &mut P, f: impl FnOnce(&mut P) -> Result
     outcome.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// The `N` words a field must have.
-pub(super) fn exactly<const N: usize>(words: &[u64]) -> Result<[u64; N]> {
-    words.try_into().map_err(|_| Error::State { field: String::new(), why: format!("needs {N} words, has {}", words.len()) })
-}
-
 /// The dotted path of the field being visited.
 #[derive(Default)]
 struct Path {
@@ -137,6 +133,10 @@ impl Path {
 
     fn leave(&mut self) {
         self.text.truncate(self.ends.pop().unwrap_or(0));
+    }
+
+    fn refusal(&self, why: String) -> Error {
+        Error::State { field: self.text.clone(), why }
     }
 }
 
@@ -162,16 +162,20 @@ impl Fields for Saver {
         self.path.leave();
     }
 
-    fn tensor(&mut self, value: &mut CowTensor) -> Result<()> {
+    fn tensor(&mut self, value: &mut CowTensor, _: RangeInclusive<usize>) -> Result<()> {
         self.put(Value::Tensor(value.clone()))
     }
 
-    fn words(&mut self, value: &mut Vec<u64>) -> Result<()> {
+    fn words(&mut self, value: &mut Vec<u64>, _: RangeInclusive<usize>) -> Result<()> {
         self.put(Value::Words(value.clone()))
     }
 
     fn clock(&mut self, value: &mut Vec<u64>) -> Result<()> {
-        self.words(value)
+        self.put(Value::Words(value.clone()))
+    }
+
+    fn refusal(&self, why: String) -> Error {
+        self.path.refusal(why)
     }
 }
 
@@ -183,7 +187,7 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     fn refuse<T>(&self, why: impl Into<String>) -> Result<T> {
-        Err(Error::State { field: self.path.text.clone(), why: why.into() })
+        Err(self.path.refusal(why.into()))
     }
 }
 
@@ -196,29 +200,46 @@ impl Fields for Loader<'_> {
         self.path.leave();
     }
 
-    fn tensor(&mut self, value: &mut CowTensor) -> Result<()> {
+    fn tensor(&mut self, value: &mut CowTensor, rows: RangeInclusive<usize>) -> Result<()> {
         let Some(Value::Tensor(saved)) = self.values.get(&self.path.text) else {
             return self.refuse("is missing, or is no tensor");
         };
-        // The number of rows may differ: populations grow and shrink.
-        let rows_free = |dims: &[usize]| if dims.len() == 2 { dims[1..].to_vec() } else { dims.to_vec() };
-        if rows_free(saved.dims()) != rows_free(value.dims()) || saved.dtype() != value.dtype() {
+        let fits = match (saved.dims(), value.dims()) {
+            ([n, saved], [_, needed]) => saved == needed && rows.contains(n),
+            (saved, needed) => saved == needed,
+        };
+        if !fits || saved.dtype() != value.dtype() {
             let (is, needed) = ((saved.dims(), saved.dtype()), (value.dims(), value.dtype()));
-            return self.refuse(format!("is {is:?}, but {needed:?} is needed"));
+            return self.refuse(format!("is {is:?}, but {needed:?} is needed, with {} rows", span(&rows)));
         }
         *value = saved.clone();
         Ok(())
     }
 
-    fn words(&mut self, value: &mut Vec<u64>) -> Result<()> {
+    fn words(&mut self, value: &mut Vec<u64>, len: RangeInclusive<usize>) -> Result<()> {
         let Some(Value::Words(saved)) = self.values.get(&self.path.text) else {
             return self.refuse("is missing, or is a tensor");
         };
+        if !len.contains(&saved.len()) {
+            return self.refuse(format!("has {} entries, but needs {}", saved.len(), span(&len)));
+        }
         value.clone_from(saved);
         Ok(())
     }
 
     fn clock(&mut self, value: &mut Vec<u64>) -> Result<()> {
-        if self.keep == Keep::Clocks { Ok(()) } else { self.words(value) }
+        if self.keep == Keep::Clocks { Ok(()) } else { self.words(value, value.len()..=value.len()) }
+    }
+
+    fn refusal(&self, why: String) -> Error {
+        self.path.refusal(why)
+    }
+}
+
+/// A range of counts in words.
+fn span(range: &RangeInclusive<usize>) -> String {
+    match (range.start(), range.end()) {
+        (least, most) if least == most => least.to_string(),
+        (least, most) => format!("{least} to {most}"),
     }
 }

@@ -145,7 +145,7 @@ fn people(summary: &Summary, reason: &str) -> Vec<String> {
     lines.push(format!("{:<14} {}", "lowest loss", number(tally.lowest)));
     lines.push(format!("{:<14} {} in {} steps ({reason})", "evaluations", grouped(tally.evaluations), grouped(tally.steps)));
     lines.push(format!("{:<14} {:.1}", "seconds", tally.seconds));
-    if (summary.reason, summary.answer) == (Some(Reason::Target), Answer::Optimizers) {
+    if (&summary.reason, summary.answer) == (&Some(Reason::Target), Answer::Optimizers) {
         lines.push(
             "The target was reached by a candidate, which is the best seen of the checkpoint; figures are those of the answer."
                 .into(),

@@ -89,6 +89,10 @@ pub(super) enum Flaw {
     MovesToNan,
     /// Moves to what is no point.
     MovesAnywhere,
+    /// Restores an index and uses it, whatever it is.
+    TrustsIndices,
+    /// Fails in the midst of being restored, with an error of another kind.
+    RestoresRudely,
     /// Takes the best candidate even if it is worse.
     AcceptsWorse,
     /// Hardly moves.

@@ -28,6 +28,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("ask_tell", Kind::Gradients, &[Flaw::NeedsNoGradients]),
     ("replay", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::TicksFirst]),
     ("replay", Kind::Gradients, &[Flaw::NeedsNoGradients]),
+    ("damage", Kind::Seeds, &[Flaw::TrustsIndices, Flaw::RestoresRudely]),
     ("failures", Kind::Seeds, &[Flaw::PrefersNan, Flaw::BelievesInfinity, Flaw::AddsLosses]),
     ("shift", Kind::Seeds, &[Flaw::ComparesSteps]),
     ("bounds", Kind::Seeds, &[Flaw::AsksNan, Flaw::Drifts]),

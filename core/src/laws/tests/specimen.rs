@@ -290,7 +290,10 @@ impl Specimen {
         if self.has(Flaw::PullsToOrigin) {
             self.at = CowTensor::new((&*self.at * 0.9)?);
         }
-        self.hidden += 1;
+        match self.config.flaw {
+            Flaw::TrustsIndices => self.sigma *= [1.0; 8][self.hidden as usize],
+            _ => self.hidden += 1,
+        }
         self.pretended = None;
         if !self.has(Flaw::TicksFirst) && !self.has(Flaw::ForgetsPanics) {
             self.clock.tick();
@@ -382,6 +385,13 @@ impl Persist for Specimen {
         fields.field("clock", &mut self.clock)?;
         fields.field("at", &mut self.at)?;
         fields.field("loss", &mut self.loss)?;
+        match self.config.flaw {
+            Flaw::TrustsIndices => fields.field("hidden", &mut self.hidden)?,
+            Flaw::RestoresRudely if self.loss.is_nan() || self.loss <= 0.0 => {
+                return Err(Error::Objective("no loss is so low".into()));
+            }
+            _ => {}
+        }
         if !self.has(Flaw::UnlistedField) {
             fields.field("sigma", &mut self.sigma)?;
         }

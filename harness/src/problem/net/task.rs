@@ -195,6 +195,10 @@ impl<O: Objective> Objective for LossesOnly<O> {
     fn refresh(&mut self) -> Result<()> {
         self.0.refresh()
     }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.0.skip(steps)
+    }
 }
 
 /// The network with the answer in it, and the data it is judged by.
