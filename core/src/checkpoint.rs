@@ -30,6 +30,10 @@ const DIGEST: &str = "digest";
 /// the target is written, synced and renamed over it, so that at every moment either the old or the new checkpoint is there, whole. A file is
 /// trusted only after it is checked: it holds a digest of all that is in it, and its state must fit what the optimizer was built with.
 ///
+/// The metadata: `moths`, a JSON object with the version of the format, the spec and the space; and `digest`, the XXH3-128 in hexadecimal of that text
+/// and, in the order of their names, of every tensor's name, of its dtype and shape as in `F32 [2, 3]`, and of its bytes, each with its length before
+/// it as a little-endian u64.
+///
 /// ```
 /// use moths_core::{Checkpoint, Space, Spec, Tally};
 /// let (spec, space) = (Spec::new("pso"), Space::real(3)?);

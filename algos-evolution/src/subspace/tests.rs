@@ -1,4 +1,5 @@
 use super::*;
+use moths_core::Error;
 use moths_core::{Keep, Key, Sampler, State};
 
 fn space(d: usize, dtype: DType) -> Space {

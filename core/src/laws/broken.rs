@@ -66,5 +66,5 @@ impl From<std::io::Error> for Breach {
 
 /// Is this how an optimizer says that it cannot, or will not, do what is asked of it?
 pub(super) fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Unsupported { .. } | Error::Invalid { .. } | Error::Unknown { .. })
+    matches!(error, Error::Unsupported { .. } | Error::Invalid { .. } | Error::Unknown { .. } | Error::Memory { .. })
 }

@@ -70,7 +70,7 @@ fn is_refused_or_taken(subject: &Subject, problem: &Problem, state: &State) -> V
     match state.restore(&mut optimizer, Keep::Nothing) {
         Ok(()) => goes_on(&mut *optimizer, problem),
         // A wrapper builds what the state says it wraps.
-        Err(error) if matches!(error, Error::State { .. } | Error::Memory { .. }) || is_refusal(&error) => {
+        Err(error) if matches!(error, Error::State { .. }) || is_refusal(&error) => {
             path::same_state(&before, &path::digest(&mut *optimizer)?).map_err(|b| b.under(format_args!("refused ({error})")))
         }
         Err(error) => Err(Breach::new(format!("it was refused with {error:?}"))),

@@ -5,6 +5,7 @@ use candle_core::DType;
 use super::{
     Law, Subject,
     broken::Verdict,
+    draws,
     path::{self, KEY, Moment, OTHER_KEY},
     problem::Problem,
 };
@@ -14,6 +15,8 @@ pub(super) const LAW: Law =
     Law { name: "resume", statement: "after any step, saving the state and loading it elsewhere goes on bit for bit", holds };
 
 const STEPS: usize = 6;
+/// Configurations drawn, whatever they name to be wrapped.
+const DRAWS: u32 = 12;
 
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F64)?.noisy()] {
@@ -21,7 +24,11 @@ fn holds(subject: &Subject) -> Verdict {
         through_state(subject, &mut run)?;
         through_file(subject, &run)?;
     }
-    Ok(())
+    let problem = Problem::boxed(3, DType::F64)?;
+    draws::each(subject, DRAWS, |drawn| match drawn.build_if_able(problem.space(), KEY)? {
+        Some(_) => through_state(drawn, &mut Run::of(drawn, problem.clone())?),
+        None => Ok(()),
+    })
 }
 
 /// A run that nothing interrupted.
