@@ -12,7 +12,7 @@ use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, durable::replace_file, host, persist::Value};
+use crate::{CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, durable::{replace_file, write_tensors}, host, persist::Value};
 
 /// The version of the format this crate writes, and the newest it reads.
 const VERSION: u32 = 1;
@@ -90,10 +90,7 @@ impl Checkpoint {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let metadata = HashMap::from([(ENTRY.to_owned(), serde_json::json!(self.header).to_string())]);
-        let refused = |e: safetensors::SafeTensorError| Error::File { path: path.into(), why: format!("cannot be written: {e}") };
-        replace_file(path, |temporary| {
-            safetensors::serialize_to_file(views(&self.state)?, Some(metadata), temporary).map_err(refused)
-        })
+        replace_file(path, |out| write_tensors(out, views(&self.state)?, metadata, path))
     }
 
     /// Reads a file.
