@@ -12,7 +12,12 @@ use safetensors::{Dtype, SafeTensors, View, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State, durable::{replace_file, write_tensors}, host, persist::Value};
+use crate::{
+    CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State,
+    durable::{replace_file, write_tensors},
+    host,
+    persist::Value,
+};
 
 /// The version of the format this crate writes, and the newest it reads.
 const VERSION: u32 = 1;
