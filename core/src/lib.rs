@@ -14,7 +14,7 @@ pub mod convergence;
 mod cow;
 mod descend;
 pub mod descent;
-mod durable;
+pub mod durable;
 pub mod eigen;
 mod error;
 mod estimate;

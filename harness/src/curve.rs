@@ -41,6 +41,11 @@ impl Curve {
         Self { measures: measures.to_vec(), every: budget.div_ceil(ROWS).max(1), rows: vec![] }
     }
 
+    /// The curve of a run that is over, from its rows.
+    pub fn of(measures: &[Measure], budget: u64, rows: Vec<Row>) -> Self {
+        Self { rows, ..Self::new(measures, budget) }
+    }
+
     /// What the figures of its rows are.
     pub fn measures(&self) -> &[Measure] {
         &self.measures

@@ -3,7 +3,7 @@
 use std::{
     ops::ControlFlow,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    thread,
+    thread::{self, Builder},
 };
 
 /// Sees runs pass by, from all threads; `T` is what is left of a run.
@@ -17,7 +17,8 @@ pub trait Spectator<T>: Sync {
 /// Nobody looks on.
 impl<T> Spectator<T> for () {}
 
-/// Every worker has a thread, and takes the next heat whenever it is free. Once a heat breaks off, or somebody interrupts, none begins.
+/// Every worker takes the next heat whenever it is free: the first on this thread, the others on threads of their own, as far as the
+/// system gives any. Once a heat breaks off, or somebody interrupts, none begins.
 pub(crate) fn share_out<W: Sync, H: Sync>(
     workers: &[W],
     heats: &[H],
@@ -35,5 +36,10 @@ pub(crate) fn share_out<W: Sync, H: Sync>(
             }
         }
     };
-    thread::scope(|scope| workers.iter().for_each(|worker| drop(scope.spawn(move || work(worker)))));
+    let Some((first, others)) = workers.split_first() else { return };
+    thread::scope(|scope| {
+        let spawned = others.iter().take_while(|worker| Builder::new().spawn_scoped(scope, || work(worker)).is_ok());
+        spawned.for_each(drop);
+        work(first);
+    });
 }

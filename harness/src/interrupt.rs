@@ -2,24 +2,27 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{Error, Result};
+use crate::output::warn;
 
 /// What a shell calls a program that Ctrl-C ended.
 pub const EXIT_CODE: u8 = 130;
 
 static ASKED: AtomicBool = AtomicBool::new(false);
 
-/// From now on Ctrl-C (and SIGTERM, where there is one) only sets the flag that [`asked`] shows; a second one ends the program.
+/// From now on Ctrl-C (and SIGTERM, where there is one) only says so and sets the flag that [`asked`] shows; a second one ends the program.
 ///
-/// # Errors
-/// When the system refuses the handler.
-pub fn listen() -> Result<()> {
+/// Where the system refuses that, Ctrl-C ends the program at once, as it ends any other.
+pub fn listen() {
+    // It runs on a thread of its own, and may do what a signal handler may not.
     let handler = || {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(EXIT_CODE));
         }
+        warn("asked to end: the step that is being taken is finished first; asked again, it ends at once");
     };
-    ctrlc::set_handler(handler).map_err(|e| Error::unsupported("the system", format!("lets nobody listen for Ctrl-C: {e}")))
+    if let Err(error) = ctrlc::set_handler(handler) {
+        warn(format!("Ctrl-C will end this at once: the system lets nobody listen for it ({error})"));
+    }
 }
 
 /// Set once the program was asked to end.

@@ -9,11 +9,17 @@
 //! | [`mod@bench`] | every optimizer on a whole suite |
 //! | [`heats`] | runs side by side, and who looks on |
 //! | [`curve`], [`plot`], [`report`] | what is left of runs: CSV, SVG, HTML |
+//! | [`store`] | folders of runs that can be killed and gone on with |
+//! | [`files`], [`output`] | what is written, and what is printed |
 //! | [`cli`] | the commands |
+
+// Both end the program when nobody can be written to: `output` does not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 pub mod bench;
 pub mod cli;
 pub mod curve;
+pub mod files;
 pub mod heats;
 pub mod interrupt;
 pub mod label;
@@ -24,5 +30,7 @@ pub mod problem;
 pub mod race;
 pub mod report;
 pub mod session;
+pub mod store;
+pub mod threads;
 
 pub use moths::{Error, Result};

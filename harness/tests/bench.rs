@@ -1,54 +1,17 @@
 //! `moths bench`, through the built binary: what a results folder survives.
 
+#[allow(dead_code, reason = "shared by several tests: each takes what it needs")]
+mod support;
+
 use std::{
-    error::Error,
     fs,
-    path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use serde_json::Value;
-use tempfile::{TempDir, tempdir};
-
-type Tested = Result<(), Box<dyn Error>>;
-
-fn moths(place: &TempDir, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_moths"));
-    command.current_dir(place).args(line.split_whitespace());
-    command
-}
-
-fn output(place: &TempDir, line: &str) -> Result<Output, Box<dyn Error>> {
-    Ok(moths(place, line).output()?)
-}
-
-fn said(place: &TempDir, line: &str) -> Result<String, Box<dyn Error>> {
-    let output = output(place, line)?;
-    assert!(output.status.success(), "moths {line}: {output:?}");
-    Ok(String::from_utf8(output.stdout)?)
-}
-
-fn refusal(place: &TempDir, line: &str) -> Result<String, Box<dyn Error>> {
-    let output = output(place, line)?;
-    assert_eq!(output.status.code(), Some(2), "moths {line}: {output:?}");
-    let text = String::from_utf8(output.stderr)?;
-    assert!(text.starts_with("moths: ") && text.trim_end().lines().count() == 1, "moths {line}: {text}");
-    Ok(text)
-}
-
-/// The runs of a folder without their clocks, sorted: equal benches have equal ones.
-fn runs(folder: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
-    let text = fs::read_to_string(folder.join("runs.jsonl"))?;
-    let mut runs: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
-    for run in &mut runs {
-        let run = run.as_object_mut().ok_or("no object")?;
-        run.remove("optimizer_seconds");
-        run.remove("objective_seconds");
-    }
-    runs.sort_by_key(Value::to_string);
-    Ok(runs)
-}
+use support::{Tested, leftovers, moths, refusal, run, runs, said};
+use tempfile::tempdir;
 
 const SMALL: &str = "bench sphere,rastrigin --optimizers pso,sep-cma-es,random-search --dims 2,5 --seeds 3 --budget 50";
 
@@ -149,8 +112,6 @@ fn wrong_folders_are_refused_and_left_alone() -> Tested {
     }
     fs::write(folder.join("bench.json"), &manifest)?;
     assert!(refusal(&place, &format!("{again} --budget 7 --out old"))?.contains("the folder holds runs of 100 x D evaluations"));
-    fs::write(folder.join("runs.jsonl"), "{\"optimizer\":1}\n")?;
-    assert!(refusal(&place, &format!("{again} --out old"))?.contains("line 1 is not the record of a run"));
     fs::write(place.path().join("file"), "")?;
     assert!(refusal(&place, &format!("{again} --out file"))?.contains("file"));
     Ok(())
@@ -189,5 +150,105 @@ fn wrong_words_get_the_nearest() -> Tested {
         assert!(refused.contains(word), "moths {line}: {refused}");
     }
     assert_eq!(fs::read_dir(place.path())?.count(), 0, "nothing is written before all is right");
+    Ok(())
+}
+
+#[test]
+fn a_lost_manifest_mixes_nothing() -> Tested {
+    let place = tempdir()?;
+    let folder = place.path().join("out");
+    let line = "bench sphere --optimizers pso --dims 2,3 --seeds 1 --out out";
+    said(&place, line)?;
+    let there = fs::read(folder.join("runs.jsonl"))?;
+    let manifest = fs::read_to_string(folder.join("bench.json"))?;
+    fs::remove_file(folder.join("bench.json"))?;
+    let refused = refusal(&place, &format!("{line} --budget 7"))?;
+    assert!(refused.contains("runs.jsonl: is there without `bench.json`") && refused.contains("put that file back"), "{refused}");
+    // The manifest of another bench does not help.
+    fs::write(folder.join("bench.json"), manifest.replace("\"per_dimension\": 100", "\"per_dimension\": 7"))?;
+    for line in [&format!("{line} --budget 7"), "report out"] {
+        let refused = refusal(&place, line)?;
+        assert!(refused.contains("line 1 is a run of 200 evaluations, where `bench.json` says 14"), "{refused}");
+    }
+    assert_eq!(fs::read(folder.join("runs.jsonl"))?, there);
+    fs::write(folder.join("bench.json"), manifest)?;
+    said(&place, line)?;
+    assert_eq!(fs::read(folder.join("runs.jsonl"))?, there);
+    Ok(())
+}
+
+#[test]
+fn files_of_others_are_left_alone() -> Tested {
+    let place = tempdir()?;
+    for (i, content) in [&b"my notes"[..], b"{\"my\": 1}\n", b"\xff\xfe\n\n", b"\n"].into_iter().enumerate() {
+        let folder = place.path().join(format!("out{i}"));
+        fs::create_dir(&folder)?;
+        fs::write(folder.join("runs.jsonl"), content)?;
+        let refused = refusal(&place, &format!("bench sphere --optimizers pso --dims 2 --out out{i}"))?;
+        assert!(refused.contains("nothing was changed"), "{refused}");
+        assert_eq!(fs::read(folder.join("runs.jsonl"))?, content);
+        assert_eq!(fs::read_dir(&folder)?.count(), 1);
+    }
+    Ok(())
+}
+
+#[test]
+fn damaged_lines_are_moved_away_and_run_again() -> Tested {
+    let place = tempdir()?;
+    let folder = place.path().join("out");
+    let line = "bench sphere,ackley --optimizers pso --dims 2 --seeds 3 --threads 1 --out out";
+    said(&place, line)?;
+    let whole = runs(&folder)?;
+    let text = fs::read_to_string(folder.join("runs.jsonl"))?;
+    let mut lines: Vec<Vec<u8>> = text.lines().map(|line| line.as_bytes().to_vec()).collect();
+    lines[1][7] = 0xff;
+    lines[3].truncate(30);
+    lines.insert(2, b"# a note of mine".to_vec());
+    let damaged = [lines[1].clone(), lines[2].clone(), lines[4].clone()];
+    // The last run has lost its end of line, and is whole.
+    fs::write(folder.join("runs.jsonl"), lines.join(&b'\n'))?;
+
+    let report = run(&place, "report out")?;
+    let said = String::from_utf8(report.stderr)?;
+    assert!(report.status.success() && said.lines().count() == 3 && said.contains("it is left out"), "{said}");
+    let output = run(&place, line)?;
+    let said = String::from_utf8(output.stderr)?;
+    assert!(output.status.success(), "{said}");
+    for (said, number) in said.lines().zip([2, 3, 5]) {
+        let start = format!("moths: out/runs.jsonl: line {number} is not the record of a run");
+        assert!(said.starts_with(&start) && said.ends_with("it was moved to out/runs.damaged.jsonl"), "{said}");
+    }
+    assert_eq!((said.lines().count(), runs(&folder)?), (3, whole));
+    let aside = [damaged.join(&b'\n'), b"\n".to_vec()].concat();
+    assert_eq!(fs::read(folder.join("runs.damaged.jsonl"))?, aside);
+    // Once is enough, and what was moved before stays.
+    assert!(run(&place, line)?.stderr.is_empty());
+    let mut text = fs::read(folder.join("runs.jsonl"))?;
+    text.extend([0; 20]);
+    fs::write(folder.join("runs.jsonl"), text)?;
+    assert!(run(&place, line)?.status.success());
+    assert_eq!(fs::read(folder.join("runs.damaged.jsonl"))?, [aside, vec![0; 20], b"\n".to_vec()].concat());
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn stopped_before_its_first_run_it_says_so() -> Tested {
+    let place = tempdir()?;
+    let line = "bench rastrigin --dims 40 --optimizers random-search --evaluations 1000000000 --seeds 1 --threads 1 --out out";
+    let mut child = moths(&place, line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let began = Instant::now();
+    while !place.path().join("out/runs.jsonl").is_file() && began.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(300)); // the handler is there now
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?.success());
+    assert_eq!(child.wait()?.code(), Some(130));
+    let output = child.wait_with_output()?;
+    let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+    assert!(out.contains("interrupted before the first run had ended; the same command begins again"), "{out}");
+    assert!(err.lines().count() == 1 && err.contains("asked to end"), "{err}");
+    assert!(!place.path().join("out/report.html").exists() && leftovers(place.path())?.is_empty());
+    said(&place, &line.replace("--seeds 1", "--seeds 1 --json").replace("1000000000", "500").replace("out out", "out small"))?;
     Ok(())
 }

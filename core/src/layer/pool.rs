@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
-    thread,
+    thread::{self, Builder},
 };
 
 use rayon::ThreadPool;
@@ -10,7 +10,7 @@ use rayon::ThreadPool;
 use crate::{Batch, CowTensor, Error, Objective, Result, Space};
 use candle_core::Tensor;
 
-/// Evaluates a batch by several replicas of an objective at once.
+/// Evaluates a batch by several replicas of an objective at once, or by as many of them as the system gives threads for: one at least.
 ///
 /// The replicas must give equal losses for equal candidates; which one evaluates which then changes nothing. Each runs
 /// serially inside: replicas in parallel beat parallel operations inside one replica, since small matrix products run slower on two
@@ -28,6 +28,7 @@ use candle_core::Tensor;
 /// ```
 pub struct Pool<O> {
     replicas: Vec<O>,
+    /// Where replicas are confined to one thread; fewer where the system gives no more.
     threads: Vec<ThreadPool>,
 }
 
@@ -35,14 +36,14 @@ impl<O: Objective + Send> Pool<O> {
     /// One thread a replica.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without a replica; [`Error::Objective`] when the system gives no thread.
+    /// [`Error::Invalid`] without a replica.
     pub fn new(replicas: Vec<O>) -> Result<Self> {
         if replicas.is_empty() {
             return Err(Error::invalid("replicas", 0, "at least one"));
         }
-        let serial = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let threads: std::result::Result<_, _> = replicas.iter().map(|_| serial()).collect();
-        Ok(Self { replicas, threads: threads.map_err(|e| Error::Objective(format!("no thread for a replica: {e}")))? })
+        let serial = || rayon::ThreadPoolBuilder::new().num_threads(1).build().ok();
+        let threads = replicas.iter().map_while(|_| serial()).collect();
+        Ok(Self { replicas, threads })
     }
 
     /// The replicas.
@@ -87,17 +88,26 @@ impl<O: Objective + Send> Objective for Pool<O> {
                 done.push((from, replica.evaluate(&part)?));
             }
         };
-        let finished: Vec<_> = thread::scope(|scope| {
-            let running: Vec<_> = self
-                .replicas
-                .iter_mut()
-                .zip(&self.threads)
-                .map(|(replica, thread)| scope.spawn(|| thread.install(|| work(replica))))
-                .collect();
-            running.into_iter().map(|r| r.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
-        });
+        let finished = side_by_side(&mut self.replicas, &self.threads, &work);
         let mut parts = finished.into_iter().collect::<Result<Vec<_>>>()?.concat();
         parts.sort_by_key(|(from, _)| *from);
         Ok(parts.into_iter().flat_map(|(_, losses)| losses).collect())
     }
+}
+
+/// Work of the first replica on this thread, and of the others on threads of their own, as far as there are any.
+fn side_by_side<O: Send, T: Send>(replicas: &mut [O], threads: &[ThreadPool], work: &(impl Fn(&mut O) -> T + Sync)) -> Vec<T> {
+    let confined = |replica: &mut O, thread: Option<&ThreadPool>| match thread {
+        Some(thread) => thread.install(|| work(replica)),
+        None => work(replica),
+    };
+    let Some((first, others)) = replicas.split_first_mut() else { return vec![] };
+    thread::scope(|scope| {
+        let spawn = |(replica, thread)| Builder::new().spawn_scoped(scope, move || confined(replica, Some(thread))).ok();
+        let running: Vec<_> = others.iter_mut().zip(threads.iter().skip(1)).map_while(spawn).collect();
+        let mut finished = vec![confined(first, threads.first())];
+        let joined = running.into_iter().map(|r| r.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        finished.extend(joined);
+        finished
+    })
 }

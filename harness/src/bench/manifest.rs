@@ -104,6 +104,13 @@ impl Budget {
     }
 }
 
+impl Budget {
+    /// The evaluations for a problem of so many parameters, where they do not depend on what it usually takes.
+    pub fn fixed(self, dim: usize) -> Option<u64> {
+        (self != Self::Usual).then(|| self.evaluations(dim, 0))
+    }
+}
+
 impl std::fmt::Display for Budget {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -146,7 +153,8 @@ impl Manifest {
     }
 }
 
-fn same<T: PartialEq + std::fmt::Display>(what: &str, there: &T, wanted: &T) -> Result<()> {
+/// What must be equal in a folder and in what is to be added to it.
+pub(crate) fn same<T: PartialEq + std::fmt::Display>(what: &str, there: &T, wanted: &T) -> Result<()> {
     if there == wanted {
         return Ok(());
     }

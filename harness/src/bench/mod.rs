@@ -15,7 +15,7 @@
 //! | [`coco`], [`tidy`] | results for other programs |
 //!
 //! A folder holds `bench.json` (the [`Manifest`]) and `runs.jsonl` (one [`Record`] a line, in the order in which runs ended).
-//! Everything else in it is made from these two and can be made again.
+//! Everything else in it is made from these two and can be made again, but for `runs.damaged.jsonl`: lines that were found to be no runs.
 
 pub mod coco;
 pub mod compare;

@@ -1,16 +1,17 @@
 //! All runs that are wanted, and running those that are not there yet.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     ops::ControlFlow,
     path::Path,
     sync::{Mutex, atomic::AtomicBool},
 };
 
 use moths::Spec;
+use rayon::ThreadPool;
 
 use super::{
-    Contestant, Manifest, Record, Store, Subject,
+    Contestant, Manifest, Record, Subject,
     run::{Run, known_minimum},
 };
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
     heats::{Spectator, share_out},
     label,
     problem::{self, Entry, Options, Problem},
+    store::{Opened, RUNS, Store},
 };
 
 /// A benchmark: who, on what, for how long.
@@ -46,9 +48,10 @@ pub struct Load {
 
 impl std::iter::FromIterator<u64> for Load {
     fn from_iter<I: IntoIterator<Item = u64>>(budgets: I) -> Self {
-        budgets
-            .into_iter()
-            .fold(Self::default(), |load, budget| Self { runs: load.runs + 1, evaluations: load.evaluations + budget })
+        budgets.into_iter().fold(Self::default(), |load, budget| Self {
+            runs: load.runs + 1,
+            evaluations: load.evaluations.saturating_add(budget),
+        })
     }
 }
 
@@ -90,20 +93,45 @@ impl Bench {
         self.courses.iter().any(|course| !course.barred.contains(label))
     }
 
+    /// Opens the folder that the runs go to, or makes it.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open(&self, folder: &Path) -> Result<Opened<Record>> {
+        let opened: Opened<Record> = Store::open(folder, &self.manifest)?;
+        let budgets: HashMap<&str, u64> = self.courses.iter().map(|course| (&*course.address, course.budget)).collect();
+        let budget = |run: &Record| budgets.get(&*run.problem).copied().filter(|budget| *budget != run.budget);
+        match opened.runs.iter().find_map(|run| Some(run.of_another_budget(budget(run)?))) {
+            Some(why) => Err(Error::File { path: folder.join(RUNS), why: format!("holds {why}; name another folder") }),
+            None => Ok(opened),
+        }
+    }
+
     /// Runs what the folder does not hold yet, so many at a time, each on one thread. What each run does depends on nothing else.
     ///
     /// # Errors
-    /// As [`Store::open`] and [`Store::append`].
+    /// As [`Bench::open`] and [`Store::append`].
     pub fn run(&self, folder: &Path, threads: usize, spectator: &dyn Spectator<Record>, interrupted: &AtomicBool) -> Result<()> {
-        let (store, _, records) = Store::open(folder, &self.manifest)?;
-        let done = records.iter().map(Record::key).collect();
+        self.go_on(self.open(folder)?, threads, spectator, interrupted)
+    }
+
+    /// [`Bench::run`] in a folder that is open.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn go_on(
+        &self,
+        Opened { store, runs, .. }: Opened<Record>,
+        threads: usize,
+        spectator: &dyn Spectator<Record>,
+        interrupted: &AtomicBool,
+    ) -> Result<()> {
+        let done = runs.iter().map(Record::key).collect();
         let heats: Vec<Heat<'_>> = self.heats(&done).collect();
-        // One thread means one: neither candle nor a kernel takes another.
-        let confined = || rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let pools: Vec<_> = (0..threads.max(1)).map(|_| confined()).collect::<std::result::Result<_, _>>().map_err(no_thread)?;
         let store = Mutex::new((store, Ok(())));
-        share_out(&pools, &heats, interrupted, |pool, heat| {
-            let Some(record) = pool.install(|| heat.run(spectator, interrupted)) else { return ControlFlow::Break(()) };
+        share_out(&confined(threads), &heats, interrupted, |pool, heat| {
+            let run = || heat.run(spectator, interrupted);
+            let Some(record) = pool.as_ref().map_or_else(run, |pool| pool.install(run)) else { return ControlFlow::Break(()) };
             let (store, outcome) = &mut *store.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             match store.append(&record) {
                 Ok(()) => {
@@ -123,16 +151,12 @@ impl Bench {
         outcome.and(store.sync())
     }
 
-    /// What of it is not in the folder yet, and what is.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub fn load(&self, folder: &Path) -> Result<(Load, Load)> {
-        let (_, _, records) = Store::open(folder, &self.manifest)?;
-        let done = records.iter().map(Record::key).collect();
+    /// What of it is not among these runs yet, and what is.
+    pub fn load(&self, runs: &[Record]) -> (Load, Load) {
+        let done = runs.iter().map(Record::key).collect();
         let wanted: Load = self.heats(&HashSet::new()).map(|heat| heat.course.budget).collect();
         let open: Load = self.heats(&done).map(|heat| heat.course.budget).collect();
-        Ok((open, Load { runs: wanted.runs - open.runs, evaluations: wanted.evaluations - open.evaluations }))
+        (open, Load { runs: wanted.runs - open.runs, evaluations: wanted.evaluations - open.evaluations })
     }
 
     /// Seed by seed and problem by problem, so that an early end has seen every optimizer equally often.
@@ -148,8 +172,11 @@ impl Bench {
     }
 }
 
-fn no_thread(error: rayon::ThreadPoolBuildError) -> Error {
-    Error::unsupported("the system", format!("gives no thread: {error}"))
+/// One thread means one: neither candle nor a kernel takes another. Where the system gives none at all, runs go on the calling thread.
+fn confined(threads: usize) -> Vec<Option<ThreadPool>> {
+    let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build().ok();
+    let pools: Vec<_> = (0..threads.max(1)).map_while(|_| pool()).map(Some).collect();
+    if pools.is_empty() { vec![None] } else { pools }
 }
 
 struct Heat<'a> {

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use super::{Budget, Contestant, Manifest, Record, Subject, store};
-use crate::{Error, Result};
+use super::{Budget, Contestant, Manifest, Record, Subject};
+use crate::{Error, Result, store};
 
 /// The runs of one or several results folders.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Results {
     pub programs: Vec<String>,
     /// The most seeds of any folder.
     pub seeds: u64,
+    /// What was wrong with lines that are no runs and were left out, a sentence each.
+    pub damage: Vec<String>,
     runs: HashMap<(String, String), Vec<Record>>,
 }
 
@@ -29,8 +31,14 @@ impl Results {
     /// # Errors
     /// As [`store::read`]; [`Error::Invalid`] when the budgets differ, so that a comparison would be unfair.
     pub fn open(folders: &[PathBuf]) -> Result<Self> {
-        let read: Vec<(Manifest, Vec<Record>)> = folders.iter().map(|folder| store::read(folder)).collect::<Result<_>>()?;
-        Self::of(read)
+        let mut damaged = vec![];
+        let read = folders.iter().map(|folder| {
+            let (manifest, records, damage) = store::read::<Record>(folder)?;
+            damaged.extend(damage);
+            Ok((manifest, records))
+        });
+        let results = Self::of(read.collect::<Result<_>>()?)?;
+        Ok(Self { damage: damaged, ..results })
     }
 
     /// [`Results::open`] of what was read already.
@@ -48,6 +56,7 @@ impl Results {
             budget: first.budget,
             programs: vec![],
             seeds: 0,
+            damage: vec![],
             runs: HashMap::new(),
         };
         read.into_iter().try_for_each(|(manifest, records)| results.add(manifest, records))?;

@@ -136,8 +136,8 @@ fn write<T: Serialize>(path: PathBuf, rows: impl Iterator<Item = T>) -> Result<O
         return Ok(None);
     }
     let io = |source: std::io::Error| Error::Io { path: path.clone(), source };
-    replace_file(&path, |temporary| {
-        let mut writer = csv::Writer::from_path(temporary).map_err(|e| io(e.into()))?;
+    replace_file(&path, |out| {
+        let mut writer = csv::Writer::from_writer(out);
         rows.try_for_each(|row| writer.serialize(row)).map_err(|e| io(e.into()))?;
         writer.flush().map_err(io)
     })?;

@@ -9,15 +9,16 @@ use comfy_table::Table;
 use moths::{Noise, Spec};
 use serde_json::json;
 
-use super::{Ending, contestants, numbers::Numbers, table::table, watch::Hall};
+use super::{Ending, contestants, mishaps::Mishaps, numbers::Numbers, table::table, watch::Hall};
 use crate::{
     Error, Result,
     bench::{self, Bench, Budget, Manifest, Record, Results, manifest::FORMAT, plan::Load},
+    files,
     heats::Spectator,
     interrupt,
-    output::{self, Console, grouped},
+    output::{Console, grouped, warn},
     problem::{self, Entry, Options},
-    report,
+    report, threads,
 };
 
 /// Evaluations for each parameter of a function where nobody says.
@@ -78,23 +79,45 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
         args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(format!("bench-{}", args.suite.replace(['/', ','], "-"))));
     let ending = args.course.run(&bench, &out, console)?;
     let results = Results::open(std::slice::from_ref(&out))?;
-    let report = out.join("report.html");
-    output::replace_file(&report, &report::bench::html(&results, None)?)?;
-    let tables = bench::tidy::export(&results, &out)?;
-    let coco = bench::coco::export(&results, &out.join("coco"))?;
-    console.line(standing(&results))?;
-    let interrupted = ending == Ending::Interrupted;
-    console.object(&json!({ "event": "end", "report": report, "tables": tables, "coco": coco, "interrupted": interrupted }))?;
-    console.line(format!("report         {}", report.display()))?;
-    console.line(format!("tables         {}", words(&tables)))?;
-    if !coco.is_empty() {
-        console.line(format!("for cocopp     {}", out.join("coco").display()))?;
+    results.damage.iter().for_each(warn);
+    if ending == Ending::Interrupted && results.all().next().is_none() {
+        console.object(&json!({ "event": "end", "interrupted": true }))?;
+        console.line("interrupted before the first run had ended; the same command begins again")?;
+        return Ok(ending);
     }
-    Ok(ending)
+    Ok(conclude(&results, &out, ending, console))
+}
+
+/// Prints what came of it before anything else can fail, and then writes what is made from it.
+fn conclude(results: &Results, out: &Path, ending: Ending, console: Console) -> Ending {
+    let mut mishaps = Mishaps::default();
+    mishaps.note(console.line(standing(results)));
+    let report = out.join("report.html");
+    let html = report::bench::html(results, None);
+    let report = mishaps.note(html.and_then(|html| files::replace_file(&report, html))).map(|()| report);
+    let tables = mishaps.note(bench::tidy::export(results, out)).unwrap_or_default();
+    let coco = mishaps.note(bench::coco::export(results, &out.join("coco"))).unwrap_or_default();
+    let interrupted = ending == Ending::Interrupted;
+    let paths = |paths: &[PathBuf]| paths.iter().map(|path| files::json(path)).collect::<Vec<_>>();
+    mishaps.note(console.object(&json!({
+        "event": "end", "report": report.as_deref().map(files::json), "tables": paths(&tables), "coco": paths(&coco),
+        "interrupted": interrupted,
+    })));
+    let coco = if coco.is_empty() { vec![] } else { vec![out.join("coco")] };
+    let report: Vec<PathBuf> = report.into_iter().collect();
+    for (what, paths) in [("report", &report), ("tables", &tables), ("for cocopp", &coco)] {
+        if !paths.is_empty() {
+            mishaps.note(console.line(format!("{what:<14} {}", words(paths))));
+        }
+    }
+    if interrupted {
+        mishaps.note(console.line("interrupted; the same command goes on where this one ended"));
+    }
+    mishaps.ending(ending)
 }
 
 fn words(paths: &[PathBuf]) -> String {
-    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let names: Vec<String> = paths.iter().map(|path| files::words(path)).collect();
     names.join(", ")
 }
 
@@ -128,13 +151,14 @@ impl CourseFlags {
 
     /// Runs what the folder does not hold yet, and shows how it goes.
     pub(super) fn run(&self, bench: &Bench, folder: &Path, console: Console) -> Result<Ending> {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.threads.map_or_else(cores, usize::from);
-        let (open, done) = bench.load(folder)?;
-        interrupt::listen()?;
+        let threads = self.threads.map_or_else(threads::cores, usize::from);
+        let opened = bench.open(folder)?;
+        opened.damage.iter().for_each(warn);
+        let (open, done) = bench.load(&opened.runs);
+        interrupt::listen();
         announce(bench, open, done, threads, console)?;
         let hall = Hall::new(open.evaluations, console);
-        bench.run(folder, threads, &hall, interrupt::asked())?;
+        bench.go_on(opened, threads, &hall, interrupt::asked())?;
         Ok(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done })
     }
 }
@@ -186,9 +210,8 @@ impl Spectator<Record> for Hall {
         // A run that ended early leaves nothing for the bar to wait for.
         self.bar.inc(record.budget.saturating_sub(record.evaluations));
         if record.failed {
-            self.bar.suspend(|| {
-                eprintln!("moths: {} on {}, seed {}: {}", record.optimizer, record.problem, record.seed, record.ending)
-            });
+            let Record { optimizer, problem, seed, ending, .. } = record;
+            self.bar.suspend(|| warn(format!("{optimizer} on {problem}, seed {seed}: {ending}")));
         }
         let _ = self.console.object(&json!({
             "event": "run", "optimizer": record.optimizer, "problem": record.problem, "seed": record.seed,

@@ -13,8 +13,8 @@ use crate::{
         Bench, Comparison, Results, Subject,
         compare::{FUNCTIONS, Finding, Row, Scale, Unit, p_text, points},
     },
-    label,
-    output::Console,
+    files, label,
+    output::{Console, warn},
 };
 
 /// Runs of each on every function where there are too few functions to learn from these alone.
@@ -59,13 +59,14 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
         console.line("interrupted; the same command goes on where this one ended")?;
         return Ok(Ending::Interrupted);
     };
+    results.damage.iter().for_each(warn);
     let comparison = Comparison::of(&results, &a, &b)?;
     let mut object = json!(comparison);
     object["event"] = "comparison".into();
-    object["folders"] = json!(folders);
+    object["folders"] = folders.iter().map(|folder| files::json(folder)).collect();
     console.object(&object)?;
     show(&comparison, console)?;
-    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    let names: Vec<String> = folders.iter().map(|folder| files::words(folder)).collect();
     console.line(format!("results        {}", names.join(", ")))?;
     Ok(Ending::Done)
 }

@@ -5,7 +5,9 @@ mod compare;
 mod contestants;
 mod list;
 mod minimize;
+mod mishaps;
 mod numbers;
+mod places;
 mod race;
 mod report;
 mod run_flags;
@@ -19,11 +21,13 @@ mod watch;
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand, error::ErrorKind};
+use serde_json::json;
 
 use crate::{
     Error, Result, interrupt,
-    output::Console,
+    output::{Console, warn},
     problem::{self, Entry, Kind, Options},
+    threads,
 };
 
 /// What the shell is told when something is wrong with the command, a name, a setting or a file.
@@ -70,14 +74,18 @@ enum Command {
 enum Ending {
     Done,
     Interrupted,
+    /// The result is known and printed, but something that belongs to it could not be written. It has been said what.
+    Unwritten,
 }
 
 /// Runs the command that these arguments are, and says what to tell the shell: 0, 2 for a refusal, 130 after Ctrl-C.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        Err(error) => return misread(&error),
+        Err(error) => return misread(&error, Console::new(wants_json(&arguments))),
     };
+    threads::start_pool();
     let console = Console::new(cli.json);
     let outcome = match cli.command {
         Command::List(args) => list::run(&args, console),
@@ -93,11 +101,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
+        Ok(Ending::Unwritten) => ExitCode::from(REFUSED),
         Err(error) => {
-            eprintln!("moths: {}", one_line(&error));
+            warn(one_line(&error));
             ExitCode::from(REFUSED)
         }
     }
+}
+
+/// What clap would say if it could read the rest.
+fn wants_json(arguments: &[OsString]) -> bool {
+    arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json")
 }
 
 /// Errors of candle may carry a backtrace behind their first line.
@@ -106,18 +120,41 @@ fn one_line(error: &Error) -> String {
 }
 
 /// Help is help; everything else that clap says becomes one line.
-fn misread(error: &clap::Error) -> ExitCode {
-    let wanted = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion, ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand];
-    if wanted.contains(&error.kind()) {
-        let _ = error.print(); // nobody is left to tell when this fails
-        let asked = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-        return if asked { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) };
-    }
+fn misread(error: &clap::Error, console: Console) -> ExitCode {
     let text = error.render().to_string();
-    let said = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let said: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
-    eprintln!("moths: {}", said.join("; ").trim_start_matches("error: ").replace(":; ", ": "));
-    ExitCode::from(REFUSED)
+    let asked_for = match error.kind() {
+        ErrorKind::DisplayHelp => "help",
+        ErrorKind::DisplayVersion => "version",
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = error.print(); // on standard error; nobody is left to tell when this fails
+            return ExitCode::from(REFUSED);
+        }
+        _ => {
+            let said =
+                text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+            let said: Vec<&str> = said.filter(|line| !line.is_empty()).collect();
+            warn(said.join("; ").trim_start_matches("error: ").replace(":; ", ": "));
+            return ExitCode::from(REFUSED);
+        }
+    };
+    match tell(asked_for, &text, error, console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            warn(one_line(&error));
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+/// Help or version, for people as clap formats it.
+fn tell(what: &str, text: &str, styled: &clap::Error, console: Console) -> Result<()> {
+    if console.is_json() {
+        return console.object(&json!({ "event": what, "text": text.trim_end() }));
+    }
+    match styled.print() {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::Io { path: "standard output".into(), source: e }),
+        _ => Ok(()),
+    }
 }
 
 /// A name must be one of a kind of problem.

@@ -1,20 +1,24 @@
 //! `moths race`.
 
-use std::{path::PathBuf, sync::atomic::Ordering};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Ending, contestants, table::table, watch::Hall};
+use super::{Ending, contestants, mishaps::Mishaps, table::table, watch::Hall};
 use crate::{
     Result,
     curve::Curve,
+    files,
     heats::Spectator,
     interrupt,
-    output::{self, Console, grouped},
+    output::{self, Console, grouped, warn},
     problem::{self, Options},
     race::{Heat, Race, Standing},
-    report,
+    report, threads,
 };
+
+/// What is made from the runs.
+const FILES: [&str; 3] = ["race.html", "race.csv", "race.svg"];
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -34,7 +38,7 @@ pub(super) struct Args {
     /// Runs side by side; changes no result [default: all cores]
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// The folder for the report [default: moths-out/race-PROBLEM]
+    /// The folder for the report; runs that are in it are not run again [default: moths-out/race-PROBLEM]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -46,31 +50,43 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let racers = args.optimizers.as_deref().map_or_else(|| Ok(contestants::derivative_free()), contestants::listed)?;
     let race = Race { problem: entry.name, options, racers, seeds: args.seeds, evaluations };
     race.check()?;
-    let out = args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(format!("race-{}", output::file_name(&race.address()))));
-    output::prepare_folder(&out)?;
-    interrupt::listen()?;
+    let out = args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(format!("race-{}", files::file_name(&race.address()))));
+    files::prepare_folder(&out, &FILES)?;
+    let opened = race.open(&out)?;
+    opened.damage.iter().for_each(warn);
+    interrupt::listen();
 
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = args.threads.map_or_else(cores, usize::from);
-    announce(&race, threads, console)?;
-    let hall = Hall::new(race.evaluations * race.seeds * race.racers.len() as u64, console);
-    let standing = race.run(threads, &hall, interrupt::asked())?;
+    let threads = args.threads.map_or_else(threads::cores, usize::from);
+    let done = race.done(&opened.runs);
+    announce(&race, done, threads, console)?;
+    let open = (race.seeds * race.racers.len() as u64).saturating_sub(done);
+    let hall = Hall::new(race.evaluations.saturating_mul(open), console);
+    // The folder is held until its files are written.
+    let (standing, _store) = race.go_on(opened, threads, &hall, interrupt::asked())?;
     drop(hall);
-    let files = ["race.html", "race.csv", "race.svg"].map(|name| out.join(name));
-    output::write_file(&files[0], &report::html(&standing)?)?;
-    output::write_file(&files[1], &standing.csv()?)?;
-    output::write_file(&files[2], &report::race::svg(&standing)?)?;
-    conclude(&standing, &files, console)?;
-    Ok(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done })
+    Ok(conclude(&standing, &FILES.map(|name| out.join(name)), console))
 }
 
-fn announce(race: &Race, threads: usize, console: Console) -> Result<()> {
+/// Prints what came of it before anything else can fail, and then writes what is made from it.
+fn conclude(standing: &Standing, files: &[PathBuf; 3], console: Console) -> Ending {
+    let mut mishaps = Mishaps::default();
+    mishaps.note(print(standing, files, console));
+    let contents = [report::html(standing), standing.csv(), report::race::svg(standing)];
+    for (path, content) in files.iter().zip(contents) {
+        mishaps.note(content.and_then(|content| files::replace_file(path, content)));
+    }
+    mishaps.ending(if standing.interrupted { Ending::Interrupted } else { Ending::Done })
+}
+
+fn announce(race: &Race, done: u64, threads: usize, console: Console) -> Result<()> {
     console.object(&json!({
         "event": "start", "problem": race.problem, "options": race.options, "optimizers": race.racers, "seeds": race.seeds,
-        "evaluations": race.evaluations, "threads": threads,
+        "evaluations": race.evaluations, "runs_done_before": done, "threads": threads,
     }))?;
     let (optimizers, evaluations) = (race.racers.len(), grouped(race.evaluations));
-    console.line(format!("{}: {optimizers} optimizers, {} seeds, {evaluations} evaluations a run", race.address(), race.seeds))
+    let before = if done > 0 { format!("; {} runs are there already", grouped(done)) } else { String::new() };
+    let seeds = race.seeds;
+    console.line(format!("{}: {optimizers} optimizers, {seeds} seeds, {evaluations} evaluations a run{before}", race.address()))
 }
 
 impl Spectator<Heat> for Hall {
@@ -82,9 +98,9 @@ impl Spectator<Heat> for Hall {
         let mut event = json!({ "event": "run", "optimizer": racer, "seed": seed });
         let said = match outcome {
             Ok(curve) => told(curve, &mut event),
-            Err(error) => {
-                event["error"] = json!(error.to_string());
-                error.to_string()
+            Err(why) => {
+                event["error"] = json!(why);
+                why.clone()
             }
         };
         let _ = self.console.object(&event);
@@ -108,10 +124,16 @@ fn told(curve: &Curve, event: &mut Value) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn conclude(standing: &Standing, [html, csv, svg]: &[PathBuf; 3], console: Console) -> Result<()> {
+fn print(standing: &Standing, paths: &[PathBuf; 3], console: Console) -> Result<()> {
     leaderboard(standing, console)?;
+    let [html, csv, svg] = paths.each_ref().map(|path| files::json(path));
     console.object(&json!({ "event": "end", "leaderboard": places(standing), "report": html, "csv": csv, "picture": svg }))?;
-    console.line(format!("report         {}\nfigures        {}\npicture        {}", html.display(), csv.display(), svg.display()))
+    let [html, csv, svg] = paths.each_ref().map(|path| files::words(path));
+    console.line(format!("report         {html}\nfigures        {csv}\npicture        {svg}"))?;
+    if standing.interrupted {
+        console.line("interrupted; the same command goes on where this one ended")?;
+    }
+    Ok(())
 }
 
 fn leaderboard(standing: &Standing, console: Console) -> Result<()> {

@@ -8,7 +8,8 @@ use super::Ending;
 use crate::{
     Result,
     bench::Results,
-    output::{self, Console, grouped},
+    files,
+    output::{Console, grouped, warn},
     report,
 };
 
@@ -27,14 +28,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let results = Results::open(&args.folders)?;
+    results.damage.iter().for_each(warn);
     let html = report::bench::html(&results, args.baseline.as_deref())?;
     let out = args.out.unwrap_or_else(|| args.folders[0].join("report.html"));
-    output::check_file(&out)?;
-    output::replace_file(&out, &html)?;
+    files::replace_file(&out, &html)?;
     let (optimizers, problems, runs) = (results.optimizers.len(), results.problems.len(), results.all().count());
-    console.object(&json!({ "event": "end", "report": out, "optimizers": optimizers, "problems": problems, "runs": runs }))?;
+    console.object(
+        &json!({ "event": "end", "report": files::json(&out), "optimizers": optimizers, "problems": problems, "runs": runs }),
+    )?;
     let [problems, runs] = [problems, runs].map(|n| grouped(n as u64));
     console.line(format!("{}: {optimizers} optimizers on {problems} problems, {runs} runs", results.suite))?;
-    console.line(format!("report         {}", out.display()))?;
+    console.line(format!("report         {}", files::words(&out)))?;
     Ok(Ending::Done)
 }

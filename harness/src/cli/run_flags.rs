@@ -1,17 +1,22 @@
 //! The flags of a single run, and how they become a plan.
 
-use std::{fmt::Display, path::PathBuf};
+use std::{
+    fmt::Display,
+    fs,
+    num::NonZeroU64,
+    path::{Path, PathBuf},
+};
 
 use moths::{
     Checkpoint, Spec,
     descent::{self, DescentEntry},
     registry,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::places::{Places, usual_folder};
 use crate::{
-    Error, Result, output,
+    Error, Result, files,
     plan::Plan,
     problem::{self, Entry, Options},
     session::Saving,
@@ -49,16 +54,19 @@ pub(super) struct RunFlags {
     /// Write checkpoints to this file
     #[arg(long, value_name = "PATH")]
     pub(super) checkpoint: Option<PathBuf>,
+    /// Let --checkpoint replace the checkpoint of another run, or of an earlier start of this one
+    #[arg(long, requires = "checkpoint")]
+    pub(super) overwrite: bool,
     /// Evaluations between checkpoints [default: a twentieth of the budget]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) every: Option<u64>,
+    #[arg(long, value_name = "N")]
+    pub(super) every: Option<NonZeroU64>,
     /// Go on from this checkpoint, as if the run had never ended; with --evaluations to another budget, schedules held at their ends
     #[arg(long, value_name = "PATH")]
     pub(super) resume: Option<PathBuf>,
     /// Stretch schedules over the new budget of a run that goes on
     #[arg(long, requires_all = ["resume", "evaluations"], conflicts_with = "horizon")]
     pub(super) extend: bool,
-    /// The folder for the curve [default: moths-out/PROBLEM-OPTIMIZER-SEED]
+    /// The folder for the curve [default: moths-out/PROBLEM-OPTIMIZER-SEED, with a tag behind it where more is said of the run]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
 }
@@ -69,15 +77,6 @@ pub(super) fn finite(text: &str) -> std::result::Result<f64, String> {
 
 pub(super) fn positive(text: &str) -> std::result::Result<f64, String> {
     finite(text).ok().filter(|x| *x > 0.0).ok_or_else(|| "write a number > 0".into())
-}
-
-/// What this program notes in a checkpoint beside the plan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Places {
-    /// Where the curve goes.
-    pub(super) out: PathBuf,
-    /// How often a checkpoint is written.
-    pub(super) every: u64,
 }
 
 impl RunFlags {
@@ -113,27 +112,47 @@ impl RunFlags {
     }
 
     /// Where files go: what the flags say, else what the checkpoint says, else the default.
-    pub(super) fn places(&self, plan: &Plan, checkpoint: Option<&Checkpoint>) -> Places {
-        let noted = checkpoint.and_then(|c| serde_json::from_value::<Places>(c.note()["caller"].clone()).ok());
-        let usual = || {
-            PathBuf::from("moths-out").join(format!(
-                "{}-{}-{}",
-                output::file_name(&plan.address()),
-                plan.optimizer.name,
-                plan.seed
-            ))
+    pub(super) fn places(&self, plan: &Plan, entry: &Entry, checkpoint: Option<&Checkpoint>) -> Result<Places> {
+        let noted = checkpoint.map(Places::of).transpose()?.flatten();
+        let out = match (&self.out, &noted) {
+            (Some(out), _) => out.clone(),
+            (None, Some(noted)) => noted.believed()?,
+            (None, None) => usual_folder(plan, entry)?,
         };
-        let usually = || plan.evaluations.div_ceil(CHECKPOINTS);
-        Places {
-            out: self.out.clone().or(noted.as_ref().map(|n| n.out.clone())).unwrap_or_else(usual),
-            every: self.every.or(noted.map(|n| n.every)).unwrap_or_else(usually),
-        }
+        let usually = || NonZeroU64::new(plan.evaluations.div_ceil(CHECKPOINTS)).unwrap_or(NonZeroU64::MIN);
+        Ok(Places { out, every: self.every.or(noted.map(|n| n.every)).unwrap_or_else(usually) })
     }
 
     /// Checkpoints go on to the file that a run was resumed from, unless another is named.
-    pub(super) fn saving(&self, places: &Places) -> Option<Saving> {
-        let path = self.checkpoint.clone().or_else(|| self.resume.clone())?;
-        Some(Saving { path, every: places.every, caller: json!(places) })
+    pub(super) fn saves_to(&self) -> Option<&Path> {
+        self.checkpoint.as_deref().or(self.resume.as_deref())
+    }
+
+    /// What is saved, where any of it is.
+    pub(super) fn saving(&self, places: &Places) -> Result<Option<Saving>> {
+        let Some(path) = self.saves_to() else { return Ok(None) };
+        let caller =
+            serde_json::to_value(places).map_err(|e| Error::invalid("--out", files::words(&places.out), e.to_string()))?;
+        Ok(Some(Saving { path: path.into(), every: places.every.get(), caller }))
+    }
+
+    /// Makes sure that no file is lost: what checkpoints replace is the one that was resumed from, or was not there.
+    pub(super) fn check_checkpoint(&self, path: &Path, plan: &Plan) -> Result<()> {
+        let resumed = self.resume.as_deref().is_some_and(|resumed| is_same(resumed, path));
+        if resumed || fs::symlink_metadata(path).is_err() {
+            return Ok(());
+        }
+        let refused = |why: String| Err(Error::File { path: path.into(), why });
+        match Checkpoint::open(path) {
+            Ok(_) if self.overwrite => Ok(()),
+            Ok(there) => {
+                let which = if Plan::of(&there).is_ok_and(|there| there == *plan) { "this run" } else { "another run" };
+                let go_on = format!("go on with --resume {}", files::words(path));
+                refused(format!("is a checkpoint of {which}: {go_on}, name another file, or replace it with --overwrite"))
+            }
+            Err(Error::File { why, .. }) => refused(format!("{why}; it will not be replaced: name another file")),
+            Err(error) => Err(error),
+        }
     }
 
     fn set(&self, spec: Spec) -> Result<Spec> {
@@ -156,6 +175,11 @@ fn name_parts(owner: &str, settings: &mut Map<String, Value>, path: &str) {
         name_parts(&part.name, &mut part.settings, rest);
         settings.insert(head.to_owned(), json!(part));
     }
+}
+
+/// Do two paths name one file?
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Every option that is given must be the saved one.

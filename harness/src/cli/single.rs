@@ -1,14 +1,18 @@
 //! What `train` and `minimize` have in common: a single run, from flags to files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use moths::{Checkpoint, Reason, host};
+use moths::{
+    Checkpoint, Reason,
+    durable::{Claim, check_file},
+    host,
+};
 use serde_json::{Map, Value, json};
 
-use super::{Ending, problem_of, run_flags::RunFlags, watch};
+use super::{Ending, mishaps::Mishaps, problem_of, run_flags::RunFlags, watch};
 use crate::{
-    Error, Result, interrupt,
-    output::{self, Console, grouped, number},
+    Error, Result, files, interrupt,
+    output::{Console, grouped, number},
     plan::Plan,
     plot::{self, Page},
     problem::{self, Answer, Entry, Kind, Measure, Options},
@@ -21,10 +25,17 @@ The answer is the point that the optimizer would deploy now; it need not have be
 The best seen is the evaluated point of the lowest loss: of a function without noise, it is what is judged and printed.
 The lowest loss is that of any candidate: on minibatches the luckiest, and no promise of the answer, which is judged there.";
 
+/// The figures of a run, in its folder.
+const CSV: &str = "curve.csv";
+/// The picture of them.
+const SVG: &str = "curve.svg";
+
 /// Points with more parameters than this are not printed.
 const PRINTED: usize = 100;
 
 pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFlags, console: Console) -> Result<Ending> {
+    // Held before it is read: nobody writes another one meanwhile.
+    let _checkpoint = flags.saves_to().map(claim).transpose()?;
     let resumed = flags.resume.as_ref().map(Checkpoint::open).transpose()?;
     let plan = match (&resumed, name) {
         (Some(checkpoint), _) => flags.plan_of(checkpoint, name, options)?,
@@ -32,16 +43,17 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
         (None, None) => return Err(Error::invalid("problem", "(none)", format!("one of {}", names(kind)))),
     };
     let (entry, _) = problem_of(kind, &plan.problem, &plan.options)?;
-    let places = flags.places(&plan, resumed.as_ref());
-    let saving = flags.saving(&places);
+    let places = flags.places(&plan, &entry, resumed.as_ref())?;
+    let saving = flags.saving(&places)?;
+    saving.as_ref().map_or(Ok(()), |saving| flags.check_checkpoint(&saving.path, &plan))?;
 
     let threads =
         flags.threads.map(usize::from).map_or_else(|| Ok(entry.build(&plan.options)?.default_threads()), Ok::<_, Error>)?;
     let mut session = Session::new(plan.clone(), threads)?;
     resumed.as_ref().map_or(Ok(()), |checkpoint| session.restore(checkpoint))?;
-    output::prepare_folder(&places.out)?;
-    saving.as_ref().map_or(Ok(()), |saving| output::check_file(&saving.path))?;
-    interrupt::listen()?;
+    files::prepare_folder(&places.out, &[CSV, SVG])?;
+    let _curve = claim(&places.out.join(CSV))?;
+    interrupt::listen();
 
     announce(&session, console)?;
     let mut audience = watch::audience(&session, console);
@@ -49,14 +61,28 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     let checkpoint = around.saving.as_ref().map(|saving| saving.path.clone());
     let summary = session.run(around)?;
     drop(audience);
-    let files = Files { csv: places.out.join("curve.csv"), svg: places.out.join("curve.svg"), checkpoint };
-    files.write(&plan, &summary)?;
-    conclude(kind, &summary, &files, console)?;
-    match (summary.unsaved, summary.reason) {
-        (Some(error), _) => Err(error),
-        (None, None) => Ok(Ending::Interrupted),
-        (None, Some(_)) => Ok(Ending::Done),
+    let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint };
+    Ok(conclude(kind, &plan, &summary, &files, console))
+}
+
+/// The right to write a file, if the file may be written.
+fn claim(path: &Path) -> Result<Claim> {
+    check_file(path)?;
+    Claim::take(path)
+}
+
+/// Prints what came of the run before anything else can fail, and then writes what it leaves behind.
+fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: &Files, console: Console) -> Ending {
+    let mut mishaps = Mishaps::default();
+    mishaps.note(print(kind, summary, files, console));
+    let title = format!("{} on {}, seed {}", plan.optimizer.name, plan.address(), plan.seed);
+    mishaps.note(summary.curve.csv().and_then(|csv| files::replace_file(&files.csv, csv)));
+    let svg = plot::svg(&title, &plot::panels(&summary.curve), Page::Own);
+    mishaps.note(svg.and_then(|svg| files::replace_file(&files.svg, svg)));
+    if summary.unsaved.is_some() {
+        mishaps.said(); // by who looks on
     }
+    mishaps.ending(if summary.reason.is_some() { Ending::Done } else { Ending::Interrupted })
 }
 
 fn names(kind: Kind) -> String {
@@ -89,14 +115,6 @@ struct Files {
     checkpoint: Option<PathBuf>,
 }
 
-impl Files {
-    fn write(&self, plan: &Plan, summary: &Summary) -> Result<()> {
-        output::write_file(&self.csv, &summary.curve.csv()?)?;
-        let title = format!("{} on {}, seed {}", plan.optimizer.name, plan.address(), plan.seed);
-        output::write_file(&self.svg, &plot::svg(&title, &plot::panels(&summary.curve), Page::Own)?)
-    }
-}
-
 /// Figures by their names, with the bits of the losses: two runs are the same exactly if these are.
 pub(super) fn figures(measures: &[Measure], lowest: f64, figures: &[f64]) -> Map<String, Value> {
     let bits = |loss: f64| json!(format!("{:016x}", loss.to_bits()));
@@ -107,12 +125,13 @@ pub(super) fn figures(measures: &[Measure], lowest: f64, figures: &[f64]) -> Map
     named
 }
 
-fn conclude(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Result<()> {
+fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Result<()> {
     let point = host::to_f64s(&summary.values)?;
     let reason = summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string);
     let mut end = json!({
         "event": "end", "reason": reason, "evaluations": summary.tally.evaluations, "steps": summary.tally.steps,
-        "seconds": summary.tally.seconds, "judged": which(summary.answer), "curve_csv": files.csv, "curve_svg": files.svg, "checkpoint": files.checkpoint,
+        "seconds": summary.tally.seconds, "judged": which(summary.answer), "curve_csv": files::json(&files.csv), "curve_svg": files::json(&files.svg),
+        "checkpoint": files.checkpoint.as_deref().map(files::json),
     });
     if let Some(end) = end.as_object_mut() {
         end.append(&mut figures(summary.curve.measures(), summary.tally.lowest, &summary.last().figures));
@@ -125,8 +144,8 @@ fn conclude(kind: Kind, summary: &Summary, files: &Files, console: Console) -> R
     if kind == Kind::Function && point.len() <= PRINTED {
         console.line(format!("at             {}", point.iter().map(|x| number(*x)).collect::<Vec<_>>().join(" ")))?;
     }
-    console.line(format!("curve          {} and {}", files.csv.display(), files.svg.display()))?;
-    files.checkpoint.as_ref().map_or(Ok(()), |path| console.line(format!("checkpoint     {}", path.display())))
+    console.line(format!("curve          {} and {}", files::words(&files.csv), files::words(&files.svg)))?;
+    files.checkpoint.as_ref().map_or(Ok(()), |path| console.line(format!("checkpoint     {}", files::words(path))))
 }
 
 /// Which point was judged, in words.

@@ -6,11 +6,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use moths::Tally;
 use serde_json::json;
 
-use super::single::figures;
+use super::{one_line, single::figures};
 use crate::{
-    Result,
+    Error, Result,
     curve::Row,
-    output::{Console, grouped, number},
+    files,
+    output::{Console, grouped, number, warn},
     problem::Measure,
     session::{Audience, Saving, Session},
 };
@@ -71,7 +72,7 @@ impl Audience for Bar {
 
     fn saved(&mut self, saving: &Saving, _: &Tally, outcome: &Result<()>) {
         if let Err(error) = outcome {
-            self.bar.suspend(|| eprintln!("moths: no checkpoint at {}: {error}", saving.path.display()));
+            self.bar.suspend(|| warn(unsaved(saving, error)));
         }
     }
 }
@@ -80,6 +81,10 @@ impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+fn unsaved(saving: &Saving, error: &Error) -> String {
+    format!("no checkpoint at {}: {}", files::words(&saving.path), one_line(error))
 }
 
 /// The figures of the answer.
@@ -132,10 +137,10 @@ impl Audience for Lines {
     fn saved(&mut self, saving: &Saving, tally: &Tally, outcome: &Result<()>) {
         match outcome {
             Ok(()) => {
-                let path = &saving.path;
+                let path = files::json(&saving.path);
                 let _ = self.console.object(&json!({ "event": "checkpoint", "path": path, "evaluations": tally.evaluations }));
             }
-            Err(error) => eprintln!("moths: no checkpoint at {}: {error}", saving.path.display()),
+            Err(error) => warn(unsaved(saving, error)),
         }
     }
 }

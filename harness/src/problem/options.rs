@@ -25,7 +25,7 @@ pub struct Options {
     pub validate: bool,
     /// The folder with the data of a problem whose data are not part of this program
     #[arg(long, value_name = "DIR")]
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "crate::files::exact_or_none", skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// Examples in a minibatch, from 1 to 32 [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]

@@ -9,7 +9,7 @@ use super::{Groups, number::scientific, trial::Trial};
 use crate::{
     Error, Result,
     bench::{Contestant, run::FINAL_GAP},
-    output,
+    files,
 };
 
 /// Whose observer writes such files.
@@ -39,18 +39,18 @@ pub(super) fn write(folder: &Path, contestant: &Contestant, groups: &Groups<'_>)
     remove(&fresh)?;
     for (function, dims) in groups {
         let data = format!("data_f{function}");
-        output::prepare_folder(&fresh.join(&data))?;
+        files::make_folder(&fresh.join(&data))?;
         let mut blocks = vec![];
         for (dim, trials) in dims {
             let file = format!("{data}/bbobexp_f{function}_DIM{dim}");
             let (targets, marks): (String, String) = trials.iter().map(|trial| (trial.target_rows(), trial.mark_rows())).unzip();
-            output::write_file(&fresh.join(format!("{file}.dat")), &targets)?;
-            output::write_file(&fresh.join(format!("{file}.tdat")), &marks)?;
+            files::replace_file(&fresh.join(format!("{file}.dat")), &targets)?;
+            files::replace_file(&fresh.join(format!("{file}.tdat")), &marks)?;
             let endings: Vec<String> = trials.iter().map(Trial::ending).collect();
             blocks.push(format!("{}\n{file}.dat, {}", header(*function, *dim, contestant), endings.join(", ")));
         }
         // COCO's have no line end at the end either.
-        output::write_file(&fresh.join(format!("bbobexp_f{function}.info")), &blocks.join("\n"))?;
+        files::replace_file(&fresh.join(format!("bbobexp_f{function}.info")), blocks.join("\n"))?;
     }
     remove(folder)?;
     fs::rename(&fresh, folder).map_err(|source| Error::Io { path: folder.into(), source })

@@ -1,0 +1,84 @@
+//! Files that are replaced whole or not at all, and that one program writes at a time.
+//!
+//! What stands beside a file `run.ckpt` while it is written is hidden and named after it: `.moths-TAG-XXXXXX.tmp` becomes the file,
+//! `.moths-TAG.lock` says that somebody writes it ([`Claim`]); TAG is a hash of `run.ckpt`. Both are locked by whoever made them, and the
+//! system gives up the locks of a program that is killed: so whoever comes next can tell what is left over from what is in use, and
+//! removes it.
+
+mod claim;
+mod names;
+mod temporary;
+mod tensors;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::{self, File, Permissions},
+    io::{self, BufWriter, Write},
+    path::Path,
+};
+
+use crate::{Error, Result};
+pub use claim::Claim;
+pub(crate) use tensors::write_tensors;
+
+/// Bytes that are handed to the system at a time.
+const BUFFER: usize = 1 << 18;
+
+/// Replaces a file: whoever reads it sees the old one or the new one, never a part, even if the power fails meanwhile.
+///
+/// `write` writes into a file beside it, which then takes its place, and its permissions: a new file has those that the system gives new
+/// files. What a writer that was killed left beside it is removed.
+///
+/// ```
+/// # let path = tempfile::tempdir().unwrap().keep().join("figures.csv");
+/// moths_core::replace_file(&path, |out| {
+///     writeln!(out, "1,2").map_err(|source| moths_core::Error::Io { path: path.clone(), source })
+/// })?;
+/// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "1,2\n");
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
+/// # Errors
+/// What `write` fails with; [`Error::File`] when something stands there that is no regular file, a symbolic link too; [`Error::Io`]. The old
+/// file is then still there.
+pub fn replace_file(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let path = path.as_ref();
+    let io = |source| Error::Io { path: path.into(), source };
+    let permissions = check_target(path)?;
+    temporary::remove_orphans(path);
+    let temporary = temporary::beside(path).map_err(io)?;
+    if let Some(permissions) = permissions {
+        temporary.as_file().set_permissions(permissions).map_err(io)?;
+    }
+    let mut out = BufWriter::with_capacity(BUFFER, temporary.as_file());
+    write(&mut out)?;
+    out.flush().map_err(io)?;
+    drop(out);
+    temporary.as_file().sync_all().map_err(io)?;
+    // Locked until it has its new name: until then it looks like one that was left.
+    let _held = temporary.persist(path).map_err(|e| io(e.error))?;
+    // The rename itself is durable once the folder is.
+    File::open(names::folder(path)).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
+/// Could [`replace_file`] put a file there? What a writer that was killed left beside it is removed.
+///
+/// # Errors
+/// As [`replace_file`].
+pub fn check_file(path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    check_target(path)?;
+    temporary::remove_orphans(path);
+    temporary::beside(path).map(drop).map_err(|source| Error::Io { path: path.into(), source })
+}
+
+/// The permissions of what is there already.
+fn check_target(path: &Path) -> Result<Option<Permissions>> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_file() => Ok(Some(meta.permissions())),
+        Ok(_) => Err(Error::File { path: path.into(), why: "is no regular file, and will not be replaced".into() }),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::Io { path: path.into(), source }),
+    }
+}

@@ -1,0 +1,44 @@
+//! Safetensors, written as they come.
+
+use std::{collections::HashMap, io::Write, path::Path};
+
+use safetensors::{
+    View,
+    tensor::{Metadata, TensorInfo},
+};
+
+use crate::{Error, Result};
+
+/// Writes a safetensors file, byte for byte what `safetensors::serialize` gives.
+///
+/// That one makes the whole file in memory, as large as the model; `serialize_to_file` replaces the file it is given by a private one.
+pub(crate) fn write_tensors<V: View>(
+    out: &mut dyn Write,
+    mut tensors: Vec<(String, V)>,
+    entries: HashMap<String, String>,
+    path: &Path,
+) -> Result<()> {
+    // Largest elements first, so that all are aligned; then by name.
+    tensors.sort_by(|(a, left), (b, right)| right.dtype().cmp(&left.dtype()).then(a.cmp(b)));
+    let header = header(&tensors, entries).map_err(|why| Error::File { path: path.into(), why })?;
+    let length = (header.len() as u64).to_le_bytes();
+    let head = [&length[..], &header[..]].concat();
+    let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(|source| Error::Io { path: path.into(), source });
+    write(&head)?;
+    tensors.iter().try_for_each(|(_, tensor)| write(&tensor.data()))
+}
+
+/// JSON, padded to whole words.
+fn header<V: View>(tensors: &[(String, V)], entries: HashMap<String, String>) -> std::result::Result<Vec<u8>, String> {
+    let mut end = 0;
+    let places = tensors.iter().map(|(name, tensor)| {
+        let begin = end;
+        end += tensor.data_len();
+        let place = TensorInfo { dtype: tensor.dtype(), shape: tensor.shape().to_vec(), data_offsets: (begin, end) };
+        (name.clone(), place)
+    });
+    let metadata = Metadata::new(Some(entries), places.collect()).map_err(|e| format!("cannot be written: {e}"))?;
+    let mut header = serde_json::to_vec(&metadata).map_err(|e| format!("cannot be written: {e}"))?;
+    header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
+    Ok(header)
+}

@@ -1,0 +1,125 @@
+//! Who is better: racers from best to worst, and the CSV of their runs.
+
+use std::cmp::Ordering as Order;
+
+use moths::Spec;
+
+use super::{Heat, Race};
+use crate::{
+    Result,
+    bench::statistics::quartiles,
+    curve::{self, Curve, Row},
+    label::words,
+    problem::Measure,
+};
+
+/// What the runs of one optimizer came to.
+#[derive(Debug)]
+pub struct Racer {
+    /// The optimizer.
+    pub spec: Spec,
+    /// Its name, with its settings where the name alone would not tell it from another.
+    pub label: String,
+    /// The curves of its runs, with their seeds.
+    pub runs: Vec<(u64, Curve)>,
+    /// Why runs of it failed.
+    pub failures: Vec<String>,
+}
+
+/// A race that is over: racers from best to worst.
+#[derive(Debug)]
+pub struct Standing {
+    /// What was raced.
+    pub race: Race,
+    /// What was measured; the last ranks.
+    pub measures: Vec<Measure>,
+    /// From best to worst.
+    pub racers: Vec<Racer>,
+    /// Was it interrupted, so that runs are missing?
+    pub interrupted: bool,
+}
+
+impl Race {
+    /// What these runs come to.
+    pub(super) fn rank(self, measures: Vec<Measure>, mut done: Vec<Heat>, interrupted: bool) -> Standing {
+        done.sort_by_key(|heat| heat.seed);
+        let mut racers: Vec<Racer> = self.racers.iter().map(|spec| self.racer(spec)).collect();
+        for Heat { racer, seed, outcome } in done {
+            let Some(racer) = racers.iter_mut().find(|one| one.spec == racer) else { continue };
+            match outcome {
+                Ok(curve) => racer.runs.push((seed, curve)),
+                Err(why) => racer.failures.push(format!("seed {seed}: {why}")),
+            }
+        }
+        if let Some(headline) = measures.last().copied() {
+            racers.sort_by(|a, b| a.compare(b, headline, measures.len() - 1));
+        }
+        Standing { race: self, measures, racers, interrupted }
+    }
+
+    fn racer(&self, spec: &Spec) -> Racer {
+        let alone = self.racers.iter().filter(|other| other.name == spec.name).count() == 1;
+        let label = if alone { spec.name.clone() } else { words(spec) };
+        Racer { spec: spec.clone(), label, runs: vec![], failures: vec![] }
+    }
+}
+
+impl Racer {
+    /// The last row of every run.
+    pub fn last_rows(&self) -> impl Iterator<Item = &Row> {
+        self.runs.iter().filter_map(|(_, curve)| curve.rows().last())
+    }
+
+    /// Quartiles of a figure at the end of the runs.
+    pub fn quartiles(&self, measure: usize) -> Option<[f64; 3]> {
+        quartiles(self.last_rows().map(|row| row.figures[measure]).collect())
+    }
+
+    /// Quartiles of a figure after so many evaluations: of each run the last row up to there.
+    pub fn quartiles_at(&self, measure: usize, evaluations: u64) -> Option<[f64; 3]> {
+        let until = |curve: &Curve| {
+            let rows = curve.rows();
+            rows[..rows.partition_point(|row| row.evaluations <= evaluations)].last().map(|row| row.figures[measure])
+        };
+        quartiles(self.runs.iter().filter_map(|(_, curve)| until(curve)).collect())
+    }
+
+    fn compare(&self, other: &Self, measure: Measure, index: usize) -> Order {
+        match (self.quartiles(index), other.quartiles(index)) {
+            (Some(a), Some(b)) => measure.compare(a[1], b[1]),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        }
+    }
+}
+
+impl Standing {
+    /// All curves in tidy form: one row a figure.
+    ///
+    /// # Errors
+    /// When the CSV writer fails; in memory it does not.
+    pub fn csv(&self) -> Result<String> {
+        let head = ["problem", "optimizer", "seed", "evaluations", "seconds", "measure", "value"];
+        let runs = self.racers.iter().flat_map(|racer| racer.runs.iter().map(move |(seed, curve)| (racer, seed, curve)));
+        let body = runs.flat_map(|(racer, seed, curve)| {
+            curve.rows().iter().flat_map(move |row| {
+                let lowest = std::iter::once(("lowest", row.lowest));
+                let figures = lowest.chain(self.measures.iter().map(|m| m.name).zip(row.figures.iter().copied()));
+                figures.map(move |(name, value)| self.record(racer, *seed, row, name, value))
+            })
+        });
+        curve::table(head.map(str::to_owned).to_vec(), body)
+    }
+
+    fn record(&self, racer: &Racer, seed: u64, row: &Row, name: &str, value: f64) -> Vec<String> {
+        let (seed, evaluations) = (seed.to_string(), row.evaluations.to_string());
+        vec![
+            self.race.address(),
+            racer.spec.to_string(),
+            seed,
+            evaluations,
+            curve::cell(row.seconds),
+            name.to_owned(),
+            curve::cell(value),
+        ]
+    }
+}

@@ -1,0 +1,13 @@
+//! The built binary, from outside: every command, every kind of refusal, and a run that is killed.
+
+mod files;
+mod list;
+mod output;
+mod problem;
+mod race;
+mod refusals;
+mod resume;
+mod single;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "shared by several tests: each takes what it needs")]
+mod support;
