@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, time::Instant};
 
-use crate::{Best, Budget, CowTensor, Error, Objective, Optimizer, Report, Result, Space, host, persist};
+use crate::{Best, Budget, CowTensor, Error, Objective, Optimizer, Report, Result, Space, Warning, host, persist};
 
 /// When to stop; whichever comes first. Without any condition only the optimizer's own criterion ends a run.
 ///
@@ -213,6 +213,11 @@ impl Outcome {
     /// The best point seen as parameter values \[d\], and its loss.
     pub fn best_values(&self) -> Result<Option<(CowTensor, f64)>> {
         self.best.as_ref().map(|best| Ok((self.space.decode(&best.point)?, best.loss))).transpose()
+    }
+
+    /// What about the problem hindered the search: bounds that hold only a few numbers of their leaf's dtype.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.space.warnings()
     }
 }
 
