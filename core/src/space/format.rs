@@ -20,26 +20,24 @@ pub(super) struct Format {
 }
 
 impl Format {
+    const F32: Self = Self { digits: 24, least: -126, dtype: DType::F32 };
+    const F64: Self = Self { digits: 53, least: -1022, dtype: DType::F64 };
+
     /// That of a float dtype; `None` for any other.
     pub(super) fn of(dtype: DType) -> Option<Self> {
-        let (digits, least) = match dtype {
-            DType::F64 => (53, -1022),
-            DType::F32 => (24, -126),
-            DType::F16 => (11, -14),
-            DType::BF16 => (8, -126),
-            _ => return None,
-        };
-        Some(Self { digits, least, dtype })
+        match dtype {
+            DType::F64 => Some(Self::F64),
+            DType::F32 => Some(Self::F32),
+            DType::F16 => Some(Self { digits: 11, least: -14, dtype }),
+            DType::BF16 => Some(Self { digits: 8, least: -126, dtype }),
+            _ => None,
+        }
     }
 
     /// What a value of a leaf of dtype `leaf` goes through in a search in `search` (f32 or f64): the numbers of both, as one has all that
     /// the other has. Integer dtypes hold whatever their domain allows.
     pub(super) fn narrower(search: DType, leaf: DType) -> Self {
-        let search = if search == DType::F64 {
-            Self { digits: 53, least: -1022, dtype: search }
-        } else {
-            Self { digits: 24, least: -126, dtype: search }
-        };
+        let search = if search == DType::F64 { Self::F64 } else { Self::F32 };
         Self::of(leaf).filter(|leaf| leaf.digits < search.digits).unwrap_or(search)
     }
 

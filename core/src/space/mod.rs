@@ -13,7 +13,7 @@
 //! ever evaluated; how a search comes inside them is its own matter ([`Walls`]).
 //!
 //! lo and hi are numbers of the leaf's own dtype: the f16s in [0, 10⁵] end at 65,504, and no bf16 in [0, 0.3] is 0.30078. So a value
-//! that is inside stays inside when it is cast, and a value of a leaf without bounds stays finite. A leaf whose bounds hold no number of its
+//! that is inside stays inside when it is cast, and no cast makes one of a leaf without bounds infinite. A leaf whose bounds hold no number of its
 //! dtype is refused.
 //!
 //! Frozen leaves have no coordinates. Single elements are fixed by bounds with lo = hi: such a coordinate stands in the flat vector,

@@ -2,6 +2,7 @@
 
 mod buffers;
 mod candidates;
+mod dtypes;
 mod gradients;
 mod leaves;
 mod losses;
