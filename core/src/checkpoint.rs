@@ -34,11 +34,7 @@ const DIGEST: &str = "digest";
 /// the target is written, synced and renamed over it, so that at every moment either the old or the new checkpoint is there, whole. A file is
 /// trusted only after it is checked: it holds a digest of all that is in it, and its state must fit what the optimizer was built with.
 ///
-/// The metadata: `moths`, a JSON object with the version of the format, the spec and the space; and `digest`, the         let (entry, views) = (serde_json::json!(self.header).to_string(), views(&self.state)?);
-        let digest = digest(&entry, views.iter().map(|(name, tensor)| (name.as_str(), tensor)));
-        let metadata = HashMap::from([(ENTRY.to_owned(), entry), (DIGEST.to_owned(), digest)]);
-        replace_file(path, |out| write_tensors(out, views, metadata, path))
-H3-128 in hexadecimal of that text
+/// The metadata: `moths`, a JSON object with the version of the format, the spec and the space; and `digest`, the XXH3-128 in hexadecimal of that text
 /// and, in the order of their names, of every tensor's name, of its dtype and shape as in `F32 [2, 3]`, and of its bytes, each with its length before
 /// it as a little-endian u64.
 ///

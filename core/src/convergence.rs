@@ -8,7 +8,7 @@
 //! tol-fun            these b_t, and all losses of the last generation, are within 10⁻¹²
 //! stagnation         median(last 30 %) ≥ median(first 30 %) of a window, for b and for q:
 //!                    the window is a fifth of the run, 120 + ⌈30 d/λ⌉ generations at least and 20,000 at most
-//! tol-x              s_j < 10⁻¹² σ_0 in all real coordinates
+//! tol-x              s_j < 10⁻¹² σ_0 in all real coordinates that are not fixed
 //! tol-x-up           s_j > 10⁴ σ_0 in any
 //! condition-cov      the condition of a covariance exceeds 10¹⁴
 //! ```
@@ -180,13 +180,14 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these deviations, one a search coordinate.
+    /// Of these deviations, one a search coordinate. Those of [fixed](Space::fixed) coordinates say nothing.
     pub fn of(space: &Space, deviations: impl IntoIterator<Item = f64>) -> Self {
-        if !space.is_discrete() {
+        if !space.is_discrete() && !space.has_fixed() {
             return Self::same(deviations.into_iter().fold(0.0, f64::max));
         }
         let mut spread = Self { real: None, largest: 0.0 };
-        for (deviation, least) in deviations.into_iter().zip(space.least_deviations()) {
+        let of = deviations.into_iter().zip(space.least_deviations()).zip(space.fixed());
+        for (deviation, least) in of.filter(|(_, fixed)| !fixed).map(|(of, _)| of) {
             spread.largest = spread.largest.max(deviation);
             if least == 0.0 {
                 spread.real = Some(spread.real.map_or(deviation, |real| real.max(deviation)));

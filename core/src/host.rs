@@ -79,6 +79,13 @@ impl<T: Element, R, F: FnOnce(&mut [T]) -> R> InplaceOp1 for Edit<T, F, R> {
     }
 }
 
+/// A tensor of any dtype of numbers in f64, which gradients go through.
+pub(crate) fn in_f64(tensor: &Tensor) -> Result<Tensor> {
+    // candle 0.11.1's cast from f8 to f64 calls itself for ever; that to f32 does not, and loses nothing.
+    let tensor = if tensor.dtype() == DType::F8E4M3 { tensor.to_dtype(DType::F32)? } else { tensor.clone() };
+    Ok(tensor.to_dtype(DType::F64)?)
+}
+
 /// The values of a host tensor of any search dtype as `f64`s.
 pub fn to_f64s(tensor: &Tensor) -> Result<Vec<f64>> {
     with_scalar!(tensor.dtype(), T => read::<T, _>(tensor, |v| v.iter().map(|x| f64::from(*x)).collect()))

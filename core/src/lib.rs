@@ -60,7 +60,7 @@ pub use optimizer::{Optimizer, Report};
 pub use persist::{Clock, Fields, Keep, Persist, Ranged, State, atomically};
 pub use run::{Evaluated, Outcome, Progress, Reason, Stop, Tally, minimize, minimize_from};
 pub use schedule::{Curve, NOMINAL_OFFSET, NOMINAL_STEPS, Power, Ramp, Schedule, Steps};
-pub use space::{Domain, Leaf, Space, Walls};
+pub use space::{Domain, Leaf, Space, Walls, Warning};
 pub use spec::Spec;
 
 /// What the macros of this crate expand to.

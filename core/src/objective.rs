@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
-use crate::{Batch, CowTensor, Error, Result, Space, with_scalar};
+use crate::{Batch, CowTensor, Error, Result, Space, host, with_scalar};
 
 /// Losses of batches of candidates over a [`Space`], to be minimised.
 ///
@@ -136,7 +136,7 @@ pub struct Function<F> {
 }
 
 impl<F: FnMut(&[f64]) -> f64> Function<F> {
-    /// `f` gets all free parameter values, decoded (scaled, rounded, inside the bounds), flat, in order.
+    /// `f` gets all free parameter values, decoded (scaled, rounded, inside what their leaf's dtype holds of the bounds), flat, in order.
     pub fn new(space: Space, f: F) -> Self {
         Self { values: vec![0.0; space.dim()], space, f }
     }
@@ -176,7 +176,7 @@ pub struct TensorFunction<F> {
 }
 
 impl<F: FnMut(&Tensor) -> candle_core::Result<Tensor>> TensorFunction<F> {
-    /// `f` gets the decoded values \[n, d\] of n candidates in the space's dtype, and gives n losses of any float dtype.
+    /// `f` gets the decoded values \[n, d\] of n candidates in the space's dtype, and gives n losses of any dtype.
     pub fn new(space: Space, f: F) -> Self {
         Self { space, f }
     }
@@ -193,6 +193,6 @@ impl<F: FnMut(&Tensor) -> candle_core::Result<Tensor>> Objective for TensorFunct
         if losses.elem_count() != batch.len() {
             return Err(Error::shape("losses", format!("[{}]", batch.len()), format!("{:?}", losses.dims())));
         }
-        Ok(losses.flatten_all()?.to_dtype(DType::F64)?.to_vec1()?)
+        Ok(host::in_f64(&losses.flatten_all()?)?.to_vec1()?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::ControlFlow, time::Instant};
 
-use crate::{Best, Budget, CowTensor, Error, Fields, Objective, Optimizer, Persist, Report, Result, Space, host};
+use crate::{Best, Budget, CowTensor, Error, Fields, Objective, Optimizer, Persist, Report, Result, Space, Warning, host};
 
 /// When to stop; whichever comes first. Without any condition only the optimizer's own criterion ends a run.
 ///
@@ -257,6 +257,11 @@ impl Outcome {
     /// The best point seen as parameter values \[d\], and its loss.
     pub fn best_values(&self) -> Result<Option<(CowTensor, f64)>> {
         self.best.as_ref().map(|best| Ok((self.space.decode(&best.point)?, best.loss))).transpose()
+    }
+
+    /// What about the problem hindered the search: bounds that hold only a few numbers of their leaf's dtype.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.space.warnings()
     }
 }
 

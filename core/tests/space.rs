@@ -226,7 +226,7 @@ fn every_bad_leaf_is_refused_by_name() {
         (Leaf::real("e", [1]).scale(nan), "leaf e.scale"),
         (Leaf::real("f", [1]).scale(f64::INFINITY), "leaf f.scale"),
         (Leaf::real("f0", [1]).scale(1e-300), "leaf f0.scale"),
-        (Leaf::real("g", [1]).bounds(1.0, 1.0), "leaf g.bounds"),
+        (Leaf::real("g", [1]).bounds(1e5, 1e5).dtype(DType::F16), "leaf g.bounds"),
         (Leaf::real("h", [1]).bounds(2.0, 1.0), "leaf h.bounds"),
         (Leaf::real("i", [1]).bounds(nan, 1.0), "leaf i.bounds"),
         (Leaf::real("j", [1]).bounds(0.0, f64::INFINITY), "leaf j.bounds"),

@@ -26,6 +26,8 @@ struct Thresholds {
 pub(super) struct Margin {
     alpha: f64,
     thresholds: Vec<Thresholds>,
+    /// Which coordinates have one value only.
+    fixed: Vec<bool>,
 }
 
 impl Margin {
@@ -36,7 +38,7 @@ impl Margin {
                 let apart = (upper - lower) / levels as f64;
                 Thresholds { coordinate, first: lower + apart, apart, last: upper - apart }
             });
-        Self { alpha: 1.0 / (lambda * space.dim()) as f64, thresholds: thresholds.collect() }
+        Self { alpha: 1.0 / (lambda * space.dim()) as f64, thresholds: thresholds.collect(), fixed: space.fixed().collect() }
     }
 
     /// Corrects m and a, for a σ and √c_ii.
@@ -71,9 +73,14 @@ impl Margin {
         ((low * q_up + up * q_low) / (q_low + q_up), t.apart / (unscaled * (q_low + q_up)))
     }
 
-    /// Is this coordinate real?
+    /// Is this coordinate real, and does it matter?
     pub(super) fn is_real(&self, coordinate: usize) -> bool {
-        self.thresholds.binary_search_by_key(&coordinate, |t| t.coordinate).is_err()
+        !self.fixed[coordinate] && self.thresholds.binary_search_by_key(&coordinate, |t| t.coordinate).is_err()
+    }
+
+    /// Has this coordinate one value only?
+    pub(super) fn is_fixed(&self, coordinate: usize) -> bool {
+        self.fixed[coordinate]
     }
 }
 

@@ -8,7 +8,7 @@ impl CmaEs {
     /// The criterion that says stop, after a generation of these losses.
     pub(super) fn converged(&self, losses: &Losses) -> Result<Option<&'static str>> {
         let small = |x: f64| convergence::vanished(self.sigma * x.abs(), self.sigma_0);
-        // Discrete coordinates never stop moving.
+        // Discrete coordinates never stop moving, and fixed ones go anywhere.
         let mut real = (0..self.m.len()).filter(|i| self.margin.is_real(*i)).peekable();
         if real.peek().is_some() && real.all(|i| small(self.scratch.deviations[i]) && small(self.p_c[i])) {
             return Ok(Some(convergence::VANISHED));
@@ -30,7 +30,7 @@ impl CmaEs {
     fn without_effect(&self) -> Result<Option<&'static str>> {
         let changes = |(m, by): (&f64, f64)| self.rounded(m + by) != self.rounded(*m);
         let steps = self.scratch.deviations.iter().zip(&self.a).map(|(s, a)| 0.2 * self.sigma * a * s);
-        if !self.m.iter().zip(steps).all(changes) {
+        if !self.m.iter().zip(steps).enumerate().all(|(i, step)| self.margin.is_fixed(i) || changes(step)) {
             return Ok(Some("no-effect-coord: 0.2 deviations do not change a coordinate"));
         }
         let axis = self.matrix.axis(self.clock.step as usize % self.m.len())?;

@@ -49,6 +49,7 @@ fn problems() -> Result<Vec<(&'static str, Problem, u64)>> {
         ("a sphere", sphere(DType::F64)?, PATIENCE),
         ("a sphere in f32", sphere(DType::F32)?, PATIENCE),
         ("an ellipsoid of condition 1000", sphere(DType::F64)?.conditioned(1e3), PATIENCE),
+        ("a box with fixed elements", Problem::partly_fixed(DType::F64)?, PATIENCE),
         ("a plateau", sphere(DType::F64)?.flat(), PATIENCE_ON_A_PLATEAU),
     ])
 }

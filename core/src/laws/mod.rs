@@ -22,7 +22,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | a state is checked before it is trusted | `damage` |
-//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` |
+//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` `fixed` |
 //! | losses of different steps are not compared | `shift` |
 //! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` |
 
@@ -49,6 +49,7 @@ mod discrete;
 mod domains;
 mod draws;
 mod failures;
+mod fixed;
 pub mod golden;
 mod horizon;
 mod monotone;
@@ -116,6 +117,7 @@ pub const LAWS: &[Law] = &[
     walls::LAW,
     converged::LAW,
     discrete::LAW,
+    fixed::LAW,
 ];
 
 impl Law {

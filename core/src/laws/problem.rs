@@ -45,6 +45,22 @@ impl Problem {
         Ok(Self::over(space, (0..dim).map(|i| if i % 2 == 0 { 0.25 } else { 5.0 }).collect()))
     }
 
+    /// Over a box in which two elements of five are fixed, at their best values.
+    pub(super) fn partly_fixed(dtype: DType) -> Result<Self> {
+        Self::five(dtype, [(0.75, 0.75), (-0.25, -0.25)])
+    }
+
+    /// [`partly_fixed`](Self::partly_fixed) with all elements free.
+    pub(super) fn not_fixed(dtype: DType) -> Result<Self> {
+        Self::five(dtype, [(-2.0, 2.5), (-3.0, 1.0)])
+    }
+
+    fn five(dtype: DType, [one, other]: [(f64, f64); 2]) -> Result<Self> {
+        let bounds = [(-2.0, 3.0), one, (-3.0, 1.0), other, (0.0, 4.0)];
+        let space = Space::with_dtype(vec![Leaf::real("x", [5]).dtype(dtype).bounds_each(bounds)], dtype)?;
+        Ok(Self::over(space, vec![1.5, 0.75, -0.5, -0.25, 1.0]))
+    }
+
     /// Real, integer and boolean leaves of several dtypes, one of them frozen.
     pub(super) fn mixed(dtype: DType) -> Result<Self> {
         let leaves = vec![
@@ -77,6 +93,7 @@ impl Problem {
             ("over ℝ¹", Self::free(1, DType::F32)?),
             ("over a box in f32", Self::boxed(4, DType::F32)?),
             ("over a box in f64", Self::boxed(4, DType::F64)?),
+            ("over a box with fixed elements", Self::partly_fixed(DType::F32)?),
             ("over real, integer and boolean leaves in f32", Self::mixed(DType::F32)?),
             ("over real, integer and boolean leaves in f64", Self::mixed(DType::F64)?),
         ])

@@ -2,120 +2,14 @@
 
 use std::{collections::HashMap, sync::Mutex};
 
-use candle_core::{DType, Device, Shape, Tensor};
+use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::{Init, init::NormalOrUniform, var_builder::SimpleBackend};
 
-use crate::{CowTensor, Domain, Error, Key, Leaf, Result, Sampler, Space};
-
-/// How a model's tensors are made and searched. Leaves are named by a prefix of their name: `"fc1"` is `fc1.weight` and `fc1.bias`.
-///
-/// ```
-/// use candle_nn::{Linear, Module, linear};
-/// use moths_core::{FlatModel, ModelOptions, Objective};
-///
-/// let options = ModelOptions::default().freeze("fc1").scale("fc2.weight", 0.5).bounds("fc2.bias", -1.0, 1.0);
-/// let build = |vb: candle_nn::VarBuilder<'_>| Ok((linear(4, 8, vb.pp("fc1"))?, linear(8, 1, vb.pp("fc2"))?));
-/// let model = FlatModel::with(options, build, |(_, fc2): &(Linear, Linear), _| fc2.weight().sqr()?.sum_all())?;
-/// assert_eq!(model.space().dim(), 9); // fc2 alone
-///
-/// let wrong = ModelOptions::default().freeze("fc3");
-/// assert!(FlatModel::with(wrong, build, |(_, fc2): &(Linear, Linear), _| fc2.weight().sum_all()).is_err());
-/// # Ok::<(), moths_core::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct ModelOptions {
-    pub(super) dtype: DType,
-    pub(super) key: Key,
-    pub(super) stochastic: bool,
-    changes: Vec<(String, Change)>,
-}
-
-#[derive(Clone, Debug)]
-enum Change {
-    Scale(f64),
-    ScaleBy(f64),
-    Bounds(f64, f64),
-    Domain(Domain),
-    Freeze,
-    Init(Init),
-}
-
-impl Default for ModelOptions {
-    fn default() -> Self {
-        Self { dtype: DType::F32, key: Key::new(0), stochastic: false, changes: vec![] }
-    }
-}
-
-impl ModelOptions {
-    /// The dtype of the model's tensors: f32, f64, bf16 or f16. Default f32.
-    pub fn dtype(self, dtype: DType) -> Self {
-        Self { dtype, ..self }
-    }
-
-    /// The key its initial values, and the keys its loss is given, follow from.
-    pub fn key(self, key: Key) -> Self {
-        Self { key, ..self }
-    }
-
-    /// The loss uses the key it is given: for minibatches, dropout, simulator noise.
-    pub fn stochastic(self) -> Self {
-        Self { stochastic: true, ..self }
-    }
-
-    /// The scale of these leaves: what one unit of the search changes, in parameter units.
-    ///
-    /// Default: the standard deviation of the leaf's initial distribution; of a constant matrix 1/√fan-in, of a constant vector 0.1.
-    pub fn scale(self, leaves: &str, scale: f64) -> Self {
-        self.change(leaves, Change::Scale(scale))
-    }
-
-    /// Multiplies the scale of these leaves.
-    pub fn scale_by(self, leaves: &str, factor: f64) -> Self {
-        self.change(leaves, Change::ScaleBy(factor))
-    }
-
-    /// Confines these leaves to [lo, hi].
-    pub fn bounds(self, leaves: &str, lo: f64, hi: f64) -> Self {
-        self.change(leaves, Change::Bounds(lo, hi))
-    }
-
-    /// These leaves hold integers or booleans; the model still sees them in its own dtype.
-    pub fn domain(self, leaves: &str, domain: Domain) -> Self {
-        self.change(leaves, Change::Domain(domain))
-    }
-
-    /// These leaves keep their initial values.
-    pub fn freeze(self, leaves: &str) -> Self {
-        self.change(leaves, Change::Freeze)
-    }
-
-    /// These leaves begin otherwise than the model says.
-    pub fn init(self, leaves: &str, init: Init) -> Self {
-        self.change(leaves, Change::Init(init))
-    }
-
-    fn change(mut self, leaves: &str, change: Change) -> Self {
-        self.changes.push((leaves.into(), change));
-        self
-    }
-
-    /// The changes that concern a leaf, in order.
-    fn changes_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Change> {
-        let concerns = move |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.changes.iter().filter(move |(prefix, _)| concerns(prefix)).map(|(_, change)| change)
-    }
-
-    /// Every prefix must name a leaf: a typing error must not be silently without effect.
-    fn check(&self, requests: &[Request]) -> Result<()> {
-        for (prefix, _) in &self.changes {
-            let one = Self { changes: vec![(prefix.clone(), Change::Freeze)], ..self.clone() };
-            if !requests.iter().any(|r| one.changes_of(&r.name).next().is_some()) {
-                return Err(Error::unknown("leaf of the model", prefix, requests.iter().map(|r| r.name.as_str())));
-            }
-        }
-        Ok(())
-    }
-}
+use super::{
+    buffers::{Buffers, is_buffer},
+    options::{Change, ModelOptions},
+};
+use crate::{CowTensor, Error, Leaf, Result, Sampler, Space, host};
 
 /// One tensor a model asked for.
 #[derive(Clone, Debug)]
@@ -186,6 +80,8 @@ pub(super) struct Layout {
     pub(super) space: Space,
     /// Initial values of frozen leaves.
     pub(super) frozen: HashMap<String, Tensor>,
+    /// Of those that the model changes itself.
+    pub(super) buffers: Buffers,
 }
 
 impl Layout {
@@ -195,15 +91,19 @@ impl Layout {
         let leaves: Vec<Leaf> = requests.iter().map(|r| r.leaf(options)).collect();
         let space = Space::with_dtype(leaves, dtype)?;
         let is_frozen = |i: &usize| space.leaves()[*i].is_frozen();
-        let mut frozen = HashMap::new();
+        let (mut frozen, mut buffers) = (HashMap::new(), Buffers::default());
         for (i, request) in requests.iter().enumerate().filter(|(i, _)| is_frozen(i)) {
-            let values = request.initial(options, dtype, i)?;
-            frozen.insert(request.name.clone(), values.reshape(request.shape.as_slice())?.to_dtype(options.dtype)?);
+            let (name, tensor) = (request.name.clone(), request.kept(options, dtype, i)?);
+            if request.is_buffer(options) {
+                buffers.insert(name, Var::from_tensor(&tensor)?);
+            } else {
+                frozen.insert(name, tensor);
+            }
         }
         let free: Vec<(usize, Request)> = requests.iter().cloned().enumerate().filter(|(i, _)| !is_frozen(i)).collect();
         let (options, len) = (options.clone(), space.dim());
         let space = space.starting_by(move || initial(&free, &options, dtype, len))?;
-        Ok(Self { space, frozen })
+        Ok(Self { space, frozen, buffers })
     }
 }
 
@@ -227,14 +127,33 @@ impl Request {
 
     fn leaf(&self, options: &ModelOptions) -> Leaf {
         let leaf = Leaf::real(&self.name, self.shape.as_slice()).dtype(options.dtype).scale(self.natural_scale(options));
+        let leaf = leaf.frozen(is_buffer(&self.name));
         options.changes_of(&self.name).fold(leaf, |leaf, change| match change {
             Change::Scale(scale) => leaf.scale(*scale),
             Change::ScaleBy(factor) => leaf.clone().scale(leaf.scale.unwrap_or(1.0) * factor),
             Change::Bounds(lo, hi) => leaf.bounds(*lo, *hi),
+            Change::BoundsEach(bounds) => leaf.bounds_each(bounds.clone()),
             Change::Domain(domain) => Leaf { domain: *domain, scale: None, ..leaf },
-            Change::Freeze => leaf.frozen(true),
+            Change::Freeze | Change::Buffer => leaf.frozen(true),
             Change::Init(_) => leaf,
         })
+    }
+
+    /// Does the model change it itself?
+    fn is_buffer(&self, options: &ModelOptions) -> bool {
+        is_buffer(&self.name) || options.changes_of(&self.name).any(|change| matches!(change, Change::Buffer))
+    }
+
+    /// The initial values of what is not searched, in the model's dtype.
+    fn kept(&self, options: &ModelOptions, dtype: DType, leaf: usize) -> Result<Tensor> {
+        let values = self.initial(options, dtype, leaf)?.reshape(self.shape.as_slice())?.to_dtype(options.dtype)?;
+        match host::to_f64s(&values.flatten_all()?.to_dtype(DType::F64)?)?.into_iter().enumerate().find(|(_, x)| !x.is_finite()) {
+            None => Ok(values),
+            Some((i, x)) => {
+                let valid = format!("a finite number in {}", options.dtype.as_str());
+                Err(Error::invalid(format!("values: {}[{i}]", self.name), x, valid))
+            }
+        }
     }
 
     /// The deviation of the initial distribution, or what stands in for it where the leaf begins constant.

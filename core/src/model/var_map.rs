@@ -3,7 +3,11 @@
 use candle_core::{DType, Tensor, Var};
 use candle_nn::VarMap;
 
-use super::{DataClock, scalar};
+use super::{
+    DataClock,
+    buffers::{Buffers, is_buffer},
+    effect, mean, scalar,
+};
 use crate::{Batch, CowTensor, Error, Fields, Key, Leaf, Objective, Persist, Result, Space};
 
 type Loss = Box<dyn FnMut(Key) -> candle_core::Result<Tensor> + Send>;
@@ -11,7 +15,8 @@ type Loss = Box<dyn FnMut(Key) -> candle_core::Result<Tensor> + Send>;
 /// An objective from a model that lives on a [`VarMap`]: candidates are copied into its variables.
 ///
 /// Variables are taken in the order of their names; any dtypes go together, and integer variables become integer leaves. The
-/// search starts at the values they have.
+/// search starts at the values they have. Running statistics (`running_mean`, `running_var`, `num_batches_tracked`) are no parameters: they
+/// are frozen leaves, which the model's layers alone change.
 ///
 /// ```
 /// use candle_core::{DType, Device, Tensor};
@@ -28,13 +33,15 @@ type Loss = Box<dyn FnMut(Key) -> candle_core::Result<Tensor> + Send>;
 pub struct VarMapModel {
     space: Space,
     vars: Vec<Var>,
+    buffers: Buffers,
     loss: Loss,
     clock: DataClock,
     stochastic: bool,
 }
 
 impl VarMapModel {
-    /// `loss` gives the scalar loss of the model as its variables are. The key it is given is for stochastic losses.
+    /// `loss` gives the loss of the model as its variables are: one number of any dtype, or a tensor of which the mean is taken. The key
+    /// it is given is for stochastic losses.
     pub fn new(vars: &VarMap, loss: impl FnMut(Key) -> candle_core::Result<Tensor> + Send + 'static) -> Result<Self> {
         Self::with_leaves(vars, |leaf| leaf, loss)
     }
@@ -48,14 +55,19 @@ impl VarMapModel {
         let data = vars.data().lock().map_err(|e| Error::Objective(e.to_string()))?;
         let mut named: Vec<(String, Var)> = data.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
-        let leaves: Vec<Leaf> = named.iter().map(|(name, var)| adjust(leaf(name, var))).collect();
+        let buffers = named.iter().filter(|(name, _)| is_buffer(name)).cloned().collect();
+        let adjusted = |(name, var): &(String, Var)| {
+            let leaf = adjust(leaf(name, var));
+            if is_buffer(name) { leaf.frozen(true) } else { leaf }
+        };
+        let leaves: Vec<Leaf> = named.iter().map(adjusted).collect();
         named = named.into_iter().zip(&leaves).filter(|(_, leaf)| !leaf.is_frozen()).map(|(var, _)| var).collect();
         let dtype = if named.iter().any(|(_, var)| var.dtype() == DType::F64) { DType::F64 } else { DType::F32 };
         let space = Space::with_dtype(leaves, dtype)?;
         let vars: Vec<Var> = named.into_iter().map(|(_, var)| var).collect();
         let flat: candle_core::Result<Vec<Tensor>> = vars.iter().map(|var| var.flatten_all()?.to_dtype(dtype)).collect();
         let space = space.starting_at(&Tensor::cat(&flat?, 0)?)?;
-        Ok(Self { space, vars, loss: Box::new(loss), clock: DataClock::new(Key::new(0)), stochastic: false })
+        Ok(Self { space, vars, buffers, loss: Box::new(loss), clock: DataClock::new(Key::new(0)), stochastic: false })
     }
 
     /// The loss uses the key it is given, which follows from this one.
@@ -68,12 +80,33 @@ impl VarMapModel {
         let values = self.space.tensors(&*self.space.decode(at)?)?;
         Ok(self.vars.iter().zip(values).try_for_each(|(var, (_, value))| var.set(&value))?)
     }
+
+    /// The names of leaves that the loss does not depend on, as [`FlatModel::without_effect`](super::FlatModel::without_effect) finds them.
+    /// Afterwards the variables are what they were.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a loss that is another for the same parameters, or not finite at the start; what the loss fails with.
+    pub fn without_effect(&mut self) -> Result<Vec<String>> {
+        let before: candle_core::Result<Vec<Tensor>> = self.vars.iter().map(|var| var.as_detached_tensor().copy()).collect();
+        let (before, statistics) = (before?, self.buffers.copies()?);
+        let key = self.clock.key(0);
+        let found = effect::without_effect(&self.space.clone(), |point| {
+            self.load(point)?;
+            self.buffers.restore(&statistics)?;
+            scalar(&(self.loss)(key)?)
+        });
+        self.vars.iter().zip(&before).try_for_each(|(var, value)| var.set(value))?;
+        self.buffers.restore(&statistics)?;
+        found
+    }
 }
 
 fn leaf(name: &str, var: &Var) -> Leaf {
     let leaf = match var.dtype() {
         DType::U8 => Leaf::integer(name, var.dims(), 0, 255),
         DType::U32 => Leaf::integer(name, var.dims(), 0, i64::from(u32::MAX)),
+        DType::I16 => Leaf::integer(name, var.dims(), i64::from(i16::MIN), i64::from(i16::MAX)),
+        DType::I32 => Leaf::integer(name, var.dims(), i64::from(i32::MIN), i64::from(i32::MAX)),
         DType::I64 => Leaf::integer(name, var.dims(), -(1 << 52), 1 << 52),
         _ => Leaf::real(name, var.dims()),
     };
@@ -116,18 +149,28 @@ impl Objective for VarMapModel {
         }
         self.load(at)?;
         let loss = (self.loss)(self.clock.key(0))?;
-        Ok(Some((scalar(&loss)?, flat_gradient(&loss, &self.vars, &self.space)?)))
+        gradient_of(&loss, &self.vars, &self.space)
     }
 }
 
 impl Persist for VarMapModel {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        fields.field("data", &mut self.clock)
+        fields.field("data", &mut self.clock)?;
+        fields.field("buffers", &mut self.buffers)
     }
 }
 
-/// The gradient of a loss by search coordinates, \[d\]; zero for variables the loss does not depend on.
-pub(super) fn flat_gradient(loss: &Tensor, vars: &[Var], space: &Space) -> Result<Tensor> {
+/// A loss, and its gradient by search coordinates \[d\], zero for variables it does not depend on; `None` for a loss that counts, as
+/// integers have no slope.
+pub(super) fn gradient_of(loss: &Tensor, vars: &[Var], space: &Space) -> Result<Option<(f64, Tensor)>> {
+    if !loss.dtype().is_float() {
+        return Ok(None);
+    }
+    let loss = mean(loss)?;
+    Ok(Some((loss.to_scalar()?, flat_gradient(&loss, vars, space)?)))
+}
+
+fn flat_gradient(loss: &Tensor, vars: &[Var], space: &Space) -> Result<Tensor> {
     let gradients = loss.backward()?;
     let flat: candle_core::Result<Vec<Tensor>> = vars
         .iter()

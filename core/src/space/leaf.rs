@@ -3,6 +3,7 @@
 use candle_core::DType;
 use serde::{Deserialize, Serialize};
 
+use super::{format::Format, warning::Warning};
 use crate::{Error, Result};
 
 /// What values a leaf may take.
@@ -41,6 +42,7 @@ pub(crate) enum Bounds {
 /// let weights = Leaf::real("w", [10, 4]).scale(0.1);
 /// let layers = Leaf::integer("layers", [1], 1, 8);
 /// let learning_rate = Leaf::real("rate", [1]).bounds(1e-5, 1.0);
+/// let half_fixed = Leaf::real("weights", [2]).bounds_each([(0.0, 1.0), (0.25, 0.25)]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leaf {
@@ -78,17 +80,20 @@ impl Leaf {
         Self { domain: Domain::Bool, dtype: DType::U8, ..Self::real(name, shape) }
     }
 
-    /// The dtype of the decoded tensor (f32, f64, bf16, f16, u8, u32 or i64). The search itself is in the space's dtype.
+    /// The dtype of the decoded tensor: f32, f64, bf16 or f16, and for integers and booleans also u8, u32, i16, i32 or i64. The search
+    /// itself is in the space's dtype.
     pub fn dtype(self, dtype: DType) -> Self {
         Self { dtype, ..self }
     }
 
-    /// Confines every element of a real leaf to [lo, hi].
+    /// Confines every element of a real leaf to [lo, hi], or to the part of it that its dtype can hold: f16s in [0, 10⁵] end at 65,504.
+    ///
+    /// Where lo = hi, the elements are fixed at the number of their dtype that is nearest: a search does not move them.
     pub fn bounds(self, lo: f64, hi: f64) -> Self {
         Self { bounds: Bounds::Same(lo, hi), ..self }
     }
 
-    /// Confines element i of a real leaf to [lo_i, hi_i], in row-major order.
+    /// Confines element i of a real leaf to [lo_i, hi_i], in row-major order; where lo_i = hi_i, it is fixed.
     pub fn bounds_each(self, bounds: impl Into<Vec<(f64, f64)>>) -> Self {
         Self { bounds: Bounds::Each(bounds.into()), ..self }
     }
@@ -135,15 +140,62 @@ impl Leaf {
         self.len() == 0
     }
 
-    /// The interval of element `i` in parameter units before rounding.
+    /// The least and the most value of element `i`, infinite where there are no bounds.
     pub(crate) fn interval(&self, i: usize) -> (f64, f64) {
         match (self.domain, &self.bounds) {
-            (Domain::Integer { lo, hi }, _) => (lo as f64 - 0.5, hi as f64 + 0.5),
-            (Domain::Bool, _) => (-0.5, 1.5),
+            (Domain::Integer { lo, hi }, _) => (lo as f64, hi as f64),
+            (Domain::Bool, _) => (0.0, 1.0),
             (Domain::Real, Bounds::Free) => (f64::NEG_INFINITY, f64::INFINITY),
             (Domain::Real, Bounds::Same(lo, hi)) => (*lo, *hi),
             (Domain::Real, Bounds::Each(each)) => each[i],
         }
+    }
+
+    /// The intervals of all elements: one, unless they have bounds of their own.
+    pub(crate) fn intervals(&self) -> impl Iterator<Item = (f64, f64)> {
+        let different = if matches!(self.bounds, Bounds::Each(_)) { self.len() } else { 1 };
+        (0..different).map(|i| self.interval(i))
+    }
+
+    /// The numbers that values of element [lo, hi] may have, for a search in `search`; `None` if there is none. Infinite ends become the
+    /// largest finite numbers.
+    pub(crate) fn representable(&self, search: DType, (lo, hi): (f64, f64)) -> Option<(f64, f64)> {
+        let format = Format::narrower(search, self.dtype);
+        if lo == hi && self.domain == Domain::Real {
+            return format.nearest(lo).map(|fixed| (fixed, fixed));
+        }
+        let (least, most) = (format.ceil(lo.max(-format.largest())), format.floor(hi));
+        (least <= most).then_some((least, most))
+    }
+
+    /// Values of a leaf without bounds may be larger than its dtype holds.
+    pub(crate) fn may_overflow(&self, search: DType) -> bool {
+        self.scale.is_some_and(|s| s > 1.0) || Format::narrower(search, self.dtype).dtype() != search
+    }
+
+    /// Every interval must hold a number of the leaf's dtype that a search in `search` can tell.
+    pub(crate) fn check_numbers(&self, search: DType) -> Result<()> {
+        let Some((lo, hi)) = self.intervals().find(|interval| self.representable(search, *interval).is_none()) else {
+            return Ok(());
+        };
+        let dtype = Format::narrower(search, self.dtype).dtype().as_str();
+        let (what, of) = if self.domain == Domain::Real { ("bounds", "number") } else { ("domain", "integer") };
+        let valid = format!("an interval that holds a finite {of} of {dtype}, the narrower of leaf and search");
+        Err(Error::invalid(format!("leaf {}.{what}", self.name), format!("[{lo}, {hi}]"), valid))
+    }
+
+    /// A warning if some interval of a real leaf holds fewer than `few` numbers, though more than one.
+    pub(super) fn coarse(&self, search: DType, few: u64) -> Option<Warning> {
+        if self.domain != Domain::Real || matches!(self.bounds, Bounds::Free) {
+            return None;
+        }
+        let format = Format::narrower(search, self.dtype);
+        let counted = self.intervals().filter(|(lo, hi)| lo < hi).filter_map(|bounds| {
+            let (least, most) = self.representable(search, bounds)?;
+            Some((format.count(least, most), bounds))
+        });
+        let (numbers, bounds) = counted.min_by_key(|(numbers, _)| *numbers).filter(|(numbers, _)| *numbers < few)?;
+        Some(Warning::Coarse { leaf: self.name.clone(), bounds, dtype: format.dtype(), numbers })
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -169,11 +221,13 @@ impl Leaf {
         let (least, most) = match self.dtype {
             DType::U8 => (0, 255),
             DType::U32 => (0, i64::from(u32::MAX)),
+            DType::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+            DType::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
             DType::I64 | DType::F64 => (-(1 << 52), 1 << 52),
             DType::F32 => (-(1 << 24), 1 << 24),
             DType::F16 => (-(1 << 11), 1 << 11),
             DType::BF16 => (-(1 << 8), 1 << 8),
-            _ => return Err("f32, f64, bf16, f16, u8, u32 or i64".into()),
+            _ => return Err("f32, f64, bf16, f16, u8, u32, i16, i32 or i64".into()),
         };
         match self.domain {
             Domain::Real if !self.dtype.is_float() => Err("f32, f64, bf16 or f16 for a real leaf".into()),
@@ -197,8 +251,8 @@ impl Leaf {
             return Err((format!("{intervals:?}"), "only real leaves have bounds; integers have theirs in the domain"));
         }
         // The width is what natural scales follow from.
-        match intervals.iter().find(|(lo, hi)| !(lo < hi && hi - lo <= 1e30)) {
-            Some((lo, hi)) => Err((format!("[{lo}, {hi}]"), "finite numbers lo < hi, at most 1e30 apart")),
+        match intervals.iter().find(|(lo, hi)| !(lo <= hi && hi - lo <= 1e30)) {
+            Some((lo, hi)) => Err((format!("[{lo}, {hi}]"), "finite numbers lo <= hi, at most 1e30 apart")),
             None => Ok(()),
         }
     }

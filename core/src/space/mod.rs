@@ -4,19 +4,29 @@
 //! leaf by leaf,
 //!
 //! ```text
-//! θ = clamp(round(s · x), lo, hi)          rounding integers only, clamping where there are bounds
+//! θ = clamp(round(o + s · x), lo, hi)      rounding integers only, clamping where there are bounds
 //! ```
 //!
 //! with s the leaf's scale: one unit of the search is a typical change of the parameter, whatever its own unit is, so that
-//! no algorithm needs to know about scales. Bounds belong to the problem: decoding keeps them, so nothing outside them is ever
-//! evaluated; how a search comes inside them is its own matter ([`Walls`]). Frozen leaves have no coordinates.
+//! no algorithm needs to know about scales. The offset o is 0, but for intervals narrower than 1/1024 of their larger end: it is their
+//! middle, so that the search is as fine there as anywhere. Bounds belong to the problem: decoding keeps them, so nothing outside them is
+//! ever evaluated; how a search comes inside them is its own matter ([`Walls`]).
+//!
+//! lo and hi are numbers of the leaf's own dtype: the f16s in [0, 10⁵] end at 65,504, and no bf16 in [0, 0.3] is 0.30078. So a value
+//! that is inside stays inside when it is cast, and no cast makes one of a leaf without bounds infinite. A leaf whose bounds hold no number of its
+//! dtype is refused.
+//!
+//! Frozen leaves have no coordinates. Single elements are fixed by bounds with lo = hi: such a coordinate stands in the flat vector,
+//! so that leaves keep their shapes, but all its points decode to the same value. No wall, gradient or test of convergence counts it.
 
+mod format;
 mod leaf;
 mod segment;
 mod start;
 mod walls;
+mod warning;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use candle_core::{DType, Device, Tensor};
 
@@ -25,6 +35,7 @@ pub use leaf::{Domain, Leaf};
 use segment::Segment;
 use start::Start;
 pub use walls::Walls;
+pub use warning::Warning;
 
 /// The searched parameters of a problem. Cheap to clone.
 ///
@@ -56,7 +67,8 @@ impl Space {
     /// A space of these leaves, searched in f32, starting at zero (at the middle of bounded leaves).
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a leaf that contradicts itself, a name given twice, or when nothing is left to search.
+    /// [`Error::Invalid`] for a leaf that contradicts itself, or whose bounds hold no number of its dtype; for a name given twice, or when
+    /// nothing is left to search.
     pub fn new(leaves: Vec<Leaf>) -> Result<Self> {
         Self::with_dtype(leaves, DType::F32)
     }
@@ -71,12 +83,7 @@ impl Space {
         }
         let mut segments = vec![];
         for leaf in leaves.iter().filter(|l| !l.frozen) {
-            let of_leaf = Segment::of(leaf, dtype);
-            if of_leaf.iter().any(Segment::is_empty) {
-                let valid = "an interval with an f32 number in it, or leaf and space in f64";
-                return Err(Error::invalid(format!("leaf {}.bounds", leaf.name), format!("{:?}", leaf.bounds), valid));
-            }
-            segments.extend(of_leaf);
+            segments.extend(Segment::of(leaf, dtype)?);
         }
         let dim = segments.iter().map(|s| s.len).sum();
         if dim == 0 {
@@ -177,6 +184,16 @@ impl Space {
         self.0.leaves.iter().any(|l| !l.frozen && l.domain != Domain::Real)
     }
 
+    /// Which search coordinates are of no effect, as their elements have one value only: bounds with lo = hi, or one integer.
+    pub fn fixed(&self) -> impl Iterator<Item = bool> {
+        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.is_fixed(), s.len))
+    }
+
+    /// Has any element one value only?
+    pub fn has_fixed(&self) -> bool {
+        self.0.segments.iter().any(Segment::is_fixed)
+    }
+
     /// The least deviation that is of use in every search coordinate: a tenth of the width of a level where values are discrete, so that
     /// no integer and no flag freezes while other coordinates converge; 0 for real ones.
     pub fn least_deviations(&self) -> impl Iterator<Item = f64> {
@@ -245,15 +262,15 @@ impl Space {
         }))
     }
 
-    /// Moves the discrete coordinates of points \[.., d\] into their intervals, in place: far outside, where all candidates are of one level,
-    /// a mean would never come back.
+    /// Moves the discrete and the fixed coordinates of points \[.., d\] into their intervals, in place: far outside, where all candidates are
+    /// of one level, a mean would never come back.
     pub fn confine_discrete(&self, points: &mut CowTensor) -> Result<()> {
         self.check_points(points)?;
-        if !self.is_discrete() {
+        if !self.0.segments.iter().any(Segment::is_stepped) {
             return Ok(());
         }
         with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
-            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine_discrete(v)));
+            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine_stepped(v)));
         }))
     }
 
@@ -272,7 +289,8 @@ impl Space {
         Ok(at)
     }
 
-    /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype.
+    /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype. They are inside the bounds, and stay so when
+    /// [`Space::tensors`] casts them to the dtypes of their leaves.
     pub fn decode(&self, points: &Tensor) -> Result<CowTensor> {
         self.decoded(CowTensor::new(points.copy()?))
     }
@@ -309,27 +327,33 @@ impl Space {
         Ok(point)
     }
 
-    /// ∂θ/∂x applied to a gradient by parameter values \[d\], in place: a multiplication by the scales.
+    /// ∂θ/∂x applied to a gradient by parameter values \[d\], in place: a multiplication by the scales, by 0 where elements are fixed.
     pub(crate) fn pull_back(&self, gradient: &mut CowTensor) -> Result<()> {
-        if self.0.segments.iter().all(|s| s.scale == 1.0) {
+        if self.0.segments.iter().all(|s| s.scale == 1.0 && !s.is_fixed()) {
             return Ok(());
         }
         with_scalar!(self.dtype(), T => host::edit::<T, _>(gradient, |g| {
-            self.each_segment(g, |_, segment, values| values.iter_mut().for_each(|v| *v *= segment.scale as T));
+            self.each_segment(g, |_, segment, slopes| segment.pull_back(slopes));
         }))
     }
 
     /// One decoded tensor a free leaf, in its own shape and dtype, from parameter values \[d\].
     pub fn tensors(&self, values: &Tensor) -> Result<Vec<(String, Tensor)>> {
         self.check_points(values)?;
+        let tensor = |(leaf, place): (&Leaf, Range<usize>)| {
+            let values = values.narrow(0, place.start, place.len())?.reshape(leaf.shape.as_slice())?;
+            Ok((leaf.name.clone(), values.to_dtype(leaf.dtype)?))
+        };
+        self.places().map(tensor).collect()
+    }
+
+    /// The free leaves, and which search coordinates are theirs.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Leaf, Range<usize>)> {
         let mut at = 0;
-        let mut tensors = vec![];
-        for leaf in self.0.leaves.iter().filter(|l| !l.frozen) {
-            let tensor = values.narrow(0, at, leaf.len())?.reshape(leaf.shape.as_slice())?.to_dtype(leaf.dtype)?;
-            tensors.push((leaf.name.clone(), tensor));
+        self.0.leaves.iter().filter(|leaf| !leaf.frozen).map(move |leaf| {
             at += leaf.len();
-        }
-        Ok(tensors)
+            (leaf, at - leaf.len()..at)
+        })
     }
 
     /// A description that is equal exactly for spaces with the same meaning of coordinates.
@@ -358,14 +382,8 @@ impl Space {
 
     /// What the search coordinate `i` is called: `fc1.weight[12]`.
     fn element(&self, i: usize) -> String {
-        let mut at = i;
-        for leaf in self.0.leaves.iter().filter(|l| !l.frozen) {
-            if at < leaf.len() {
-                return format!("{}[{at}]", leaf.name);
-            }
-            at -= leaf.len();
-        }
-        format!("[{i}]")
+        let of = self.places().find(|(_, place)| place.contains(&i));
+        of.map_or_else(|| format!("[{i}]"), |(leaf, place)| format!("{}[{}]", leaf.name, i - place.start))
     }
 
     fn check_points(&self, points: &Tensor) -> Result<()> {

@@ -12,7 +12,7 @@
 //! A distribution that learns from clamped points loses itself at a wall: whatever lies outside is evaluated at the wall, looks as good as the
 //! wall, and pulls on. A fold is continuous, loses nothing, and its right inverse is the clamp; but a slope becomes |x|, which no covariance
 //! can learn. The smooth transform (pycma's `BoundTransform`; a is narrower here) makes it x², and an optimum on a wall a quartic one. Discrete
-//! coordinates are clamped whatever the walls: decoding rounds them.
+//! and fixed coordinates are clamped whatever the walls: decoding rounds them.
 
 use serde::Serialize;
 
@@ -79,7 +79,7 @@ pub(super) fn unsmooth(y: f64, (lo, up): (f64, f64)) -> f64 {
 
 impl Space {
     /// The walls of every search coordinate: its interval where it is real, infinite where there are no bounds, and also where the
-    /// coordinate is discrete, as decoding keeps it inside.
+    /// coordinate is discrete or fixed, as decoding keeps it inside.
     pub fn walls(&self) -> impl Iterator<Item = (f64, f64)> {
         self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.walls(), s.len))
     }

@@ -1,8 +1,11 @@
 //! candle models as objectives: the losses and gradients that candle itself has, whichever way the model is held.
 
+mod buffers;
 mod candidates;
+mod dtypes;
 mod gradients;
 mod leaves;
+mod losses;
 mod stochastic;
 #[path = "../toy/mod.rs"]
 mod toy;

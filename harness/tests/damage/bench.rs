@@ -36,7 +36,11 @@ fn damaged_results_are_refused_or_run_again() -> Tested {
                 fs::copy(entry.path(), folder.join(entry.file_name()))?;
             }
             let file = folder.join(files[case as usize % files.len()]);
-            if case % 3 == 0 { altered(&file, &mut stream)? } else { damaged(&file, &mut stream)? }
+            if case % 3 == 0 {
+                altered(&file, &mut stream)?
+            } else {
+                damaged(&file, &mut stream)?
+            }
             for command in readers.iter().chain([line]) {
                 bounded(&place, command).map_err(|e| format!("case {case} of {line}: {e}"))?;
             }

@@ -100,7 +100,8 @@ impl Sealed {
             }
             _ => {
                 let part = &mut self.parts[at].1;
-                let word = [0, 1, 7, 1000, 1 << 40, 1 << 62, u64::MAX, f64::NAN.to_bits(), (-1.0f64).to_bits(), 1e300f64.to_bits()];
+                let word =
+                    [0, 1, 7, 1000, 1 << 40, 1 << 62, u64::MAX, f64::NAN.to_bits(), (-1.0f64).to_bits(), 1e300f64.to_bits()];
                 let word = word[stream.random_range(0..10)].to_le_bytes();
                 let words = part.bytes.len() / size;
                 if words > 0 {

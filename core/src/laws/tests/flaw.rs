@@ -103,6 +103,8 @@ pub(super) enum Flaw {
     NeverStops,
     /// Its steps in integers and flags vanish with the others.
     FreezesSwitches,
+    /// Where one element is fixed, all hardly move.
+    StandsWithFixed,
     /// Promises minima in corners, and takes steps of one length in all coordinates.
     StopsAtWalls,
 }

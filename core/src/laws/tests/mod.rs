@@ -54,6 +54,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("walls", Kind::Seeds, &[Flaw::StopsAtWalls]),
     ("converged", Kind::Seeds, &[Flaw::StopsEarly, Flaw::NeverStops]),
     ("discrete", Kind::Seeds, &[Flaw::FreezesSwitches]),
+    ("fixed", Kind::Seeds, &[Flaw::StandsWithFixed]),
 ];
 
 fn specimen(kind: Kind, flaw: Flaw) -> Result<Subject> {

@@ -157,7 +157,9 @@ impl Specimen {
 
     fn probes(&self) -> Vec<Probe> {
         let (key, last) = (self.key(), self.config.lambda - 1);
-        let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { self.sigma };
+        let stands = self.has(Flaw::StandsWithFixed) && self.space.has_fixed();
+        let sigma = if stands { 1e-9 } else { self.sigma };
+        let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { sigma };
         (0..self.config.lambda).map(|i| Probe { seed: key.fold(i as u64).into(), scale: scale(i), draw: 0 }).collect()
     }
 
