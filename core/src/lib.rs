@@ -25,6 +25,7 @@ pub mod host;
 #[cfg(feature = "laws")]
 pub mod laws;
 mod layer;
+mod memory;
 mod model;
 mod noise;
 mod objective;

@@ -295,3 +295,16 @@ fn points_of_another_shape_or_dtype_are_refused() -> Test {
     assert!(matches!(space.starting_at(&*point(&[1.0], DType::F64)?), Err(Error::Shape { .. })));
     Ok(())
 }
+
+#[test]
+fn what_fits_into_no_memory_is_refused_before_it_is_asked_for() -> Test {
+    for shape in [vec![1 << 45], vec![1 << 40, 1 << 40, 3]] {
+        let refused = Space::new(vec![Leaf::real("w", shape)]);
+        assert!(matches!(refused, Err(Error::Memory { needed, available, .. }) if needed > available), "{refused:?}");
+    }
+    let refused = Space::real(1_000_000)?.zeros_for(10_000_000);
+    assert!(matches!(&refused, Err(Error::Memory { parameters: 1_000_000, .. })), "{refused:?}");
+    let said = refused.err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(said.starts_with("10000000 points: needs 80.000 TB of memory for 1000000 parameters; "), "{said}");
+    Ok(())
+}

@@ -1,26 +1,13 @@
-//! What an optimizer would need, before it is built: what does not fit is refused, where the system would end the program.
-
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+//! What an optimizer would need, before it is built.
 
 use super::Entry;
-use crate::{Error, Result, Space, Spec};
-
-/// What always fits, bytes: below it the system is not asked.
-const LITTLE: f64 = 1e8;
+use crate::{Result, Space, Spec, memory};
 
 impl Entry {
     /// # Errors
-    /// [`Error::Memory`] when state and candidates need more than there is. What else is wrong, building says.
+    /// [`Error::Memory`](crate::Error::Memory) when state and candidates need more than there is. What else is wrong, building says.
     pub(super) fn fits(&self, spec: &Spec, space: &Space) -> Result<()> {
-        let needed = self.bytes(spec, space).unwrap_or(0.0);
-        if needed <= LITTLE {
-            return Ok(());
-        }
-        let available = available();
-        if needed <= available as f64 {
-            return Ok(());
-        }
-        Err(Error::Memory { who: spec.to_string(), parameters: space.dim(), needed: needed as u64, available })
+        memory::check(|| spec.to_string(), space.dim(), self.bytes(spec, space).unwrap_or(0.0))
     }
 
     /// The state as it is declared, and a batch of candidates.
@@ -36,12 +23,4 @@ impl Entry {
         let numbers = (can.state_per_parameter + rows * candidates as f64 + can.state_per_pair * d) * d;
         Ok(numbers * space.dtype().size_in_bytes() as f64)
     }
-}
-
-/// Bytes that are free, for this process too where it is confined.
-fn available() -> u64 {
-    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
-    let system = System::new_with_specifics(memory);
-    let confined = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
-    system.available_memory().min(confined)
 }

@@ -132,7 +132,7 @@ impl Leaf {
 
     /// How many numbers it holds.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.iter().fold(1, |product: usize, size| product.saturating_mul(*size))
     }
 
     /// Does it hold none?

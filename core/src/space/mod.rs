@@ -30,7 +30,7 @@ use std::{ops::Range, sync::Arc};
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::{CowTensor, Error, Key, Result, Sampler, Seed, fuse::Element, host, noise::Shapes, with_scalar};
+use crate::{CowTensor, Error, Key, Result, Sampler, Seed, fuse::Element, host, memory, noise::Shapes, with_scalar};
 pub use leaf::{Domain, Leaf};
 use segment::Segment;
 use start::Start;
@@ -85,10 +85,11 @@ impl Space {
         for leaf in leaves.iter().filter(|l| !l.frozen) {
             segments.extend(Segment::of(leaf, dtype)?);
         }
-        let dim = segments.iter().map(|s| s.len).sum();
+        let dim = segments.iter().fold(0usize, |sum, s| sum.saturating_add(s.len));
         if dim == 0 {
             return Err(Error::invalid("leaves", leaves.len(), "at least one leaf that is not frozen"));
         }
+        memory::check(|| "a point".into(), dim, dim as f64 * dtype.size_in_bytes() as f64)?;
         let shapes = leaves.iter().filter(|l| !l.frozen).map(|l| l.shape.clone().into()).collect();
         let start = Start::middle(segments.clone(), dtype)?;
         Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start })))
@@ -215,7 +216,12 @@ impl Space {
     }
 
     /// Zeros of shape \[n, d\].
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where there is no room for so many.
     pub fn zeros_for(&self, n: usize) -> Result<CowTensor> {
+        let bytes = n as f64 * self.dim() as f64 * self.dtype().size_in_bytes() as f64;
+        memory::check(|| format!("{n} points"), self.dim(), bytes)?;
         Ok(Tensor::zeros((n, self.dim()), self.dtype(), self.device())?.into())
     }
 

@@ -95,7 +95,7 @@ impl Sealed {
             1 => self.parts[at].0.push('x'),
             2 => {
                 let part = &mut self.parts[at].1;
-                part.bytes.extend(vec![stream.random(); size]);
+                part.bytes.extend(vec![stream.random::<u8>(); size]);
                 part.shape = vec![part.bytes.len() / size];
             }
             _ => {
