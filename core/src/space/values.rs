@@ -1,0 +1,77 @@
+//! Parameter values from search coordinates, and back.
+
+use std::ops::Range;
+
+use candle_core::Tensor;
+
+use super::{Leaf, Space};
+use crate::{CowTensor, Result, fuse::Element, host, with_scalar};
+
+impl Space {
+    /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype. They are inside the bounds, and stay so when
+    /// [`Space::tensors`] casts them to the dtypes of their leaves.
+    pub fn decode(&self, points: &Tensor) -> Result<CowTensor> {
+        self.decoded(CowTensor::new(points.copy()?))
+    }
+
+    /// [`Space::decode`] in the points' own memory, if nobody else holds it.
+    pub(crate) fn decoded(&self, mut values: CowTensor) -> Result<CowTensor> {
+        self.check_points(&values)?;
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut values, |v| v.chunks_mut(self.dim()).for_each(|row| self.decode_slice(row))))?;
+        Ok(values)
+    }
+
+    /// [`Space::decode`] of one point, in place.
+    pub(crate) fn decode_slice<T: Element>(&self, point: &mut [T]) {
+        if !self.is_identity() {
+            self.each_segment(point, |_, segment, values| segment.decode(values));
+        }
+    }
+
+    /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are [`Space::dim`] values; [`Error::Invalid`], naming the element, for one that is not finite, in the
+    /// space's dtype and in units of its scale.
+    pub fn encode(&self, values: &Tensor) -> Result<CowTensor> {
+        self.encoded(CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?))
+    }
+
+    /// [`Space::encode`] in the values' own memory, if nobody else holds it.
+    pub(super) fn encoded(&self, mut point: CowTensor) -> Result<CowTensor> {
+        self.check_points(&point)?;
+        self.check_finite("values", &point)?;
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut point, |v| self.each_segment(v, |_, s, v| s.encode(v))))?;
+        self.check_finite("values in units of the scale", &point)?;
+        Ok(point)
+    }
+
+    /// ∂θ/∂x applied to a gradient by parameter values \[d\], in place: a multiplication by the scales, by 0 where elements are fixed.
+    pub(crate) fn pull_back(&self, gradient: &mut CowTensor) -> Result<()> {
+        if self.0.segments.iter().all(|s| s.scale == 1.0 && !s.is_fixed()) {
+            return Ok(());
+        }
+        with_scalar!(self.dtype(), T => host::edit::<T, _>(gradient, |g| {
+            self.each_segment(g, |_, segment, slopes| segment.pull_back(slopes));
+        }))
+    }
+
+    /// One decoded tensor a free leaf, in its own shape and dtype, from parameter values \[d\].
+    pub fn tensors(&self, values: &Tensor) -> Result<Vec<(String, Tensor)>> {
+        self.check_points(values)?;
+        let tensor = |(leaf, place): (&Leaf, Range<usize>)| {
+            let values = values.narrow(0, place.start, place.len())?.reshape(leaf.shape.as_slice())?;
+            Ok((leaf.name.clone(), values.to_dtype(leaf.dtype)?))
+        };
+        self.places().map(tensor).collect()
+    }
+
+    /// The free leaves, and which search coordinates are theirs.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Leaf, Range<usize>)> {
+        let mut at = 0;
+        self.0.leaves.iter().filter(|leaf| !leaf.frozen).map(move |leaf| {
+            at += leaf.len();
+            (leaf, at - leaf.len()..at)
+        })
+    }
+}
