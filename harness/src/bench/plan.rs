@@ -133,11 +133,10 @@ impl Bench {
             let run = || heat.run(spectator, interrupted);
             let Some(record) = pool.as_ref().map_or_else(run, |pool| pool.install(run)) else { return ControlFlow::Break(()) };
             let (store, outcome) = &mut *store.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            // Told before anything else can fail.
+            spectator.finished(&record);
             match store.append(&record) {
-                Ok(()) => {
-                    spectator.finished(&record);
-                    ControlFlow::Continue(())
-                }
+                Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
                     // Of several that cannot be written, the first is the reason.
                     if outcome.is_ok() {

@@ -149,7 +149,7 @@ impl CourseFlags {
         Bench::new(manifest, &addresses)
     }
 
-    /// Runs what the folder does not hold yet, and shows how it goes.
+    /// Runs what the folder does not hold yet, and shows how it goes. Why a run could not be kept is said, and ends it.
     pub(super) fn run(&self, bench: &Bench, folder: &Path, console: Console) -> Result<Ending> {
         let threads = self.threads.map_or_else(threads::cores, usize::from);
         let opened = bench.open(folder)?;
@@ -158,8 +158,11 @@ impl CourseFlags {
         interrupt::listen();
         announce(bench, open, done, threads, console)?;
         let hall = Hall::new(open.evaluations, console);
-        bench.go_on(opened, threads, &hall, interrupt::asked())?;
-        Ok(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done })
+        let outcome = bench.go_on(opened, threads, &hall, interrupt::asked());
+        drop(hall);
+        let mut mishaps = Mishaps::default();
+        mishaps.note(outcome);
+        Ok(mishaps.ending(if interrupt::asked().load(Ordering::Relaxed) { Ending::Interrupted } else { Ending::Done }))
     }
 }
 

@@ -53,11 +53,16 @@ struct Field {
 }
 
 pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
-    let field = if args.from.is_empty() { fresh(args, console)? } else { Some(recorded(args)?) };
-    let Some(Field { labels: [a, b], results, folders }) = field else {
-        console.object(&json!({ "event": "end", "interrupted": true }))?;
-        console.line("interrupted; the same command goes on where this one ended")?;
-        return Ok(Ending::Interrupted);
+    let field = if args.from.is_empty() { fresh(args, console)? } else { Ok(recorded(args)?) };
+    let Field { labels: [a, b], results, folders } = match field {
+        Ok(field) => field,
+        Err(ending) => {
+            let interrupted = ending == Ending::Interrupted;
+            console.object(&json!({ "event": "end", "interrupted": interrupted }))?;
+            let why = if interrupted { "interrupted" } else { "not all runs could be kept" };
+            console.line(format!("{why}; the same command goes on where this one ended"))?;
+            return Ok(ending);
+        }
     };
     results.damage.iter().for_each(warn);
     let comparison = Comparison::of(&results, &a, &b)?;
@@ -71,8 +76,8 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     Ok(Ending::Done)
 }
 
-/// Runs both; `None` if that was interrupted.
-fn fresh(mut args: Args, console: Console) -> Result<Option<Field>> {
+/// Runs both; the ending if that was not done.
+fn fresh(mut args: Args, console: Console) -> Result<std::result::Result<Field, Ending>> {
     let specs: [Spec; 2] = [args.a.parse()?, args.b.parse()?];
     let labels = [label::words(&specs[0]), label::words(&specs[1])];
     distinct(&labels)?;
@@ -91,8 +96,9 @@ fn fresh(mut args: Args, console: Console) -> Result<Option<Field>> {
         ));
     }
     let folder = args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(folder_name(&labels, suite)));
-    if args.course.run(&bench, &folder, console)? == Ending::Interrupted {
-        return Ok(None);
+    let ending = args.course.run(&bench, &folder, console)?;
+    if ending != Ending::Done {
+        return Ok(Err(ending));
     }
     let folders = vec![folder];
     let mut results = Results::open(&folders)?;
@@ -100,7 +106,7 @@ fn fresh(mut args: Args, console: Console) -> Result<Option<Field>> {
     let wanted: HashSet<&str> = bench.manifest().problems.iter().map(|subject| &*subject.address).collect();
     results.problems.retain(|subject| wanted.contains(&*subject.address));
     results.suite = suite.into();
-    Ok(Some(Field { labels, results, folders }))
+    Ok(Ok(Field { labels, results, folders }))
 }
 
 /// With few functions chance is found out by repetition: so many seeds make [`RUNS`] runs on each.

@@ -64,14 +64,15 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     // The folder is held until its files are written.
     let (standing, _store) = race.go_on(opened, threads, &hall, interrupt::asked())?;
     drop(hall);
-    Ok(conclude(&standing, &FILES.map(|name| out.join(name)), console))
+    Ok(conclude(standing, &FILES.map(|name| out.join(name)), console))
 }
 
 /// Prints what came of it before anything else can fail, and then writes what is made from it.
-fn conclude(standing: &Standing, files: &[PathBuf; 3], console: Console) -> Ending {
+fn conclude(mut standing: Standing, files: &[PathBuf; 3], console: Console) -> Ending {
     let mut mishaps = Mishaps::default();
-    mishaps.note(print(standing, files, console));
-    let contents = [report::html(standing), standing.csv(), report::race::svg(standing)];
+    mishaps.note(print(&standing, files, console));
+    mishaps.note(standing.unkept.take().map_or(Ok(()), Err));
+    let contents = [report::html(&standing), standing.csv(), report::race::svg(&standing)];
     for (path, content) in files.iter().zip(contents) {
         mishaps.note(content.and_then(|content| files::replace_file(path, content)));
     }

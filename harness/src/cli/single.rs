@@ -145,7 +145,10 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
         console.line(format!("at             {}", point.iter().map(|x| number(*x)).collect::<Vec<_>>().join(" ")))?;
     }
     console.line(format!("curve          {} and {}", files::words(&files.csv), files::words(&files.svg)))?;
-    files.checkpoint.as_ref().map_or(Ok(()), |path| console.line(format!("checkpoint     {}", files::words(path))))
+    let Some(checkpoint) = files.checkpoint.as_deref().map(files::words) else { return Ok(()) };
+    console.line(format!("checkpoint     {checkpoint}"))?;
+    let interrupted = summary.reason.is_none() && summary.unsaved.is_none();
+    if interrupted { console.line(format!("interrupted; --resume {checkpoint} goes on where this one ended")) } else { Ok(()) }
 }
 
 /// Which point was judged, in words.

@@ -89,7 +89,7 @@ impl Race {
     /// held as long as anything is written beside it.
     ///
     /// # Errors
-    /// As [`Race::run`] and [`Store::append`].
+    /// As [`Race::run`]. A run that cannot be kept ends nothing; see [`Standing::unkept`].
     pub fn go_on(
         self,
         Opened { mut store, runs, .. }: Opened<Record>,
@@ -99,8 +99,9 @@ impl Race {
     ) -> Result<(Standing, Store<Record>)> {
         let measures = self.check()?.measures().to_vec();
         let done: Vec<Heat> = runs.into_iter().filter_map(|run| run.heat(&measures, self.evaluations)).collect();
-        let standing = self.go(done, threads, spectator, interrupted, &mut |race, heat| store.append(&Record::of(race, heat)))?;
-        store.sync()?;
+        let mut standing =
+            self.go(done, threads, spectator, interrupted, &mut |race, heat| store.append(&Record::of(race, heat)))?;
+        standing.unkept = standing.unkept.or_else(|| store.sync().err());
         Ok((standing, store))
     }
 
@@ -123,29 +124,25 @@ impl Race {
         // The folder may hold more than was asked for now, and nothing counts twice.
         done.retain(|heat| heat.seed <= self.seeds && there.insert(key(&heat.racer, heat.seed)));
         let heats: Vec<(&Spec, u64)> = self.heats().filter(|(racer, seed)| !there.contains(&key(racer, *seed))).collect();
-        let kept = Mutex::new((done, keep, Ok(())));
+        let kept = Mutex::new((done, keep, None));
         share_out(&vec![(); threads.max(1)], &heats, interrupted, |(), &(racer, seed)| {
             let session = Session::of(self.plan(racer, seed), &*problem, 1);
             let Some(outcome) = session.and_then(|session| follow(session, spectator, interrupted)).transpose() else {
                 return ControlFlow::Break(());
             };
             let heat = Heat { racer: racer.clone(), seed, outcome: outcome.map_err(|e| first_line(&e)) };
-            let (done, keep, failure) = &mut *kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            if let Err(error) = keep(&self, &heat) {
-                // Of several that cannot be kept, the first is the reason.
-                if failure.is_ok() {
-                    *failure = Err(error);
-                }
-                return ControlFlow::Break(());
-            }
+            let (done, keep, unkept) = &mut *kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             spectator.finished(&heat);
+            if let Err(error) = keep(&self, &heat) {
+                // It counts all the same. Of several that cannot be kept, the first is the reason.
+                unkept.get_or_insert(error);
+            }
             done.push(heat);
             ControlFlow::Continue(())
         });
-        let (done, _, failure) = kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
-        failure?;
-        let measures = problem.measures().to_vec();
-        Ok(self.rank(measures, done, interrupted.load(Ordering::Relaxed)))
+        let (done, _, unkept) = kept.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let standing = self.rank(problem.measures().to_vec(), done, interrupted.load(Ordering::Relaxed));
+        Ok(Standing { unkept, ..standing })
     }
 
     /// Seed by seed, so that an early end has seen every racer equally often.

@@ -6,7 +6,7 @@ use moths::Spec;
 
 use super::{Heat, Race};
 use crate::{
-    Result,
+    Error, Result,
     bench::statistics::quartiles,
     curve::{self, Curve, Row},
     label::words,
@@ -37,6 +37,8 @@ pub struct Standing {
     pub racers: Vec<Racer>,
     /// Was it interrupted, so that runs are missing?
     pub interrupted: bool,
+    /// Why a run is not in the folder.
+    pub unkept: Option<Error>,
 }
 
 impl Race {
@@ -54,7 +56,7 @@ impl Race {
         if let Some(headline) = measures.last().copied() {
             racers.sort_by(|a, b| a.compare(b, headline, measures.len() - 1));
         }
-        Standing { race: self, measures, racers, interrupted }
+        Standing { race: self, measures, racers, interrupted, unkept: None }
     }
 
     fn racer(&self, spec: &Spec) -> Racer {

@@ -45,10 +45,15 @@ fn a_result_is_printed_when_its_files_cannot_be_written() -> Tested {
     let place = tempdir()?;
     let cases = [
         (format!("{RUN} --evaluations 5000 --out out"), ["curve.csv", "curve.svg"].as_slice()),
-        ("race sphere --optimizers pso --seeds 1 --evaluations 5000 --json --out out".into(), &["runs.jsonl"]),
+        (
+            "race sphere --optimizers pso --seeds 1 --evaluations 5000 --json --out out".into(),
+            &["runs.jsonl", "race.html", "race.csv", "race.svg"],
+        ),
     ];
     for (line, files) in cases {
         let output = shell(&place, &full_beyond(1), &line, "")?;
+        let end = end(&output.stdout)?;
+        assert!(end["loss"].is_number() || end["leaderboard"][0]["quartiles"]["loss"].is_array(), "{end}");
         let err = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{line}: {err}");
         for (said, file) in err.lines().zip(files) {
