@@ -73,6 +73,7 @@ impl Past {
 
 persist!(Past { directions, lengths, seen });
 
+/// Rows as a tensor like another; `None` where there are none.
 fn tensor<T: Products>(rows: Vec<T>, d: usize, like: &Tensor) -> Result<Option<CowTensor>> {
     let r = rows.len() / d;
     let made = (r > 0).then(|| Tensor::from_vec(rows, (r, d), like.device())).transpose()?;

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use crate::{
     CowTensor, Error, Fields, Keep, Persist, Result, Space, Spec, State,
-    durable::{replace_file, write_tensors},
+    durable::{check_readable, replace_file, write_tensors},
     host,
     persist::Value,
     registry,
@@ -118,10 +118,7 @@ impl Checkpoint {
         let path = path.as_ref();
         let io = |source| Error::Io { path: path.into(), source };
         let refuse = |why: String| Error::File { path: path.into(), why };
-        // A pipe would be waited for.
-        if !fs::metadata(path).map_err(io)?.is_file() {
-            return Err(refuse("is no regular file".into()));
-        }
+        check_readable(path)?;
         let bytes = fs::read(path).map_err(io)?;
         let damaged = |e: safetensors::SafeTensorError| refuse(format!("is no checkpoint, or is truncated ({e})"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(damaged)?;

@@ -27,6 +27,11 @@ impl Horizon {
     /// Nobody knows how long the run is.
     pub const NONE: Self = Self { evaluations: None, stochastic: false };
 
+    /// What [`length`](Self::length) and [`is_stochastic`](Self::is_stochastic) said.
+    pub(crate) fn of(evaluations: Option<u64>, stochastic: bool) -> Self {
+        Self { evaluations, stochastic }
+    }
+
     /// A run of so many loss evaluations.
     pub fn evaluations(evaluations: u64) -> Self {
         Self { evaluations: Some(evaluations), ..Self::NONE }

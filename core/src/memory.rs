@@ -24,7 +24,8 @@ pub(crate) fn check(what: impl FnOnce() -> String, parameters: usize, bytes: f64
 fn available() -> u64 {
     let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(memory);
-    let confined = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    // What files are cached in is given back.
+    let confined = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory.saturating_sub(limits.rss));
     system.available_memory().min(confined).min(addresses().unwrap_or(u64::MAX))
 }
 

@@ -174,6 +174,15 @@ impl Persist for Tally {
 /// Bytes of the reason that an optimizer gives.
 const LONGEST_REASON: usize = 1000;
 
+/// A reason as a line of text that can be saved.
+fn line_of(why: &'static str) -> Cow<'static, str> {
+    if (1..=LONGEST_REASON).contains(&why.len()) && !why.contains(char::is_control) {
+        return Cow::Borrowed(why);
+    }
+    let plain: String = why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_REASON / 4).collect();
+    Cow::Owned(if plain.is_empty() { "converged".into() } else { plain })
+}
+
 /// A line of text from its bytes.
 fn reason_of(bytes: &[u64], fields: &dyn Fields) -> Result<Cow<'static, str>> {
     let bytes: Option<Vec<u8>> = bytes.iter().map(|byte| u8::try_from(*byte).ok()).collect();
@@ -186,9 +195,31 @@ impl Tally {
         self.steps = self.steps.saturating_add(1);
         self.evaluations = self.evaluations.saturating_add(report.evaluations);
         self.short_of = None;
-        self.converged = report.converged.map(Cow::Borrowed);
+        self.converged = report.converged.map(line_of);
         if report.loss < self.lowest {
             (self.lowest, self.improved_at) = (report.loss, self.evaluations);
+        }
+    }
+
+    /// Counts a step; `None` where there is no budget for it.
+    fn step(&mut self, optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, stop: &Stop) -> Result<Option<Report>> {
+        let left = stop.evaluations.map_or(u64::MAX, |limit| limit.saturating_sub(self.evaluations));
+        let mut budget = Budget::new(objective, left);
+        match optimizer.step(&mut budget) {
+            Err(Error::Budget { asked, .. }) if self.steps == 0 && asked > left - budget.used() => {
+                Err(Error::Budget { limit: left + self.evaluations, used: self.evaluations + budget.used(), asked })
+            }
+            Err(Error::Budget { .. }) => {
+                // The step's earlier rounds were evaluated, though nothing came of them.
+                self.evaluations += budget.used();
+                self.short_of = stop.evaluations;
+                Ok(None)
+            }
+            report => {
+                let report = report?;
+                self.add(&report);
+                Ok(Some(report))
+            }
         }
     }
 
@@ -366,21 +397,7 @@ pub fn minimize_from(
         if let Some(reason) = tally.reason(stop) {
             break reason;
         }
-        let left = stop.evaluations.map_or(u64::MAX, |limit| limit.saturating_sub(tally.evaluations));
-        let mut budget = Budget::new(&mut seen, left);
-        let report = match optimizer.step(&mut budget) {
-            Err(Error::Budget { asked, .. }) if tally.steps == 0 && asked > left - budget.used() => {
-                return Err(Error::Budget { limit: left + tally.evaluations, used: tally.evaluations + budget.used(), asked });
-            }
-            Err(Error::Budget { .. }) => {
-                // The step's earlier rounds were evaluated, though nothing came of them.
-                tally.evaluations += budget.used();
-                tally.short_of = stop.evaluations;
-                break Reason::Evaluations;
-            }
-            report => report?,
-        };
-        tally.add(&report);
+        let Some(report) = tally.step(optimizer, &mut seen, stop)? else { break Reason::Evaluations };
         tally.seconds = before + began.elapsed().as_secs_f64();
         if seen.stochastic() {
             seen.refresh()?;

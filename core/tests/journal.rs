@@ -160,6 +160,7 @@ fn what_belongs_to_another_run_is_refused_and_left_alone() -> Test {
         (Origin::new(Spec::new("hike"), Key::new(1)), "name"),
         (Origin::new(Spec::new("walk"), Key::new(2)), "key"),
         (origin().over(Horizon::evaluations(9)), "horizon"),
+        (origin().over(Horizon::NONE.on(&Frail::new(true)?)), "stochastic"),
     ];
     for (other, word) in others {
         let refused = Journal::open(bowls()?, &other, &path).err().ok_or(word)?;
@@ -200,25 +201,52 @@ fn another_key_is_noticed_at_the_first_candidate() -> Test {
     Ok(())
 }
 
-/// A walk asks twice a step. Whichever evaluation fails, the step is repeated, and the journal is that of a run in which nothing failed.
+/// A walk asks twice a step. Whichever evaluation fails, the step is repeated; the journal then replays the run in which nothing failed, and is gone
+/// on with wherever it was cut off.
 #[test]
-fn a_step_that_is_repeated_takes_the_place_of_what_was_written_of_it() -> Test {
+fn a_step_that_is_repeated_is_replayed_once() -> Test {
     let folder = tempfile::tempdir()?;
     for stochastic in [false, true] {
-        let whole = folder.path().join(format!("whole-{stochastic}"));
-        run(&mut journal(Frail::new(stochastic)?, &whole)?, 4)?;
-        for fails_at in 1..=8 {
+        let end = run(&mut Frail::new(stochastic)?, 4)?;
+        for fails_at in 1..=9 {
             let path = folder.path().join(format!("{stochastic}-{fails_at}"));
             let frail = Frail { fails_at: Some(fails_at), ..Frail::new(stochastic)? };
-            run(&mut journal(frail, &path)?, 4)?;
-            assert_eq!(fs::read(&path)?, fs::read(&whole)?, "failure {fails_at}, stochastic: {stochastic}");
+            assert_eq!(run(&mut journal(frail, &path)?, 4)?, end);
+            assert_eq!(run(&mut Replay::open(&space()?, &path)?, 4)?, end, "failure {fails_at}, stochastic: {stochastic}");
+            let whole = fs::read(&path)?;
+            for len in (0..whole.len()).step_by(5) {
+                fs::write(&path, &whole[..len])?;
+                let again = run(&mut journal(Frail::new(stochastic)?, &path)?, 4)?;
+                assert_eq!(again, end, "failure {fails_at}, stochastic: {stochastic}, {len} bytes");
+            }
         }
     }
     Ok(())
 }
 
+/// Who asks for one batch twice is answered twice, and nothing is taken back.
+#[test]
+fn a_batch_may_be_asked_twice() -> Test {
+    let folder = tempfile::tempdir()?;
+    for stochastic in [false, true] {
+        let path = folder.path().join(stochastic.to_string());
+        let mut twice = journal(Frail::new(stochastic)?, &path)?;
+        let asked = [0, 0, 1, 0].map(|step| batch(step, 2));
+        for asked in &asked {
+            twice.evaluate(asked.as_ref().map_err(|e| e.to_string())?)?;
+        }
+        drop(twice);
+        let mut replay = Replay::open(&space()?, &path)?;
+        for asked in asked {
+            replay.evaluate(&asked?)?;
+        }
+        assert!(replay.is_finished());
+    }
+    Ok(())
+}
+
 /// Steps that are repeated when they fail.
-fn run(objective: &mut dyn Objective, steps: usize) -> Result<()> {
+fn run(objective: &mut dyn Objective, steps: usize) -> Result<Vec<(String, Vec<u64>)>> {
     let mut walk = Walk::new(objective.space(), Key::new(1), 3)?;
     for _ in 0..steps {
         if walk.step(objective).is_err() {
@@ -228,7 +256,7 @@ fn run(objective: &mut dyn Objective, steps: usize) -> Result<()> {
             objective.refresh()?;
         }
     }
-    Ok(())
+    State::of(&mut walk)?.digest()
 }
 
 /// A budget that lies around the journal ends a step without telling it.

@@ -174,6 +174,13 @@ impl Session {
         if used > budget {
             return Err(Error::invalid("evaluations", budget, format!("at least {used}: so many the run has used already")));
         }
+        if self.tally.steps > used {
+            return Err(Error::invalid(
+                "checkpoint",
+                format!("{} steps", self.tally.steps),
+                format!("no more steps than evaluations, {used}"),
+            ));
+        }
         // Data move on once a step.
         if self.objective.stochastic() { self.objective.skip(self.tally.steps) } else { Ok(()) }
     }

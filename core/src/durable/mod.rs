@@ -73,6 +73,19 @@ pub fn check_file(path: impl AsRef<Path>) -> Result<()> {
     temporary::beside(path).map(drop).map_err(|source| Error::Io { path: path.into(), source })
 }
 
+/// A file that is to be read, or made: a pipe would be waited for.
+///
+/// # Errors
+/// [`Error::File`] for something else; [`Error::Io`].
+pub(crate) fn check_readable(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(Error::File { path: path.into(), why: "is no regular file".into() }),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(Error::Io { path: path.into(), source }),
+    }
+}
+
 /// The permissions of what is there already.
 fn check_target(path: &Path) -> Result<Option<Permissions>> {
     match fs::symlink_metadata(path) {

@@ -1,7 +1,7 @@
 //! The file that becomes another.
 
 use std::{
-    fs::{self, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io,
     path::Path,
 };
@@ -49,7 +49,7 @@ pub(super) fn remove_orphans(path: &Path) {
 }
 
 fn remove_unheld(path: &Path) -> io::Result<()> {
-    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let file = File::open(path)?;
     file.try_lock()?;
     // It may have been renamed before it was locked.
     if is_at(&file, path) { fs::remove_file(path) } else { Ok(()) }

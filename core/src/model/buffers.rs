@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{Tensor, Var};
 
-use crate::{CowTensor, Fields, Persist, Result};
+use crate::{CowTensor, Fields, Persist, Result, host};
 
 /// The last parts of the names of buffers that candle's layers, and checkpoints of torch, have.
 const NAMES: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
@@ -53,9 +53,10 @@ impl FromIterator<(String, Var)> for Buffers {
 impl Persist for Buffers {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         for (name, var) in &self.0 {
-            let mut held = CowTensor::new(var.as_detached_tensor().copy()?);
+            // Of the dtypes of buffers, states know f64, which holds the numbers of all of them.
+            let mut held = CowTensor::new(host::in_f64(&var.as_detached_tensor())?.copy()?);
             fields.field(name, &mut held)?;
-            var.set(&held)?;
+            var.set(&held.to_dtype(var.dtype())?)?;
         }
         Ok(())
     }

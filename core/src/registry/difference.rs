@@ -26,9 +26,21 @@ pub fn difference(one: &Spec, other: &Spec) -> Option<(String, String, String)> 
         let [a, b] = [&ours, &theirs].map(|settings| settings.get(name).unwrap_or(&Value::Null));
         match (part(a), part(b)) {
             (Some(a), Some(b)) => difference(&a, &b).map(|(path, a, b)| (format!("{name}.{path}"), a, b)),
-            _ => (a != b).then(|| (name.clone(), a.to_string(), b.to_string())),
+            _ => (!same(a, b)).then(|| (name.clone(), a.to_string(), b.to_string())),
         }
     })
+}
+
+/// 1 and 1.0 are the same.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64() && !(a.is_u64() && b.is_u64()),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| same(a, b)))
+        }
+        _ => a == b,
+    }
 }
 
 /// All settings, with their defaults where that is known.

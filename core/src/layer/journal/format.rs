@@ -1,20 +1,18 @@
 //! The bytes of a journal.
 //!
 //! ```text
-//! mark · len u32 · head [len] · check u64 · records
+//! magic · len u32 · head [len] · check u64 · records
 //! record: n u32 · check of n u32 · digest of the candidates u64 · losses [n] f64 · check of all these u64
 //! ```
-
-use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Origin;
-use crate::{Error, Result, Space, seal::Check};
+use crate::{Space, seal::Check};
 
-const MARK: &[u8; 8] = b"moths-j2";
-/// What all marks of journals begin with.
+const MAGIC: &[u8; 8] = b"moths-j2";
+/// What the magic numbers of all formats begin with.
 const FAMILY: &[u8] = b"moths-j";
 
 /// What stands before the records.
@@ -36,20 +34,9 @@ pub(super) struct Record {
 /// A journal that was read.
 pub(super) struct Contents {
     head: Head,
-    /// Where the records begin.
-    pub(super) start: u64,
     pub(super) records: Vec<Record>,
-}
-
-/// # Errors
-/// [`Error::File`] for something that is no regular file: a pipe would be waited for.
-pub(super) fn check_regular(path: &Path) -> Result<()> {
-    match fs::metadata(path) {
-        Ok(meta) if !meta.is_file() => Err(Error::File { path: path.into(), why: "is no regular file".into() }),
-        Ok(_) => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(Error::Io { path: path.into(), source }),
-    }
+    /// Where the last whole one ends.
+    pub(super) end: u64,
 }
 
 /// The bytes before the records.
@@ -59,7 +46,7 @@ pub(super) fn head(origin: &Origin, space: &Space, stochastic: bool) -> Vec<u8> 
     let text = serde_json::json!(head).to_string();
     let len = (text.len() as u32).to_le_bytes();
     let check = check(u64::MAX, text.as_bytes()).to_le_bytes();
-    [MARK.as_slice(), &len, text.as_bytes(), &check].concat()
+    [MAGIC.as_slice(), &len, text.as_bytes(), &check].concat()
 }
 
 fn check(seed: u64, part: &[u8]) -> u64 {
@@ -108,8 +95,8 @@ impl Contents {
     /// What whole records there are.
     pub(super) fn read(bytes: &[u8]) -> std::result::Result<Self, String> {
         let head_damaged = || "is damaged: its head is not what was written".to_owned();
-        let Some(rest) = bytes.strip_prefix(MARK) else {
-            let old = bytes.starts_with(FAMILY) && bytes.len() >= MARK.len();
+        let Some(rest) = bytes.strip_prefix(MAGIC) else {
+            let old = bytes.starts_with(FAMILY) && bytes.len() >= MAGIC.len();
             let other = || format!("has the format `{}`; this program reads `moths-j2`", bytes[..8].escape_ascii());
             return Err(if old { other() } else { "is no journal of moths".into() });
         };
@@ -120,13 +107,12 @@ impl Contents {
             return Err(head_damaged());
         }
         let head = serde_json::from_slice(text).map_err(|e| format!("has a head that this program does not read ({e})"))?;
-        let start = (bytes.len() - rest.len()) as u64;
         let mut records = vec![];
         while let Some((record, after)) = Record::read(rest, records.len())? {
             records.push(record);
             rest = after;
         }
-        Ok(Self { head, start, records })
+        Ok(Self { head, records, end: (bytes.len() - rest.len()) as u64 })
     }
 
     /// Is it of this space?
@@ -148,15 +134,6 @@ impl Contents {
             return Err(format!("was taken of a {} objective; this one is {}", kind(self.head.stochastic), kind(stochastic)));
         }
         Ok(())
-    }
-
-    /// Digests of all records, and where each ends.
-    pub(super) fn marks(&self) -> Vec<(u64, u64)> {
-        let end = |at: &mut u64, record: &Record| {
-            *at += (24 + 8 * record.losses.len()) as u64;
-            Some((record.digest, *at))
-        };
-        self.records.iter().scan(self.start, end).collect()
     }
 
     pub(super) fn origin(&self) -> &Origin {

@@ -1,7 +1,7 @@
 //! A run as its losses: a few bytes a candidate replay it without one evaluation, and go on where it ended.
 
+mod digest;
 mod format;
-mod mark;
 mod origin;
 mod replay;
 
@@ -14,17 +14,19 @@ use std::{
 pub use origin::Origin;
 pub use replay::Replay;
 
-use crate::{Batch, Error, Objective, Result, Space};
+use super::passes_on;
+use crate::{Batch, Error, Objective, Result, durable};
 use format::{Contents, Record};
 
 /// Writes every loss an objective gives to a file, as it comes; and answers from the file what stands there already.
 ///
 /// A run is its [origin](Origin) and its losses. A journal of this origin that is there already is gone on with: its losses are the first answers,
 /// without one evaluation, until they run out; a run that was cut off is continued by starting it again. [`Replay`] reads it and stops there.
+/// (An objective that changes while it evaluates, as a model in training mode does, is not where it was: its state belongs into a checkpoint.)
 ///
-/// The file: a mark; the origin and the space as JSON, with its length and a check; one record a batch, with the number of its candidates, a digest
-/// of them, their losses (f64) and a check, little endian. A step that is repeated after a failure takes the place of what was written of it. Who runs steps on a [stochastic](Objective::stochastic)
-/// objective says when one is over by [`refresh`](Objective::refresh), as always.
+/// The file: a magic number; the origin and the space as JSON, with its length and a check; one record a batch, with the number of its candidates,
+/// a digest of them, their losses (f64) and a check, little endian. What a step that failed has left stays, and is passed over when the step that
+/// was taken instead is replayed: it must be given the same losses for the same candidates, as every step is.
 ///
 /// ```
 /// use moths_core::{Function, Journal, Key, Origin, Optimizer, Replay, Space, Spec};
@@ -67,14 +69,11 @@ pub struct Journal<O> {
     file: File,
     /// What stands in the file, and is answered first.
     replay: Replay,
-    /// Digests of the batches of all records, and where each record ends.
-    marks: Vec<(u64, u64)>,
-    /// Where the head ends.
-    head: u64,
-    /// The first record of the step that is going on, as far as a stochastic objective says.
-    step: usize,
-    /// The batch that failed, if the last one did.
-    failed: Option<u64>,
+    /// How many whole records there are, and where the last one ends.
+    records: usize,
+    end: u64,
+    /// There may be part of a record behind it.
+    torn: bool,
 }
 
 impl<O: Objective> Journal<O> {
@@ -87,12 +86,12 @@ impl<O: Objective> Journal<O> {
         let path = path.as_ref().to_owned();
         let io = |source| Error::Io { path: path.clone(), source };
         let refuse = |why: String| Error::File { path: path.clone(), why };
-        format::check_regular(&path)?;
+        durable::check_readable(&path)?;
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        file.try_lock().map_err(|e| match e {
-            TryLockError::WouldBlock => refuse("is a journal that another run is writing to".into()),
-            TryLockError::Error(source) => io(source),
-        })?;
+        // Where there are no locks, nobody holds one.
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(refuse("is a journal that another run is writing to".into()));
+        }
         let mut bytes = vec![];
         file.read_to_end(&mut bytes).map_err(io)?;
         let head = format::head(origin, inner.space(), inner.stochastic());
@@ -103,10 +102,10 @@ impl<O: Objective> Journal<O> {
         }
         let contents = Contents::read(&bytes).map_err(refuse)?;
         contents.check(origin, inner.space(), inner.stochastic()).map_err(refuse)?;
-        let (start, marks) = (contents.start, contents.marks());
+        let (records, end) = (contents.records.len(), contents.end);
         let replay = Replay::of(inner.space().clone(), contents);
-        let mut journal = Self { inner, path, file, replay, marks, head: start, step: 0, failed: None };
-        journal.cut_back(journal.marks.len())?;
+        let mut journal = Self { inner, path, file, replay, records, end, torn: true };
+        journal.mend()?;
         Ok(journal)
     }
 
@@ -115,43 +114,26 @@ impl<O: Objective> Journal<O> {
         self.replay.left()
     }
 
-    /// The first `records` stay.
-    fn cut_back(&mut self, records: usize) -> Result<()> {
-        let end = if records == 0 { self.head } else { self.marks[records - 1].1 };
-        cut(&mut self.file, end).map_err(|source| Error::Io { path: self.path.clone(), source })?;
-        self.marks.truncate(records);
+    /// Whole records stay.
+    fn mend(&mut self) -> Result<()> {
+        if self.torn {
+            cut(&mut self.file, self.end).map_err(|source| Error::Io { path: self.path.clone(), source })?;
+            self.torn = false;
+        }
         Ok(())
-    }
-
-    /// Whoever asks for this batch may be repeating a step: what was written of it goes.
-    fn begin(&mut self, digest: u64) -> Result<()> {
-        let failed = self.failed.take();
-        let again = |from: usize| (from..self.marks.len()).rev().find(|&i| self.marks[i].0 == digest);
-        let repeated = match failed {
-            _ if self.inner.stochastic() => again(self.step).filter(|&i| i == self.step),
-            Some(failed) if failed != digest => again(0),
-            _ => None,
-        };
-        repeated.map_or(Ok(()), |i| self.cut_back(i))
     }
 
     /// A whole record, or nothing.
     fn append(&mut self, digest: u64, losses: &[f64]) -> Result<()> {
-        let record = Record { digest, losses: losses.to_vec() }.bytes(self.marks.len());
+        self.mend()?;
+        let record = Record { digest, losses: losses.to_vec() }.bytes(self.records);
         if let Err(source) = self.file.write_all(&record) {
-            let _ = self.cut_back(self.marks.len()); // if even this fails, opening it does it
+            self.torn = true;
+            let _ = self.mend(); // if even this fails, it is tried again before anything else is written
             return Err(Error::Io { path: self.path.clone(), source });
         }
-        let before = self.marks.last().map_or(self.head, |(_, end)| *end);
-        self.marks.push((digest, before + record.len() as u64));
+        (self.records, self.end) = (self.records + 1, self.end + record.len() as u64);
         Ok(())
-    }
-
-    fn record(&mut self, batch: &Batch, digest: u64) -> Result<Vec<f64>> {
-        self.begin(digest)?;
-        let losses = self.inner.evaluate(batch)?;
-        self.append(digest, &losses)?;
-        Ok(losses)
     }
 }
 
@@ -162,31 +144,18 @@ fn cut(file: &mut File, end: u64) -> io::Result<()> {
 
 impl<O: Objective> Objective for Journal<O> {
     // Gradients are not journalled: an optimizer that needs them is told that there are none.
-
-    fn space(&self) -> &Space {
-        self.inner.space()
-    }
-
-    fn stochastic(&self) -> bool {
-        self.inner.stochastic()
-    }
-
-    fn refresh(&mut self) -> Result<()> {
-        self.inner.refresh()?;
-        self.step = self.marks.len() - self.replay.left();
-        Ok(())
-    }
+    passes_on!(inner: space, stochastic, refresh);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         if self.replay.left() > 0 {
             match self.replay.evaluate(batch) {
-                Err(Error::Suspended) => {}
+                // Whoever holds a batch makes the next step copy it.
+                Err(Error::Suspended) => self.replay.forget(),
                 answer => return answer,
             }
         }
-        let digest = mark::of(batch)?;
-        let losses = self.record(batch, digest);
-        self.failed = losses.is_err().then_some(digest);
-        losses
+        let losses = self.inner.evaluate(batch)?;
+        self.append(digest::of(batch)?, &losses)?;
+        Ok(losses)
     }
 }

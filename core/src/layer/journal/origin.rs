@@ -21,17 +21,19 @@ pub struct Origin {
     spec: Spec,
     key: u64,
     horizon: Option<u64>,
+    /// Some methods take fewer steps then: see [`Horizon::on`].
+    stochastic: bool,
 }
 
 impl Origin {
     /// Of an optimizer that is told nothing of the length of the run.
     pub fn new(spec: impl Into<Spec>, key: Key) -> Self {
-        Self { spec: spec.into(), key: key.to_bits(), horizon: None }
+        Self { spec: spec.into(), key: key.to_bits(), horizon: None, stochastic: false }
     }
 
     /// For a run of this length.
     pub fn over(self, horizon: Horizon) -> Self {
-        Self { horizon: horizon.length(), ..self }
+        Self { horizon: horizon.length(), stochastic: horizon.is_stochastic(), ..self }
     }
 
     /// The optimizer.
@@ -46,7 +48,7 @@ impl Origin {
 
     /// The length it is built for.
     pub fn horizon(&self) -> Horizon {
-        self.horizon.into()
+        Horizon::of(self.horizon, self.stochastic)
     }
 
     /// The optimizer, if it is registered.
@@ -66,7 +68,12 @@ impl Origin {
             return Some(format!("the key is {:#x} there, and {:#x} here", self.key, other.key));
         }
         let length = |horizon: Option<u64>| horizon.map_or_else(|| "not known".to_owned(), |n| n.to_string());
-        (self.horizon != other.horizon)
-            .then(|| format!("the horizon is {} there, and {} here", length(self.horizon), length(other.horizon)))
+        if self.horizon != other.horizon {
+            return Some(format!("the horizon is {} there, and {} here", length(self.horizon), length(other.horizon)));
+        }
+        let kind = |stochastic| if stochastic { "a stochastic" } else { "a deterministic" };
+        (self.stochastic != other.stochastic).then(|| {
+            format!("the horizon is on {} objective there, and on {} one here", kind(self.stochastic), kind(other.stochastic))
+        })
     }
 }

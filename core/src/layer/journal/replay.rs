@@ -2,12 +2,8 @@
 
 use std::{fs, path::Path};
 
-use super::{
-    Origin,
-    format::{self, Contents},
-    mark,
-};
-use crate::{Batch, Error, Objective, Result, Space};
+use super::{Origin, digest, format::Contents};
+use crate::{Batch, Error, Objective, Result, Space, durable};
 
 /// Answers from recorded losses, in order; [`Error::Suspended`] when they run out.
 ///
@@ -43,7 +39,7 @@ impl Replay {
     pub fn open(space: &Space, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let refuse = |why: String| Error::File { path: path.into(), why };
-        format::check_regular(path)?;
+        durable::check_readable(path)?;
         let bytes = fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
         let contents = Contents::read(&bytes).map_err(refuse)?;
         contents.check_space(space).map_err(refuse)?;
@@ -85,6 +81,11 @@ impl Replay {
         self.rewind();
     }
 
+    /// Nobody wants to know what was asked.
+    pub(super) fn forget(&mut self) {
+        self.asked = None;
+    }
+
     /// The batch that was asked for when the losses had run out.
     pub(crate) fn asked(&self) -> Option<&Batch> {
         self.asked.as_ref()
@@ -94,18 +95,26 @@ impl Replay {
         &mut self.records
     }
 
-    /// The record of this batch. Of a deterministic objective, what a step that was given up has left may stand before it.
-    fn find(&self, batch: &Batch) -> Result<usize> {
+    /// The record of this batch; `None` where there is none any more. What a step that failed has left, and the step that was taken instead has
+    /// said again, is passed over.
+    fn find(&self, batch: &Batch) -> Result<Option<usize>> {
         if self.digests.is_empty() {
-            return Ok(self.next);
+            return Ok((self.left() > 0).then_some(self.next));
         }
-        let digest = mark::of(batch)?;
-        let last = if self.stochastic { self.next + 1 } else { self.digests.len() };
-        let found = self.digests[self.next..last].iter().position(|recorded| *recorded == digest);
-        found.map(|after| self.next + after).ok_or_else(|| {
-            let what = format!("holds other candidates in its record {}: it is of another run, or of another version", self.next);
-            Error::unsupported("the journal", what)
-        })
+        let (before, after) = self.digests.split_at(self.next);
+        if after.is_empty() {
+            return Ok(None);
+        }
+        let digest = digest::of(batch)?;
+        match after.iter().position(|recorded| *recorded == digest) {
+            Some(passed) => Ok(Some(self.next + passed)),
+            None if after.iter().all(|recorded| before.contains(recorded)) => Ok(None),
+            None => {
+                let next = self.next;
+                let what = format!("holds other candidates in its record {next}: it is of another run, or of another version");
+                Err(Error::unsupported("the journal", what))
+            }
+        }
     }
 }
 
@@ -119,11 +128,10 @@ impl Objective for Replay {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        if self.left() == 0 {
-            self.asked = Some(batch.clone());
+        let Some(found) = self.find(batch)? else {
+            (self.next, self.asked) = (self.records.len(), Some(batch.clone()));
             return Err(Error::Suspended);
-        }
-        let found = self.find(batch)?;
+        };
         self.next = found + 1;
         Ok(self.records[found].clone())
     }
