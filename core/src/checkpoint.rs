@@ -19,6 +19,7 @@ use crate::{
     persist::Value,
     registry,
     seal::Seal,
+    with_scalar,
 };
 
 /// The version of the format this crate writes and reads.
@@ -191,11 +192,17 @@ impl Persist for Whole<'_, '_, '_> {
     }
 }
 
-/// One tensor of the file.
+/// One tensor of the file, whose bytes are made when they are asked for: all of them would be as large as the model.
 struct Stored {
     dtype: Dtype,
     shape: Vec<usize>,
-    bytes: Vec<u8>,
+    held: Held,
+}
+
+enum Held {
+    Words(Vec<u64>),
+    /// Contiguous.
+    Tensor(Tensor),
 }
 
 impl View for Stored {
@@ -208,11 +215,15 @@ impl View for Stored {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.bytes.as_slice().into()
+        let bytes = match &self.held {
+            Held::Words(words) => Ok(words.iter().flat_map(|word| word.to_le_bytes()).collect()),
+            Held::Tensor(tensor) => bytes(tensor),
+        };
+        bytes.expect("a contiguous tensor of a search, which was looked at before").into()
     }
 
     fn data_len(&self) -> usize {
-        self.bytes.len()
+        self.shape.iter().product::<usize>() * if self.dtype == Dtype::F32 { 4 } else { 8 }
     }
 }
 
@@ -221,23 +232,28 @@ fn views(state: &State) -> Result<Vec<(String, Stored)>> {
 }
 
 fn stored(value: &Value) -> Result<Stored> {
-    let (dtype, shape, bytes) = match value {
-        Value::Words(words) => (Dtype::U64, vec![words.len()], words.iter().flat_map(|w| w.to_le_bytes()).collect()),
-        Value::Tensor(tensor) => {
-            let plain = tensor.contiguous()?;
-            let (dtype, bytes) = match plain.dtype() {
-                DType::F32 => {
-                    (Dtype::F32, host::read::<f32, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?)
-                }
-                DType::F64 => {
-                    (Dtype::F64, host::read::<f64, Vec<u8>>(&plain, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect())?)
-                }
-                other => return Err(host::not_a_search_dtype(other)),
-            };
-            (dtype, tensor.dims().to_vec(), bytes)
+    let tensor = match value {
+        Value::Words(words) => {
+            return Ok(Stored { dtype: Dtype::U64, shape: vec![words.len()], held: Held::Words(words.clone()) });
         }
+        Value::Tensor(tensor) => tensor,
     };
-    Ok(Stored { dtype, shape, bytes })
+    let dtype = match tensor.dtype() {
+        DType::F32 => Dtype::F32,
+        DType::F64 => Dtype::F64,
+        other => return Err(host::not_a_search_dtype(other)),
+    };
+    let plain = tensor.contiguous()?;
+    with_scalar!(plain.dtype(), T => host::read::<T, _>(&plain, |_| ()))?;
+    Ok(Stored { dtype, shape: tensor.dims().to_vec(), held: Held::Tensor(plain) })
+}
+
+/// The numbers of a contiguous tensor, little endian.
+fn bytes(tensor: &Tensor) -> Result<Vec<u8>> {
+    match tensor.dtype() {
+        DType::F32 => host::read::<f32, _>(tensor, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        _ => host::read::<f64, _>(tensor, |v| v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+    }
 }
 
 fn value(view: &TensorView<'_>) -> Result<Value> {

@@ -164,7 +164,9 @@ impl Session {
         let space = self.objective.space().clone();
         let noted = Plan::of(checkpoint)?;
         let Plan { evaluations, horizon, target, .. } = self.plan;
-        if (Plan { evaluations, horizon, target, ..noted.clone() }) != self.plan {
+        // Where data lie changes no result.
+        let options = problem::Options { data: self.plan.options.data.clone(), ..noted.options.clone() };
+        if (Plan { options, evaluations, horizon, target, ..noted.clone() }) != self.plan {
             return Err(Error::invalid("checkpoint", noted.address(), "one of this problem, optimizer and seed"));
         }
         // What was built then: the length of the run may be another now, and concerns no state.

@@ -18,7 +18,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, Result};
+use crate::{Error, Result, seal::Check};
 pub use claim::Claim;
 pub(crate) use tensors::write_tensors;
 
@@ -71,6 +71,13 @@ pub fn check_file(path: impl AsRef<Path>) -> Result<()> {
     check_target(path)?;
     temporary::remove_orphans(path);
     temporary::beside(path).map(drop).map_err(|source| Error::Io { path: path.into(), source })
+}
+
+/// The XXH3-64 of some bytes: it tells whether they are what was written, and proves nothing about who wrote them.
+pub fn checksum(bytes: &[u8]) -> u64 {
+    let mut check = Check::new(0);
+    check.add(bytes);
+    check.word()
 }
 
 /// A file that is to be read, or made: a pipe would be waited for.

@@ -9,7 +9,7 @@ use safetensors::{
 
 use crate::{Error, Result};
 
-/// Writes a safetensors file, byte for byte what `safetensors::serialize` gives.
+/// Writes a safetensors file: what `safetensors::serialize` gives, with the names of its header in order, so that equal contents are equal files.
 ///
 /// That one makes the whole file in memory, as large as the model; `serialize_to_file` replaces the file it is given by a private one.
 pub(crate) fn write_tensors<V: View>(
@@ -38,7 +38,8 @@ fn header<V: View>(tensors: &[(String, V)], entries: HashMap<String, String>) ->
         (name.clone(), place)
     });
     let metadata = Metadata::new(Some(entries), places.collect()).map_err(|e| format!("cannot be written: {e}"))?;
-    let mut header = serde_json::to_vec(&metadata).map_err(|e| format!("cannot be written: {e}"))?;
+    let metadata = serde_json::to_value(&metadata).map_err(|e| format!("cannot be written: {e}"))?;
+    let mut header = metadata.to_string().into_bytes();
     header.resize(header.len().next_multiple_of(size_of::<u64>()), b' ');
     Ok(header)
 }

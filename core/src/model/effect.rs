@@ -63,6 +63,11 @@ pub(super) fn without_effect(space: &Space, mut loss: impl FnMut(&CowTensor) -> 
     let leaves: Vec<Place<'_>> = space.places().filter(|(_, place)| fixed[place.clone()].contains(&false)).collect();
     let (mut found, mut groups) = (vec![], vec![&leaves[..]]);
     while let Some(group) = groups.pop().filter(|group| !group.is_empty()) {
+        // Flags that are the same in every filling may only matter when they differ: they are tried one by one.
+        if group.len() > 1 && group.iter().any(|(leaf, _)| leaf.domain() != Domain::Real) {
+            groups.extend(group.chunks(1));
+            continue;
+        }
         let mut silent = true;
         for other in fillings.others.iter() {
             silent = silent && loss(&fillings.point(group, other)?)?.to_bits() == base.to_bits();

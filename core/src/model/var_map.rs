@@ -62,7 +62,13 @@ impl VarMapModel {
         };
         let leaves: Vec<Leaf> = named.iter().map(adjusted).collect();
         named = named.into_iter().zip(&leaves).filter(|(_, leaf)| !leaf.is_frozen()).map(|(var, _)| var).collect();
-        let dtype = if named.iter().any(|(_, var)| var.dtype() == DType::F64) { DType::F64 } else { DType::F32 };
+        let dtype = if named.iter().any(|(_, var)| var.dtype() == DType::F64)
+            || leaves.iter().any(|leaf| !leaf.is_frozen() && leaf.needs_f64())
+        {
+            DType::F64
+        } else {
+            DType::F32
+        };
         let space = Space::with_dtype(leaves, dtype)?;
         let vars: Vec<Var> = named.into_iter().map(|(_, var)| var).collect();
         let flat: candle_core::Result<Vec<Tensor>> = vars.iter().map(|var| var.flatten_all()?.to_dtype(dtype)).collect();

@@ -216,6 +216,11 @@ impl Leaf {
         self.check_bounds().map_err(|(value, valid)| Error::invalid(field("bounds"), value, valid))
     }
 
+    /// Are there integers among its values that an f32 does not hold?
+    pub(crate) fn needs_f64(&self) -> bool {
+        matches!(self.domain, Domain::Integer { lo, hi } if lo.unsigned_abs().max(hi.unsigned_abs()) > 1 << 24)
+    }
+
     /// The decoded values must survive the cast to the leaf's dtype.
     fn check_dtype(&self) -> std::result::Result<(), String> {
         let (least, most) = match self.dtype {

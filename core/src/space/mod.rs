@@ -69,7 +69,7 @@ impl Space {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a leaf that contradicts itself, or whose bounds hold no number of its dtype; for a name given twice, or when
-    /// nothing is left to search.
+    /// all leaves are frozen. (Where all elements are fixed there is one point, and that is a space.)
     pub fn new(leaves: Vec<Leaf>) -> Result<Self> {
         Self::with_dtype(leaves, DType::F32)
     }
@@ -84,6 +84,10 @@ impl Space {
         }
         let mut segments = vec![];
         for leaf in leaves.iter().filter(|l| !l.frozen) {
+            if dtype == DType::F32 && leaf.needs_f64() {
+                let valid = "integers within 2^24 of zero where the search is in f32; a space in f64 (`Space::with_dtype`) holds those within 2^52";
+                return Err(Error::invalid(format!("leaf {}.domain", leaf.name), format!("{:?}", leaf.domain), valid));
+            }
             segments.extend(Segment::of(leaf, dtype)?);
         }
         let dim = segments.iter().fold(0usize, |sum, s| sum.saturating_add(s.len));

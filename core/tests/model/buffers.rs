@@ -242,3 +242,25 @@ fn elements_of_a_model_are_fixed_one_by_one() -> Test {
     assert!(gradient[1..3] == [0.0; 2] && gradient[0] != 0.0 && gradient[3] != 0.0, "{gradient:?}");
     Ok(())
 }
+
+/// Checkpoints hold buffers of every dtype, to the bit.
+#[test]
+fn buffers_of_narrow_and_whole_dtypes_are_saved() -> Test {
+    let folder = tempfile::tempdir()?;
+    for dtype in [DType::BF16, DType::F16, DType::U32, DType::I64, DType::F64] {
+        let vars = VarMap::new();
+        let vb = VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu);
+        let weight = vb.get(2, "weight")?;
+        let count = Tensor::new(&[3f32, 7.0], &Device::Cpu)?.to_dtype(dtype)?;
+        let kept = candle_core::Var::from_tensor(&count)?;
+        vars.data().lock().map_err(|e| e.to_string())?.insert("norm.num_batches_tracked".into(), kept.clone());
+        let mut model = VarMapModel::new(&vars, move |_| weight.sqr()?.sum_all())?;
+        let path = folder.path().join(dtype.as_str());
+        let (spec, space) = (moths_core::Spec::new("mine"), model.space().clone());
+        moths_core::Checkpoint::take(&spec, &space, &mut [("model", &mut model)])?.save(&path)?;
+        kept.set(&kept.as_detached_tensor().zeros_like()?)?;
+        moths_core::Checkpoint::open(&path)?.restore(&spec, &space, &mut [("model", &mut model)])?;
+        assert_eq!(kept.as_detached_tensor().to_dtype(DType::F64)?.to_vec1::<f64>()?, [3.0, 7.0], "{dtype:?}");
+    }
+    Ok(())
+}

@@ -136,13 +136,17 @@ impl Manifest {
         same("--budget", &self.budget, &other.budget)?;
         same("the options", &serde_json::json!(self.options), &serde_json::json!(other.options))?;
         for contestant in &other.optimizers {
-            if self.optimizers.iter().all(|c| c.label != contestant.label) {
-                self.optimizers.push(contestant.clone());
+            match self.optimizers.iter().find(|there| there.label == contestant.label) {
+                None => self.optimizers.push(contestant.clone()),
+                Some(there) if there == contestant => {}
+                Some(_) => return Err(another("optimizer", &contestant.label)),
             }
         }
         for subject in &other.problems {
-            if self.problems.iter().all(|s| s.address != subject.address) {
-                self.problems.push(subject.clone());
+            match self.problems.iter().find(|there| there.address == subject.address) {
+                None => self.problems.push(subject.clone()),
+                Some(there) if there == subject => {}
+                Some(_) => return Err(another("problem", &subject.address)),
             }
         }
         if self.suite != other.suite && !self.suite.split(" + ").any(|suite| suite == other.suite) {
@@ -151,6 +155,10 @@ impl Manifest {
         self.seeds = self.seeds.max(other.seeds);
         Ok(self)
     }
+}
+
+fn another(kind: &str, name: &str) -> Error {
+    Error::invalid(kind, name, "what the folder's manifest says of it; name another folder to keep them apart")
 }
 
 /// What must be equal in a folder and in what is to be added to it.

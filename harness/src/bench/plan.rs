@@ -19,7 +19,7 @@ use crate::{
     heats::{Spectator, share_out},
     label,
     problem::{self, Entry, Options, Problem},
-    store::{Opened, RUNS, Store},
+    store::{Opened, Store},
 };
 
 /// A benchmark: who, on what, for how long.
@@ -98,13 +98,9 @@ impl Bench {
     /// # Errors
     /// As [`Store::open`].
     pub fn open(&self, folder: &Path) -> Result<Opened<Record>> {
-        let opened: Opened<Record> = Store::open(folder, &self.manifest)?;
         let budgets: HashMap<&str, u64> = self.courses.iter().map(|course| (&*course.address, course.budget)).collect();
         let budget = |run: &Record| budgets.get(&*run.problem).copied().filter(|budget| *budget != run.budget);
-        match opened.runs.iter().find_map(|run| Some(run.of_another_budget(budget(run)?))) {
-            Some(why) => Err(Error::File { path: folder.join(RUNS), why: format!("holds {why}; name another folder") }),
-            None => Ok(opened),
-        }
+        Store::open(folder, &self.manifest, |run: &Record| Some(run.of_another_budget(budget(run)?)))
     }
 
     /// Runs what the folder does not hold yet, so many at a time, each on one thread. What each run does depends on nothing else.

@@ -6,6 +6,7 @@ use super::trace::Trace;
 
 /// One run: a line of `runs.jsonl`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// The label of its [optimizer](super::Contestant).
     pub optimizer: String,

@@ -47,15 +47,25 @@ impl Places {
     /// # Errors
     /// [`Error::Invalid`] for a path that leads out of the current folder.
     pub(super) fn believed(&self) -> Result<PathBuf> {
-        let below = self.out.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        if below {
-            return Ok(self.out.clone());
-        }
-        let there = files::words(&self.out);
-        let valid =
-            "a folder below the current one, as the checkpoint says it and not you; give --out to have it there, or elsewhere";
-        Err(Error::invalid("checkpoint.note.caller.out", there, valid))
+        believed(&self.out, "caller.out", "--out")
     }
+}
+
+/// Where a checkpoint says that data lie, if it may say so.
+///
+/// # Errors
+/// As [`Places::believed`].
+pub(super) fn believed_data(noted: &Options) -> Result<Option<PathBuf>> {
+    noted.data.as_deref().map(|data| believed(data, "plan.options.data", "--data")).transpose()
+}
+
+fn believed(path: &Path, field: &str, flag: &str) -> Result<PathBuf> {
+    if path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Ok(path.into());
+    }
+    let valid = "a folder below the current one, as the checkpoint says it and not you";
+    let valid = format!("{valid}; give {flag} to have it there, or elsewhere");
+    Err(Error::invalid(format!("checkpoint.note.{field}"), files::words(path), valid))
 }
 
 /// `moths-out/PROBLEM-OPTIMIZER-SEED`, and behind it a tag of what else was said of the run, so that runs that differ lie apart.

@@ -1,12 +1,16 @@
 //! `moths report`.
 
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
 use super::Ending;
 use crate::{
-    Result,
+    Error, Result,
     bench::Results,
     files,
     output::{Console, grouped, warn},
@@ -31,6 +35,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     results.damage.iter().for_each(warn);
     let html = report::bench::html(&results, args.baseline.as_deref())?;
     let out = args.out.unwrap_or_else(|| args.folders[0].join("report.html"));
+    check_report(&out)?;
     files::replace_file(&out, &html)?;
     let (optimizers, problems, runs) = (results.optimizers.len(), results.problems.len(), results.all().count());
     console.object(
@@ -40,4 +45,18 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     console.line(format!("{}: {optimizers} optimizers on {problems} problems, {runs} runs", results.suite))?;
     console.line(format!("report         {}", files::words(&out)))?;
     Ok(Ending::Done)
+}
+
+/// What every page of ours begins with.
+const PAGE: &[u8] = b"<!doctype html>";
+
+/// A page takes the place of a page, and of nothing else.
+fn check_report(out: &Path) -> Result<()> {
+    let mut head = [0; PAGE.len()];
+    let Ok(mut there) = File::open(out) else { return Ok(()) };
+    let is_page = there.metadata().is_ok_and(|meta| meta.is_file()) && there.read_exact(&mut head).is_ok() && head == *PAGE;
+    if is_page {
+        return Ok(());
+    }
+    Err(Error::File { path: out.into(), why: "is no HTML page, and will not be replaced by one: name another file".into() })
 }

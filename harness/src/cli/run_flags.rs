@@ -14,7 +14,7 @@ use moths::{
 };
 use serde_json::{Map, Value, json};
 
-use super::places::{Places, usual_folder};
+use super::places::{Places, believed_data, usual_folder};
 use crate::{
     Error, Result, files,
     plan::Plan,
@@ -108,7 +108,9 @@ impl RunFlags {
         let evaluations = self.evaluations.unwrap_or(plan.evaluations);
         let horizon = if self.extend { Some(evaluations) } else { plan.horizon };
         agree_on_horizon(self.horizon, plan.horizon)?;
-        Ok(Plan { evaluations, horizon, target: self.target.or(plan.target), ..plan })
+        let data = options.data.map_or_else(|| believed_data(&plan.options), |data| Ok(Some(data)))?;
+        let options = Options { data, ..plan.options.clone() };
+        Ok(Plan { options, evaluations, horizon, target: self.target.or(plan.target), ..plan })
     }
 
     /// Where files go: what the flags say, else what the checkpoint says, else the default.
@@ -182,8 +184,9 @@ fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Every option that is given must be the saved one.
+/// Every option that is given must be the saved one, but for where data lie: that changes no result, and they may have moved.
 fn agree_on_options(given: &Options, saved: &Options) -> Result<()> {
+    let given = Options { data: None, ..given.clone() };
     let (given, saved) = (json!(given), json!(saved));
     let mut given = given.as_object().into_iter().flatten();
     given.try_for_each(|(name, value)| agree(&format!("--{name}"), Some(value), &saved[name]))

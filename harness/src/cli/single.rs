@@ -1,6 +1,6 @@
 //! What `train` and `minimize` have in common: a single run, from flags to files.
 
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use moths::{
     Checkpoint, Reason,
@@ -44,6 +44,7 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     };
     let (entry, _) = problem_of(kind, &plan.problem, &plan.options)?;
     let places = flags.places(&plan, &entry, resumed.as_ref())?;
+    apart(flags.saves_to(), &places.out)?;
     let saving = flags.saving(&places)?;
     saving.as_ref().map_or(Ok(()), |saving| flags.check_checkpoint(&saving.path, &plan))?;
 
@@ -63,6 +64,15 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     drop(audience);
     let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint };
     Ok(conclude(kind, &plan, &summary, &files, console))
+}
+
+/// A checkpoint is none of the files that a run leaves in its folder.
+fn apart(checkpoint: Option<&Path>, out: &Path) -> Result<()> {
+    let is = |name: &str| checkpoint.is_some_and(|path| absolute(path).ok() == absolute(out.join(name)).ok());
+    [CSV, SVG].into_iter().find(|name| is(name)).map_or(Ok(()), |name| {
+        let valid = format!("another file than `{name}` in --out, which holds the figures of the run");
+        Err(Error::invalid("--checkpoint", files::words(&out.join(name)), valid))
+    })
 }
 
 /// The right to write a file, if the file may be written.

@@ -82,7 +82,7 @@ impl Race {
     /// # Errors
     /// As [`Store::open`].
     pub fn open(&self, folder: &Path) -> Result<Opened<Record>> {
-        Store::open(folder, &Manifest::of(self))
+        Store::open(folder, &Manifest::of(self), |_| None)
     }
 
     /// [`Race::run`] of what the folder does not hold yet; every run is kept there as soon as it is over. Gives the store too, which is

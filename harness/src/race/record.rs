@@ -47,6 +47,7 @@ impl Manifest {
 
 /// One run: a line of `runs.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// Who ran.
     pub optimizer: Spec,

@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use moths::durable::check_file;
+use moths::durable::{check_file, checksum};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{Kept, io_at, refused};
 use crate::{Result, files};
@@ -30,6 +31,33 @@ pub(super) struct Damaged {
     pub(super) why: String,
 }
 
+/// What a line with a checksum begins with, and what is between the checksum and the rest.
+const CHECK: (&str, &str) = (r#"{"check":""#, r#"","#);
+
+/// The line of a record, which is a JSON object: the checksum is that of the object without it.
+pub(super) fn line(record: &str) -> Vec<u8> {
+    let (begin, end) = CHECK;
+    format!("{begin}{:016x}{end}{}\n", checksum(record.as_bytes()), &record[1..]).into_bytes()
+}
+
+/// The run of a line; other programs may leave the checksum out.
+fn run<R: DeserializeOwned>(text: &[u8]) -> std::result::Result<R, String> {
+    let Some((check, rest)) = text.strip_prefix(CHECK.0.as_bytes()).and_then(|rest| rest.split_first_chunk::<16>()) else {
+        return serde_json::from_slice(text).map_err(|e| e.to_string());
+    };
+    let rest = rest.strip_prefix(CHECK.1.as_bytes()).ok_or("its checksum is none")?;
+    let record = [b"{", rest].concat();
+    if format!("{:016x}", checksum(&record)).as_bytes() != check {
+        return Err("it is not what was written".into());
+    }
+    serde_json::from_slice(&record).map_err(|e| e.to_string())
+}
+
+/// Is it JSON so far?
+fn is_cut_off(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_err_and(|e| e.is_eof())
+}
+
 impl<R: Kept> Lines<R> {
     pub(super) fn of(path: &Path, bytes: &[u8]) -> Self {
         let mut lines = Self { path: path.into(), runs: vec![], numbers: vec![], damaged: vec![], whole: vec![] };
@@ -41,7 +69,7 @@ impl<R: Kept> Lines<R> {
 
     fn take(&mut self, number: usize, line: &[u8]) {
         let (text, ended) = line.strip_suffix(b"\n").map_or((line, false), |text| (text, true));
-        match serde_json::from_slice(text) {
+        match run(text) {
             Ok(run) => {
                 self.runs.push(run);
                 self.numbers.push(number);
@@ -49,7 +77,7 @@ impl<R: Kept> Lines<R> {
                 self.whole.push(b'\n');
             }
             // A writer that was killed leaves the beginning of a run at the end. Nothing else is taken for that.
-            Err(e) if e.is_eof() && !ended && text.starts_with(b"{") => {}
+            Err(_) if !ended && text.starts_with(b"{") && is_cut_off(text) => {}
             Err(e) => {
                 let why = format!("line {number} is not the record of a run ({e})");
                 self.damaged.push(Damaged { bytes: [text, b"\n"].concat(), why });
@@ -57,9 +85,9 @@ impl<R: Kept> Lines<R> {
         }
     }
 
-    /// Makes sure that all runs are of this manifest.
-    pub(super) fn fit(&self, manifest: &R::Manifest) -> Result<()> {
-        let misfits = self.runs.iter().zip(&self.numbers).filter_map(|(run, number)| Some((run.misfit(manifest)?, number)));
+    /// Makes sure that all runs are those of the folder; `other` says why one is not.
+    pub(super) fn fit(&self, other: impl Fn(&R) -> Option<String>) -> Result<()> {
+        let misfits = self.runs.iter().zip(&self.numbers).filter_map(|(run, number)| Some((other(run)?, number)));
         let why =
             |(why, number)| format!("line {number} is {why}; put the right `{0}` back, or name another folder", R::MANIFEST);
         misfits.map(why).next().map_or(Ok(()), |why| Err(refused(&self.path, &why)))

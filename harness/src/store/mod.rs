@@ -2,7 +2,7 @@
 //!
 //! A folder holds a manifest, which says what was run, and `runs.jsonl`, one run a line. A run is written when it has ended. A program that
 //! is killed in the middle of a line leaves a line without an end, which the next one cuts off; a full disk ends the bench or race with
-//! the folder as it was before that line. Lines that are no runs are moved to `runs.damaged.jsonl`, and what they were is run again.
+//! the folder as it was before that line. Both files hold a [`checksum`](moths::durable::checksum), `check`, which other programs may leave out. Lines that are no runs are moved to `runs.damaged.jsonl`, and what they were is run again.
 
 mod lines;
 mod manifest;
@@ -79,7 +79,9 @@ impl<R: Kept> Store<R> {
     /// # Errors
     /// [`Error::File`] for a folder of another format, one that another program is writing to, and one whose runs are not those of its
     /// manifest; [`Error::Invalid`] when what it holds could not stand beside the new runs; [`Error::Io`].
-    pub fn open(folder: &Path, wanted: &R::Manifest) -> Result<Opened<R>> {
+    ///
+    /// `other` says why a run is none of those that are wanted, beyond what its manifest tells.
+    pub fn open(folder: &Path, wanted: &R::Manifest, other: impl Fn(&R) -> Option<String>) -> Result<Opened<R>> {
         files::prepare_folder(folder, &[R::MANIFEST, RUNS])?;
         let (path, about) = (folder.join(RUNS), folder.join(R::MANIFEST));
         let held = Claim::take(&path)?;
@@ -90,7 +92,7 @@ impl<R: Kept> Store<R> {
         }
         let manifest = there.clone().map_or_else(|| Ok(wanted.clone()), |there| R::joined(there, wanted))?;
         let lines = Lines::<R>::of(&path, &bytes);
-        lines.fit(&manifest)?;
+        lines.fit(|run| run.misfit(&manifest).or_else(|| other(run)))?;
         let damage = lines.set_aside(&folder.join(DAMAGED))?;
         if !bytes.starts_with(&lines.whole) {
             files::replace_file(&path, &lines.whole)?;
@@ -110,8 +112,7 @@ impl<R: Kept> Store<R> {
     /// # Errors
     /// [`Error::Io`], a full disk for instance; the folder then is as it was before.
     pub fn append(&mut self, run: &R) -> Result<()> {
-        let mut line = serde_json::to_vec(run).map_err(|e| refused(&self.path, &e.to_string()))?;
-        line.push(b'\n');
+        let line = lines::line(&serde_json::to_string(run).map_err(|e| refused(&self.path, &e.to_string()))?);
         self.cut()?;
         if let Err(source) = self.runs.write_all(&line) {
             self.torn = true;
@@ -150,15 +151,18 @@ pub fn read<R: Kept>(folder: &Path) -> Result<Read<R>> {
     let none = || refused(folder, &format!("is no folder of results: it holds no `{}`", R::MANIFEST));
     let manifest = manifest::read::<R>(&about)?.ok_or_else(none)?;
     let path = folder.join(RUNS);
-    let bytes = fs::read(&path).map_err(io_at(&path))?;
-    let lines = Lines::<R>::of(&path, &bytes);
-    lines.fit(&manifest)?;
+    let lines = Lines::<R>::of(&path, &bytes(&path)?);
+    lines.fit(|run| run.misfit(&manifest))?;
     let damage = lines.damaged.iter().map(|line| format!("{}: {}; it is left out", files::words(&path), line.why)).collect();
     Ok((manifest, lines.runs, damage))
 }
 
 /// The bytes of a file, none where there is no file.
 fn bytes(path: &Path) -> Result<Vec<u8>> {
+    // A pipe would be waited for.
+    if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return Err(refused(path, "is no regular file"));
+    }
     match fs::read(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(vec![]),
         read => read.map_err(io_at(path)),

@@ -66,7 +66,7 @@ fn the_command_shows_folders_side_by_side() -> Tested {
     let place = tempfile::tempdir()?;
     let [ours, theirs] = ["ours", "theirs"].map(|name| place.path().join(name));
     for (folder, (manifest, records)) in [(&ours, fixture::folder(&[0, 1])), (&theirs, fixture::folder(&[2]))] {
-        let mut store = Store::open(folder, &manifest)?.store;
+        let mut store = Store::open(folder, &manifest, |_| None)?.store;
         records.iter().try_for_each(|record| store.append(record))?;
     }
     let moths = |line: &[&str]| Command::new(env!("CARGO_BIN_EXE_moths")).arg("report").args(line).current_dir(&place).output();

@@ -65,6 +65,10 @@ impl<const RANK: usize> Idx<RANK> {
 }
 
 fn open(path: &Path) -> Result<File> {
+    // A pipe would be waited for.
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return Err(refused(path, "is no regular file".into()));
+    }
     File::open(path).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
