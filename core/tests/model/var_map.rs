@@ -64,8 +64,8 @@ fn integer_variables_are_integer_leaves_and_any_dtypes_go_together() -> Test {
     assert_eq!(model.evaluate(&Batch::one(&model.space().start())?)?, [257.0], "it starts at the values it has");
     assert!(model.gradient(&model.space().start())?.is_none());
 
-    // In the order of names: byte, count, half, long.
-    let far = CowTensor::new(Tensor::new(&[1e6f32, 7.4, -1e6, 0.25, 2.5], &Device::Cpu)?);
+    // In f64, which holds the integers of all; in the order of names: byte, count, half, long.
+    let far = CowTensor::new(Tensor::new(&[1e6f64, 7.4, -1e6, 0.25, 2.5], &Device::Cpu)?);
     model.load(&far)?;
     assert_eq!((byte.to_vec1::<u8>()?, count.to_vec1::<u32>()?), (vec![255], vec![7, 0]));
     assert_eq!((long.to_vec1::<i64>()?, kept.to_vec1::<f32>()?), (vec![3], vec![9.0]));

@@ -144,5 +144,7 @@ mod tests {
         let believed = |out: &str| Places { out: out.into(), every: NonZeroU64::MIN }.believed();
         assert!(["moths-out/a", "./a", "a/./b"].iter().all(|out| believed(out).is_ok()));
         assert!(["/etc", "..", "a/../../b", "/"].iter().all(|out| believed(out).is_err()));
+        let data = |folder: &str| believed_data(&Options { data: Some(folder.into()), ..Options::default() });
+        assert!(data("mnist").is_ok() && data("/dev").is_err() && believed_data(&Options::default()).is_ok());
     }
 }

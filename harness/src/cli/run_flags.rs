@@ -229,4 +229,12 @@ mod tests {
             assert!(["open-es".into(), json!({ "name": "open-es" })].contains(&named("open-es", path)), "{path}");
         }
     }
+
+    #[test]
+    fn data_may_have_moved() {
+        let options =
+            |data: &str, minibatch| Options { data: Some(data.into()), minibatch: Some(minibatch), ..Options::default() };
+        assert!(agree_on_options(&options("there", 8), &options("here", 8)).is_ok());
+        assert!(agree_on_options(&options("here", 16), &options("here", 8)).is_err());
+    }
 }

@@ -223,3 +223,47 @@ fn runs_that_differ_have_folders_of_their_own() -> Tested {
     assert_eq!(folder("--evaluations 500")?, all[1]);
     Ok(())
 }
+
+#[test]
+fn a_page_replaces_a_page_and_a_checkpoint_no_figure() -> Tested {
+    let place = tempdir()?;
+    said(&place, "bench sphere --optimizers pso --dims 2 --seeds 1 --budget 20 --out b")?;
+    let runs = fs::read(place.path().join("b/runs.jsonl"))?;
+    fs::write(place.path().join("notes.txt"), "precious")?;
+    for out in ["b/runs.jsonl", "b/bench.json", "notes.txt", "b"] {
+        let refused = refusal(&place, &format!("report b --out {out}"))?;
+        assert!(refused.contains("is no HTML page"), "{refused}");
+    }
+    assert_eq!(
+        (fs::read(place.path().join("b/runs.jsonl"))?, fs::read(place.path().join("notes.txt"))?),
+        (runs, b"precious".into())
+    );
+    said(&place, "report b --out page.html")?;
+    said(&place, "report b --out page.html")?;
+    for name in ["curve.csv", "curve.svg"] {
+        let refused = refusal(&place, &format!("{SHORT} --checkpoint out/{name} --out ./out"))?;
+        assert!(refused.contains("--checkpoint") && refused.contains(name), "{refused}");
+    }
+    Ok(())
+}
+
+/// What is not what was written is run again, and said; what says of what runs is refused.
+#[test]
+fn a_digit_that_changed_in_results_is_found() -> Tested {
+    let place = tempdir()?;
+    let line = "bench sphere --optimizers pso,spsa --dims 2 --seeds 2 --budget 50 --out b";
+    said(&place, line)?;
+    let [runs, about] = ["b/runs.jsonl", "b/bench.json"].map(|name| place.path().join(name));
+    let whole = crate::support::runs(&place.path().join("b"))?;
+    fs::write(&runs, fs::read_to_string(&runs)?.replacen("\"seed\":1", "\"seed\":3", 1))?;
+    let again = run(&place, line)?;
+    let said = String::from_utf8(again.stderr)?;
+    assert!(again.status.success() && said.contains("it is not what was written"), "{said}");
+    assert_eq!(crate::support::runs(&place.path().join("b"))?, whole);
+    fs::write(&about, fs::read_to_string(&about)?.replacen("\"dim\": 2", "\"dim\": 5", 1))?;
+    for command in [line, "report b"] {
+        let refused = refusal(&place, command)?;
+        assert!(refused.contains("bench.json") && refused.contains("is damaged"), "{refused}");
+    }
+    Ok(())
+}

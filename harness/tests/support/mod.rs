@@ -78,6 +78,7 @@ pub(crate) fn runs(folder: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
     let mut runs: Vec<Value> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
     for run in &mut runs {
         let run = run.as_object_mut().ok_or("no object")?;
+        run.remove("check");
         run.remove("optimizer_seconds");
         run.remove("objective_seconds");
         let rows = run.get_mut("rows").and_then(Value::as_array_mut);
