@@ -54,8 +54,8 @@ const PAGE: &[u8] = b"<!doctype html>";
 fn check_report(out: &Path) -> Result<()> {
     let mut head = [0; PAGE.len()];
     let Ok(mut there) = File::open(out) else { return Ok(()) };
-    let is_page = there.metadata().is_ok_and(|meta| meta.is_file()) && there.read_exact(&mut head).is_ok() && head == *PAGE;
-    if is_page {
+    // Of what is no file, replacing it says so.
+    if there.metadata().is_ok_and(|meta| !meta.is_file()) || there.read_exact(&mut head).is_ok() && head == *PAGE {
         return Ok(());
     }
     Err(Error::File { path: out.into(), why: "is no HTML page, and will not be replaced by one: name another file".into() })

@@ -230,7 +230,7 @@ fn a_page_replaces_a_page_and_a_checkpoint_no_figure() -> Tested {
     said(&place, "bench sphere --optimizers pso --dims 2 --seeds 1 --budget 20 --out b")?;
     let runs = fs::read(place.path().join("b/runs.jsonl"))?;
     fs::write(place.path().join("notes.txt"), "precious")?;
-    for out in ["b/runs.jsonl", "b/bench.json", "notes.txt", "b"] {
+    for out in ["b/runs.jsonl", "b/bench.json", "notes.txt"] {
         let refused = refusal(&place, &format!("report b --out {out}"))?;
         assert!(refused.contains("is no HTML page"), "{refused}");
     }
@@ -240,6 +240,7 @@ fn a_page_replaces_a_page_and_a_checkpoint_no_figure() -> Tested {
     );
     said(&place, "report b --out page.html")?;
     said(&place, "report b --out page.html")?;
+    fs::create_dir(place.path().join("out"))?;
     for name in ["curve.csv", "curve.svg"] {
         let refused = refusal(&place, &format!("{SHORT} --checkpoint out/{name} --out ./out"))?;
         assert!(refused.contains("--checkpoint") && refused.contains(name), "{refused}");
