@@ -4,7 +4,9 @@
 mod support;
 
 use std::{
+    error::Error,
     fs,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
