@@ -70,17 +70,23 @@
 
 pub use moths_core::*;
 
+// Inlined, so that this crate's documentation has a page for every optimizer.
+
 /// Optimizers made of optimizers.
 #[cfg(feature = "ensemble")]
+#[doc(inline)]
 pub use moths_ensemble as ensemble;
 /// Populations with selection, and distributions that adapt.
 #[cfg(feature = "evolution")]
+#[doc(inline)]
 pub use moths_evolution as evolution;
 /// Random walks, stochastic approximation, annealing.
 #[cfg(feature = "random")]
+#[doc(inline)]
 pub use moths_random as random;
 /// Particles that see each other.
 #[cfg(feature = "swarm")]
+#[doc(inline)]
 pub use moths_swarm as swarm;
 
 /// The README's programs are compiled and run like any other documentation.
