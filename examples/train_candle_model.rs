@@ -76,9 +76,9 @@ impl Images {
 /// The 1,437 training and the 360 test images of Alpaydin & Kaynak 1998 (doi:10.24432/C50P49, CC BY 4.0).
 fn digits() -> Result<(Images, Images), Box<dyn Error>> {
     let mut text = String::new();
-    GzDecoder::new(&include_bytes!("../harness/data/digits/digits.csv.gz")[..]).read_to_string(&mut text)?;
+    GzDecoder::new(&include_bytes!("digits/digits.csv.gz")[..]).read_to_string(&mut text)?;
     let rows = text.lines().map(|line| line.split(',').map(str::parse).collect()).collect::<Result<Vec<Vec<f32>>, _>>()?;
-    let chosen = include_str!("../harness/data/digits/test_indices.txt").lines().map(str::parse);
+    let chosen = include_str!("digits/test_indices.txt").lines().map(str::parse);
     let chosen = chosen.collect::<Result<HashSet<usize>, _>>()?;
     let part = |test: bool| rows.iter().enumerate().filter(move |(i, _)| chosen.contains(i) == test).map(|(_, row)| row);
     Ok((Images::new(part.clone()(false))?, Images::new(part(true))?))

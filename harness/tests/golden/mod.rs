@@ -16,7 +16,7 @@ pub(crate) fn check(id: &str) -> Result<(), Failed> {
     if std::env::var_os("MOTHS_BLESS").is_some_and(|bless| bless == "1") {
         return Ok(fs::write(&path, now)?);
     }
-    let bless = format!("run `MOTHS_BLESS=1 cargo test -p moths-harness --test laws golden::{id}`");
+    let bless = format!("run `MOTHS_BLESS=1 cargo test -p moths-cli --test laws golden::{id}`");
     let Ok(before) = fs::read_to_string(&path) else {
         return Err(format!("{} is missing; to write it, {bless}", path.display()).into());
     };

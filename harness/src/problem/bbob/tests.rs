@@ -157,7 +157,7 @@ fn functions_are_numbered_and_grouped() {
     assert_eq!(sizes, [5, 4, 5, 5, 5]);
 }
 
-/// `cargo test --release -p moths-harness --lib bbob::tests::speed -- --ignored --nocapture`
+/// `cargo test --release -p moths-cli --lib bbob::tests::speed -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]
 fn speed() {

@@ -145,7 +145,7 @@ fn short_runs_learn() -> Result<()> {
     Ok(())
 }
 
-/// `cargo test -p moths-harness -- --ignored --nocapture what_an_evaluation_of_each_network_costs`
+/// `cargo test -p moths-cli -- --ignored --nocapture what_an_evaluation_of_each_network_costs`
 #[test]
 #[ignore = "a measurement"]
 fn what_an_evaluation_of_each_network_costs() -> Result<()> {

@@ -190,7 +190,7 @@ mod tests {
         Ok(())
     }
 
-    /// `cargo test -p moths-harness -- --ignored --nocapture what_an_evaluation_costs`
+    /// `cargo test -p moths-cli -- --ignored --nocapture what_an_evaluation_costs`
     #[test]
     #[ignore = "a measurement"]
     fn what_an_evaluation_costs() -> Result<()> {
