@@ -3,6 +3,7 @@
 mod bench;
 mod compare;
 mod contestants;
+mod layers;
 mod list;
 mod minimize;
 mod mishaps;
@@ -17,6 +18,7 @@ mod table;
 mod train;
 mod values;
 mod watch;
+mod words;
 
 use std::{ffi::OsString, process::ExitCode};
 

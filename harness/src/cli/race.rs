@@ -11,10 +11,12 @@ use crate::{
     files,
     heats::Spectator,
     interrupt,
+    label::words,
     output::{self, Console, grouped, warn},
     problem::{self, Options},
     race::{Heat, Race, Standing},
     report, threads,
+    whole::whole,
 };
 
 /// What is made from the runs.
@@ -30,13 +32,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAMES|JSON")]
     optimizers: Option<String>,
     /// Runs of each optimizer, with seeds 1, 2, ...
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole::<u64, 1, 10_000>)]
     seeds: u64,
     /// Loss evaluations of each run [default: what the problem says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>)]
     evaluations: Option<u64>,
     /// Runs side by side; changes no result [default: all cores]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "T", value_parser = whole::<u16, 1, 1024>)]
     threads: Option<u16>,
     /// The folder for the report; runs that are in it are not run again [default: moths-out/race-PROBLEM]
     #[arg(long, value_name = "DIR")]
@@ -106,7 +108,7 @@ impl Spectator<Heat> for Hall {
         };
         let _ = self.console.object(&event);
         if !self.console.is_terminal() {
-            let _ = self.console.line(format!("{racer}, seed {seed}: {said}"));
+            let _ = self.console.line(format!("{}, seed {seed}: {said}", words(racer)));
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::{Ending, mishaps::Mishaps, problem_of, run_flags::RunFlags, watch};
 use crate::{
     Error, Result, files, interrupt,
+    label::words,
     output::{Console, grouped, number},
     plan::Plan,
     plot::{self, Page},
@@ -100,7 +101,7 @@ fn announce(session: &Session, console: Console) -> Result<()> {
     let resumed = if tally.evaluations > 0 { format!(", from evaluation {}", grouped(tally.evaluations)) } else { String::new() };
     console.line(format!(
         "{} on {}: {} parameters, {} evaluations, seed {}{resumed}",
-        plan.optimizer,
+        words(&plan.optimizer),
         plan.address(),
         grouped(session.dim() as u64),
         grouped(plan.evaluations),
