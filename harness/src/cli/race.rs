@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Ending, contestants, mishaps::Mishaps, table::table, watch::Hall};
 use crate::{
     Result,
+    bench::compare::p_text,
     curve::Curve,
     files,
     heats::Spectator,
@@ -45,7 +46,7 @@ pub(super) struct Args {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
+pub(super) fn run(args: Args, command: &str, console: Console) -> Result<Ending> {
     let (entry, options) = problem::resolve(&args.problem, &args.options)?;
     let problem = entry.build(&options)?;
     let evaluations = args.evaluations.unwrap_or_else(|| problem.default_evaluations());
@@ -66,15 +67,15 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     // The folder is held until its files are written.
     let (standing, _store) = race.go_on(opened, threads, &hall, interrupt::asked())?;
     drop(hall);
-    Ok(conclude(standing, &FILES.map(|name| out.join(name)), console))
+    Ok(conclude(standing, command, &FILES.map(|name| out.join(name)), console))
 }
 
 /// Prints what came of it before anything else can fail, and then writes what is made from it.
-fn conclude(mut standing: Standing, files: &[PathBuf; 3], console: Console) -> Ending {
+fn conclude(mut standing: Standing, command: &str, files: &[PathBuf; 3], console: Console) -> Ending {
     let mut mishaps = Mishaps::default();
     mishaps.note(print(&standing, files, console));
     mishaps.note(standing.unkept.take().map_or(Ok(()), Err));
-    let contents = [report::html(&standing), standing.csv(), report::race::svg(&standing)];
+    let contents = [report::html(&standing, command), standing.csv(), report::race::svg(&standing)];
     for (path, content) in files.iter().zip(contents) {
         mishaps.note(content.and_then(|content| files::replace_file(path, content)));
     }
@@ -141,14 +142,15 @@ fn print(standing: &Standing, paths: &[PathBuf; 3], console: Console) -> Result<
 
 fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
     let Some((m, measure)) = standing.measures.iter().enumerate().next_back() else { return Ok(()) };
-    let mut rows = table(["", "optimizer", &measure.label(), "quartiles", "loss", "seconds"]);
-    for (place, racer) in standing.racers.iter().enumerate() {
+    let mut rows = table(["", "optimizer", &measure.label(), "quartiles", "against the first", "loss", "seconds"]);
+    for (place, (racer, p)) in standing.racers.iter().zip(standing.chances()).enumerate() {
         let place = (place + 1).to_string();
         match (racer.quartiles(m), racer.quartiles(0)) {
             (Some([lower, median, upper]), Some([_, loss, _])) => {
                 let quartiles = format!("{} to {}", measure.text(lower), measure.text(upper));
                 let seconds = report::seconds(racer).map_or_else(|| "-".to_owned(), |s| format!("{s:.1}"));
-                rows.add_row([place, racer.label.clone(), measure.text(median), quartiles, output::number(loss), seconds]);
+                let p = p.map_or_else(|| "-".to_owned(), p_text);
+                rows.add_row([place, racer.label.clone(), measure.text(median), quartiles, p, output::number(loss), seconds]);
             }
             _ => {
                 rows.add_row([place, racer.label.clone(), "-".into(), racer.failures.join("; ")]);
@@ -159,13 +161,13 @@ fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
 }
 
 fn places(standing: &Standing) -> Vec<Value> {
-    let place = |racer: &crate::race::Racer| {
+    let place = |(racer, p): (&crate::race::Racer, Option<f64>)| {
         let quartiles =
             standing.measures.iter().enumerate().map(|(m, measure)| (measure.name.to_owned(), json!(racer.quartiles(m))));
         json!({
-            "optimizer": racer.spec, "quartiles": quartiles.collect::<serde_json::Map<_, _>>(), "failures": racer.failures,
+            "optimizer": racer.spec, "quartiles": quartiles.collect::<serde_json::Map<_, _>>(), "failures": racer.failures, "p_against_the_first": p,
             "seconds": report::seconds(racer),
         })
     };
-    standing.racers.iter().map(place).collect()
+    standing.racers.iter().zip(standing.chances()).map(place).collect()
 }

@@ -55,8 +55,8 @@ pub(super) struct RunFlags {
     /// Write checkpoints to this file
     #[arg(long, value_name = "PATH")]
     pub(super) checkpoint: Option<PathBuf>,
-    /// Let --checkpoint replace the checkpoint of another run, or of an earlier start of this one
-    #[arg(long, requires = "checkpoint")]
+    /// Let --checkpoint replace the checkpoint of another run, or of an earlier start of this one; and --save of `train` any file
+    #[arg(long)]
     pub(super) overwrite: bool,
     /// Evaluations between checkpoints [default: a twentieth of the budget]
     #[arg(long, value_name = "N", value_parser = whole::<NonZeroU64, 1, { u64::MAX }>)]
@@ -135,6 +135,14 @@ impl RunFlags {
         let caller =
             serde_json::to_value(places).map_err(|e| Error::invalid("--out", files::words(&places.out), e.to_string()))?;
         Ok(Some(Saving { path: path.into(), every: places.every.get(), caller }))
+    }
+
+    /// `--overwrite` says something about other flags only.
+    pub(super) fn check_overwrite(&self, saves: bool) -> Result<()> {
+        if self.overwrite && self.checkpoint.is_none() && !saves {
+            return Err(Error::invalid("--overwrite", true, "only beside --checkpoint, or --save of `moths train`"));
+        }
+        Ok(())
     }
 
     /// Makes sure that no file is lost: what checkpoints replace is the one that was resumed from, or was not there.
