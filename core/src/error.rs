@@ -21,7 +21,7 @@ pub enum Error {
     },
 
     /// A name that nothing is registered under.
-    #[error("unknown {kind} `{name}`{}", nearest_hint(.nearest))]
+    #[error("unknown {kind} `{name}`{}", hint(.nearest, .valid))]
     Unknown {
         /// What was looked for: "optimizer", "setting of pso", "problem", ...
         kind: String,
@@ -29,6 +29,8 @@ pub enum Error {
         name: String,
         /// The nearest valid name, where one is near.
         nearest: Option<String>,
+        /// All valid names, where they are few enough to be told: those of settings.
+        valid: Vec<String>,
     },
 
     /// Two tensors or lists that must agree in shape or length do not.
@@ -134,7 +136,17 @@ impl Error {
 
     /// An [`Error::Unknown`] that offers the nearest of `known`.
     pub fn unknown<'a>(kind: impl Into<String>, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::Unknown { kind: kind.into(), name: name.into(), nearest: nearest(name, known) }
+        Self::Unknown { kind: kind.into(), name: name.into(), nearest: nearest(name, known), valid: vec![] }
+    }
+
+    /// [`Error::unknown`] that tells all of `known` too.
+    pub(crate) fn unknown_of_few<'a>(
+        kind: impl Into<String>,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str> + Clone,
+    ) -> Self {
+        let valid = known.clone().into_iter().map(str::to_owned).collect();
+        Self::Unknown { kind: kind.into(), name: name.into(), nearest: nearest(name, known), valid }
     }
 
     /// An [`Error::Shape`] from anything printable.
@@ -164,8 +176,14 @@ fn size(bytes: u64) -> String {
     format!("{:.3} {}", bytes as f64 / 1000f64.powi(power as i32), units[power])
 }
 
-fn nearest_hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
+/// The nearest name first, then all.
+fn hint(nearest: &Option<String>, valid: &[String]) -> String {
+    let nearest = nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    if valid.is_empty() {
+        return nearest;
+    }
+    let before = if nearest.is_empty() { ";" } else { "" };
+    format!("{nearest}{before} valid are `{}`", valid.join("`, `"))
 }
 
 /// The nearest of `known` to `name`, if any is near enough to be meant.

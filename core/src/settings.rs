@@ -32,7 +32,7 @@ pub(crate) fn with_defaults(mut schema: Value, defaults: &Map<String, Value>) ->
 /// assert_eq!(resolve(json!({ "momentum": 0.9 }))?.momentum, 0.9);
 /// assert_eq!(
 ///     resolve(json!({ "momentun": 0.9 })).err().map(|e| e.to_string()).as_deref(),
-///     Some("unknown setting of sgd `momentun`; did you mean `momentum`?"),
+///     Some("unknown setting of sgd `momentun`; did you mean `momentum`? valid are `momentum`, `nesterov`, `rate`"),
 /// );
 /// assert!(matches!(resolve(json!({ "momentum": 1.5 })), Err(Error::Invalid { field, .. }) if field == "momentum"));
 /// # Ok::<(), moths_core::Error>(())
@@ -78,7 +78,7 @@ fn validate(owner: &str, schema: &Value, settings: &Map<String, Value>) -> Resul
     let known = schema["properties"].as_object().unwrap_or(&none);
     for (name, value) in settings {
         let Some(property) = known.get(name) else {
-            return Err(Error::unknown(format!("setting of {owner}"), name, known.keys().map(String::as_str)));
+            return Err(Error::unknown_of_few(format!("setting of {owner}"), name, known.keys().map(String::as_str)));
         };
         if !fits(value, property) {
             return Err(Error::invalid(name, value, describe(property)));

@@ -95,8 +95,9 @@ fn what_is_not_given_has_its_default() -> Test {
 fn unknown_settings_are_refused_with_the_nearest() {
     for (wrong, near) in [("cuont", Some("count")), ("moods", Some("mood")), ("lnner", Some("inner")), ("zzzz", None)] {
         let refused = resolve(json!({ wrong: 3 }));
-        let Err(Error::Unknown { kind, name, nearest }) = refused else { panic!("{wrong}: {refused:?}") };
+        let Err(Error::Unknown { kind, name, nearest, valid }) = refused else { panic!("{wrong}: {refused:?}") };
         assert_eq!((kind.as_str(), name.as_str(), nearest.as_deref()), ("setting of lantern", wrong, near));
+        assert_eq!(valid, ["bright", "count", "inner", "limit", "mood", "share"]);
     }
 }
 

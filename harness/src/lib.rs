@@ -10,6 +10,8 @@
 //! | [`heats`] | runs side by side, and who looks on |
 //! | [`curve`], [`plot`], [`report`] | what is left of runs: CSV, SVG, HTML |
 //! | [`store`] | folders of runs that can be killed and gone on with |
+//! | [`equations`] | what optimizers and update rules do, in formulas |
+//! | [`names`], [`mod@whole`] | names and numbers as people write them |
 //! | [`files`], [`output`] | what is written, and what is printed |
 //! | [`cli`] | the commands |
 
@@ -19,10 +21,12 @@
 pub mod bench;
 pub mod cli;
 pub mod curve;
+pub mod equations;
 pub mod files;
 pub mod heats;
 pub mod interrupt;
 pub mod label;
+pub mod names;
 pub mod output;
 pub mod plan;
 pub mod plot;
@@ -32,5 +36,6 @@ pub mod report;
 pub mod session;
 pub mod store;
 pub mod threads;
+pub mod whole;
 
 pub use moths::{Error, Result};

@@ -82,7 +82,9 @@ pub struct Summary {
     pub curve: Curve,
     /// Which point is handed over, and was judged.
     pub answer: Answer,
-    /// That point as parameter values \[d\].
+    /// That point \[d\], in search coordinates.
+    pub point: CowTensor,
+    /// It as parameter values \[d\].
     pub values: CowTensor,
     /// Why the last checkpoint could not be written.
     pub unsaved: Option<Error>,
@@ -282,7 +284,8 @@ impl Session {
         let (answer, point) = self.deployed()?;
         let last = Row::of(&self.tally, self.examiner.examine(&point)?);
         let values = self.objective.space().decode(&point)?;
-        Ok(Summary { reason, tally: self.tally.clone(), curve: self.curve.clone().ending_with(last), answer, values, unsaved })
+        let (tally, curve) = (self.tally.clone(), self.curve.clone().ending_with(last));
+        Ok(Summary { reason, tally, curve, answer, point, values, unsaved })
     }
 }
 

@@ -20,7 +20,11 @@ impl Default for SignConfig {
     }
 }
 
-/// Sign descent (Bernstein et al. 2018, arXiv:1802.04434): x ← x − η · sign(g), with sign(0) = 0.
+/// Sign descent (Bernstein et al. 2018, arXiv:1802.04434).
+///
+/// ```text
+/// x ← x − η · sign(g)       sign(0) = 0
+/// ```
 pub struct Sign {
     config: SignConfig,
     step: u64,

@@ -19,6 +19,7 @@ use crate::{
     output::{Console, grouped, warn},
     problem::{self, Entry, Options},
     report, threads,
+    whole::whole,
 };
 
 /// Evaluations for each parameter of a function where nobody says.
@@ -50,13 +51,13 @@ pub(super) struct CourseFlags {
     #[arg(long, value_name = "LIST")]
     instances: Option<Numbers>,
     /// Runs of each optimizer on each problem, with seeds 1, 2, ... [default: 1 where there are instances, else 3]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, 10_000>)]
     pub(super) seeds: Option<u64>,
     /// Loss evaluations of a run, for each parameter [default: 100 for functions]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "evaluations")]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>, conflicts_with = "evaluations")]
     budget: Option<u64>,
     /// Loss evaluations of a run [default: what the problem says, for models]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>)]
     evaluations: Option<u64>,
     /// Hold out part of the training data and measure accuracy on it, not on the test data: for choosing settings
     #[arg(long)]
@@ -68,7 +69,7 @@ pub(super) struct CourseFlags {
     #[arg(long, value_name = "NOISE")]
     noise: Option<Noise>,
     /// Runs side by side; changes no result [default: all cores]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "T", value_parser = whole::<u16, 1, 1024>)]
     threads: Option<u16>,
 }
 

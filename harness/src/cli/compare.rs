@@ -13,7 +13,7 @@ use crate::{
         Bench, Comparison, Results, Subject,
         compare::{FUNCTIONS, Finding, Row, Scale, Unit, p_text, points},
     },
-    files, label,
+    files, label, names,
     output::{Console, warn},
 };
 
@@ -78,7 +78,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
 
 /// Runs both; the ending if that was not done.
 fn fresh(mut args: Args, console: Console) -> Result<std::result::Result<Field, Ending>> {
-    let specs: [Spec; 2] = [args.a.parse()?, args.b.parse()?];
+    let specs = [names::settled(args.a.parse()?), names::settled(args.b.parse()?)];
     let labels = [label::words(&specs[0]), label::words(&specs[1])];
     distinct(&labels)?;
     let suite = args.on.as_deref().unwrap_or_default();
@@ -131,7 +131,7 @@ fn recorded(args: Args) -> Result<Field> {
         results.suite = on;
     }
     let label = |text: &str| match text.parse::<Spec>() {
-        Ok(spec) if results.optimizers.iter().all(|who| who.label != text) => label::words(&spec),
+        Ok(spec) if results.optimizers.iter().all(|who| who.label != text) => label::words(&names::settled(spec)),
         _ => text.to_owned(),
     };
     let labels = [label(&args.a), label(&args.b)];

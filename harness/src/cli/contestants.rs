@@ -2,7 +2,7 @@
 
 use moths::{Spec, registry};
 
-use crate::{Error, Result};
+use crate::{Error, Result, names};
 
 /// All that need no gradient.
 pub(super) fn derivative_free() -> Vec<Spec> {
@@ -24,6 +24,7 @@ pub(super) fn listed(text: &str) -> Result<Vec<Spec>> {
     } else {
         text.split(',').map(|name| name.parse()).collect::<Result<_>>()?
     };
+    let specs: Vec<Spec> = specs.into_iter().map(names::settled).collect();
     if let Some(twice) = specs.iter().enumerate().find(|(i, spec)| specs[..*i].contains(spec)) {
         return Err(Error::invalid("--optimizers", twice.1, "every optimizer once"));
     }

@@ -18,5 +18,5 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
-    single::run(Kind::Function, args.problem.as_deref(), args.options, args.flags, console)
+    single::run(Kind::Function, args.problem.as_deref(), args.options, args.flags, None, console)
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod compare;
 mod contestants;
+mod layers;
 mod list;
 mod minimize;
 mod mishaps;
@@ -17,6 +18,8 @@ mod table;
 mod train;
 mod values;
 mod watch;
+mod weights;
+mod words;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -93,7 +96,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Problem(args) => values::run(&args, console),
         Command::Train(args) => train::run(args, console),
         Command::Minimize(args) => minimize::run(args, console),
-        Command::Race(args) => race::run(args, console),
+        Command::Race(args) => race::run(args, &command_line(&arguments), console),
         Command::Bench(args) => bench::run(args, console),
         Command::Compare(args) => compare::run(args, console),
         Command::Report(args) => report::run(args, console),
@@ -112,6 +115,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// What clap would say if it could read the rest.
 fn wants_json(arguments: &[OsString]) -> bool {
     arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json")
+}
+
+/// The command as a shell would take it again.
+fn command_line(arguments: &[OsString]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
+    let quoted = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        if !text.is_empty() && text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    };
+    let words = arguments.iter().skip(1).map(quoted);
+    std::iter::once("moths".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// Errors of candle may carry a backtrace behind their first line.
@@ -173,6 +187,13 @@ fn problem_of(kind: Kind, name: &str, options: &Options) -> Result<(Entry, Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_are_quoted_where_a_shell_would_read_them_otherwise() {
+        let line =
+            ["/bin/moths", "race", "sphere", "--optimizers", r#"[{"name":"pso"}]"#, "--out", "it's", ""].map(OsString::from);
+        assert_eq!(command_line(&line), r#"moths race sphere --optimizers '[{"name":"pso"}]' --out 'it'\''s' ''"#);
+    }
 
     #[test]
     fn the_commands_are_well_formed() {

@@ -2,6 +2,8 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
+use crate::whole;
+
 /// Numbers in the order in which they were given, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Numbers(Vec<u32>);
@@ -40,7 +42,8 @@ impl FromStr for Numbers {
 /// `7` or `1-15`, from low to high, from 1.
 fn range(text: &str) -> Option<RangeInclusive<u32>> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
-    let (low, high) = (low.parse().ok()?, high.parse().ok()?);
+    let [low, high] = [low, high].map(|number| whole::read(number).and_then(|number| u32::try_from(number).ok()));
+    let (low, high) = (low?, high?);
     (1 <= low && low <= high).then_some(low..=high)
 }
 
@@ -58,9 +61,9 @@ mod tests {
     #[test]
     fn lists_and_ranges() {
         let read = |text: &str| text.parse::<Numbers>().map(|n| n.to_string());
-        assert_eq!(read("2,5,10"), Ok("2,5,10".into()));
+        assert_eq!([read("2,5,10"), read("1e1,1_000")], [Ok("2,5,10".into()), Ok("10,1000".into())]);
         assert_eq!(read("1-3, 7,2-4"), Ok("1,2,3,7,4".into()));
-        for wrong in ["", "0", "3-1", "a", "1-", "-1", "1,,2", "1-4000000000"] {
+        for wrong in ["", "0", "3-1", "a", "1-", "-1", "1,,2", "50,000", "1-4000000000"] {
             assert!(read(wrong).is_err(), "{wrong}");
         }
     }

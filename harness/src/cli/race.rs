@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 use super::{Ending, contestants, mishaps::Mishaps, table::table, watch::Hall};
 use crate::{
     Result,
+    bench::compare::p_text,
     curve::Curve,
     files,
     heats::Spectator,
     interrupt,
+    label::words,
     output::{self, Console, grouped, warn},
     problem::{self, Options},
     race::{Heat, Race, Standing},
     report, threads,
+    whole::whole,
 };
 
 /// What is made from the runs.
@@ -30,20 +33,20 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAMES|JSON")]
     optimizers: Option<String>,
     /// Runs of each optimizer, with seeds 1, 2, ...
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = whole::<u64, 1, 10_000>)]
     seeds: u64,
     /// Loss evaluations of each run [default: what the problem says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>)]
     evaluations: Option<u64>,
     /// Runs side by side; changes no result [default: all cores]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "T", value_parser = whole::<u16, 1, 1024>)]
     threads: Option<u16>,
     /// The folder for the report; runs that are in it are not run again [default: moths-out/race-PROBLEM]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
+pub(super) fn run(args: Args, command: &str, console: Console) -> Result<Ending> {
     let (entry, options) = problem::resolve(&args.problem, &args.options)?;
     let problem = entry.build(&options)?;
     let evaluations = args.evaluations.unwrap_or_else(|| problem.default_evaluations());
@@ -64,15 +67,15 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     // The folder is held until its files are written.
     let (standing, _store) = race.go_on(opened, threads, &hall, interrupt::asked())?;
     drop(hall);
-    Ok(conclude(standing, &FILES.map(|name| out.join(name)), console))
+    Ok(conclude(standing, command, &FILES.map(|name| out.join(name)), console))
 }
 
 /// Prints what came of it before anything else can fail, and then writes what is made from it.
-fn conclude(mut standing: Standing, files: &[PathBuf; 3], console: Console) -> Ending {
+fn conclude(mut standing: Standing, command: &str, files: &[PathBuf; 3], console: Console) -> Ending {
     let mut mishaps = Mishaps::default();
     mishaps.note(print(&standing, files, console));
     mishaps.note(standing.unkept.take().map_or(Ok(()), Err));
-    let contents = [report::html(&standing), standing.csv(), report::race::svg(&standing)];
+    let contents = [report::html(&standing, command), standing.csv(), report::race::svg(&standing)];
     for (path, content) in files.iter().zip(contents) {
         mishaps.note(content.and_then(|content| files::replace_file(path, content)));
     }
@@ -106,7 +109,7 @@ impl Spectator<Heat> for Hall {
         };
         let _ = self.console.object(&event);
         if !self.console.is_terminal() {
-            let _ = self.console.line(format!("{racer}, seed {seed}: {said}"));
+            let _ = self.console.line(format!("{}, seed {seed}: {said}", words(racer)));
         }
     }
 }
@@ -139,14 +142,15 @@ fn print(standing: &Standing, paths: &[PathBuf; 3], console: Console) -> Result<
 
 fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
     let Some((m, measure)) = standing.measures.iter().enumerate().next_back() else { return Ok(()) };
-    let mut rows = table(["", "optimizer", &measure.label(), "quartiles", "loss", "seconds"]);
-    for (place, racer) in standing.racers.iter().enumerate() {
+    let mut rows = table(["", "optimizer", &measure.label(), "quartiles", "against the first", "loss", "seconds"]);
+    for (place, (racer, p)) in standing.racers.iter().zip(standing.chances()).enumerate() {
         let place = (place + 1).to_string();
         match (racer.quartiles(m), racer.quartiles(0)) {
             (Some([lower, median, upper]), Some([_, loss, _])) => {
                 let quartiles = format!("{} to {}", measure.text(lower), measure.text(upper));
                 let seconds = report::seconds(racer).map_or_else(|| "-".to_owned(), |s| format!("{s:.1}"));
-                rows.add_row([place, racer.label.clone(), measure.text(median), quartiles, output::number(loss), seconds]);
+                let p = p.map_or_else(|| "-".to_owned(), p_text);
+                rows.add_row([place, racer.label.clone(), measure.text(median), quartiles, p, output::number(loss), seconds]);
             }
             _ => {
                 rows.add_row([place, racer.label.clone(), "-".into(), racer.failures.join("; ")]);
@@ -157,13 +161,13 @@ fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
 }
 
 fn places(standing: &Standing) -> Vec<Value> {
-    let place = |racer: &crate::race::Racer| {
+    let place = |(racer, p): (&crate::race::Racer, Option<f64>)| {
         let quartiles =
             standing.measures.iter().enumerate().map(|(m, measure)| (measure.name.to_owned(), json!(racer.quartiles(m))));
         json!({
-            "optimizer": racer.spec, "quartiles": quartiles.collect::<serde_json::Map<_, _>>(), "failures": racer.failures,
+            "optimizer": racer.spec, "quartiles": quartiles.collect::<serde_json::Map<_, _>>(), "failures": racer.failures, "p_against_the_first": p,
             "seconds": report::seconds(racer),
         })
     };
-    standing.racers.iter().map(place).collect()
+    standing.racers.iter().zip(standing.chances()).map(place).collect()
 }

@@ -16,10 +16,11 @@ use serde_json::{Map, Value, json};
 
 use super::places::{Places, believed_data, usual_folder};
 use crate::{
-    Error, Result, files,
+    Error, Result, files, names,
     plan::Plan,
     problem::{self, Entry, Options},
     session::Saving,
+    whole::whole,
 };
 
 /// A checkpoint is written after this share of the evaluations where nobody says.
@@ -34,13 +35,13 @@ pub(super) struct RunFlags {
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(super) settings: Vec<String>,
     /// The budget of loss evaluations [default: what the problem says]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>)]
     pub(super) evaluations: Option<u64>,
     /// The length that schedules are for, where settings do not say [default: the budget]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole::<u64, 1, { u64::MAX }>)]
     pub(super) horizon: Option<u64>,
     /// Where the initial point and all noise come from [default: 1]
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = whole::<u64, 0, { u64::MAX }>)]
     pub(super) seed: Option<u64>,
     /// End after so many seconds in steps
     #[arg(long, value_name = "SECONDS", value_parser = positive, allow_negative_numbers = true)]
@@ -49,16 +50,16 @@ pub(super) struct RunFlags {
     #[arg(long, value_name = "LOSS", value_parser = finite, allow_negative_numbers = true)]
     pub(super) target: Option<f64>,
     /// How many candidates are evaluated side by side; changes no result [default: all cores for models, 1 for functions]
-    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "T", value_parser = whole::<u16, 1, 1024>)]
     pub(super) threads: Option<u16>,
     /// Write checkpoints to this file
     #[arg(long, value_name = "PATH")]
     pub(super) checkpoint: Option<PathBuf>,
-    /// Let --checkpoint replace the checkpoint of another run, or of an earlier start of this one
-    #[arg(long, requires = "checkpoint")]
+    /// Let --checkpoint replace the checkpoint of another run, or of an earlier start of this one; and --save of `train` any file
+    #[arg(long)]
     pub(super) overwrite: bool,
     /// Evaluations between checkpoints [default: a twentieth of the budget]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<NonZeroU64, 1, { u64::MAX }>)]
     pub(super) every: Option<NonZeroU64>,
     /// Go on from this checkpoint, as if the run had never ended; with --evaluations to another budget, schedules held at their ends
     #[arg(long, value_name = "PATH")]
@@ -138,6 +139,14 @@ impl RunFlags {
         Ok(Some(Saving { path: path.into(), every: places.every.get(), caller }))
     }
 
+    /// `--overwrite` says something about other flags only.
+    pub(super) fn check_overwrite(&self, saves: bool) -> Result<()> {
+        if self.overwrite && self.checkpoint.is_none() && !saves {
+            return Err(Error::invalid("--overwrite", true, "only beside --checkpoint, or --save of `moths train`"));
+        }
+        Ok(())
+    }
+
     /// Makes sure that no file is lost: what checkpoints replace is the one that was resumed from, or was not there.
     pub(super) fn check_checkpoint(&self, path: &Path, plan: &Plan) -> Result<()> {
         let resumed = self.resume.as_deref().is_some_and(|resumed| is_same(resumed, path));
@@ -158,11 +167,12 @@ impl RunFlags {
     }
 
     fn set(&self, spec: Spec) -> Result<Spec> {
-        self.settings.iter().try_fold(spec, |mut spec, assignment| {
+        let set = self.settings.iter().try_fold(names::settled(spec), |mut spec, assignment| {
             let path = assignment.split('=').next().unwrap_or_default();
             name_parts(&spec.name, &mut spec.settings, path);
             spec.with_text(assignment)
-        })
+        });
+        set.map(names::settled)
     }
 }
 

@@ -1,10 +1,28 @@
 //! `moths show NAME`.
 
-use moths::{Capabilities, Spec, Walls, descent, registry, settings};
+use moths::{
+    Capabilities, Spec, Walls,
+    descent::{self, DescentEntry},
+    registry,
+};
 use serde_json::{Value, json};
 
-use super::{Ending, list::capabilities, table::table};
-use crate::{Error, Result, output::Console, problem};
+use super::{
+    Ending,
+    list::capabilities,
+    table::{table, width, wrapped},
+    words::{Choice, KINDS, Kind, valid},
+};
+use crate::{
+    Error, Result, equations,
+    label::words,
+    names,
+    output::{Console, grouped},
+    problem,
+};
+
+/// What any optimizer can be tried on.
+const TRY: &str = "moths minimize rosenbrock --optimizer";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
@@ -14,12 +32,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, console: Console) -> Result<Ending> {
     let name = args.name.as_str();
-    if let Ok(entry) = registry::find(name) {
+    if let Ok(entry) = registry::find(&names::optimizer(name)) {
         optimizer(entry, console)?;
-    } else if let Ok(entry) = descent::find(name) {
-        console.object(&json!({ "id": entry.id, "kind": "descent", "summary": entry.summary, "settings": entry.schema() }))?;
-        console.line(format!("{}: {}\n", entry.id, entry.summary))?;
-        settings_table(&entry.schema(), console)?;
+    } else if let Some(entry) = names::descent(name).and_then(|id| descent::find(id).ok()) {
+        descent(entry, console)?;
     } else if let Ok((entry, options)) = problem::resolve(name, &problem::Options::default()) {
         problem(&entry, &options, console)?;
     } else {
@@ -35,17 +51,43 @@ fn optimizer(entry: &registry::Entry, console: Console) -> Result<()> {
     let (meta, schema) = (&entry.meta, entry.schema());
     let (family, capabilities) = (json!(meta.family), capabilities(entry));
     let open = registry::left_to_the_horizon(&Spec::new(meta.id))?;
+    let (equations, command) = (equations::of(meta.id), to_try(&capabilities, meta.id));
     console.object(&json!({
         "id": meta.id, "kind": "optimizer", "family": family, "summary": meta.summary, "citation": meta.citation,
-        "capabilities": capabilities, "settings": schema, "left_to_the_horizon": open,
+        "capabilities": capabilities, "settings": schema, "left_to_the_horizon": open, "equations": equations, "try": command,
     }))?;
     console.line(format!("{} ({}): {}", meta.id, family.as_str().unwrap_or_default(), meta.summary))?;
     console.line(format!("{}\n", meta.citation))?;
+    indented(equations, console)?;
     for fact in facts(&capabilities).into_iter().chain(filled(&open)) {
         console.line(format!("  - {fact}"))?;
     }
     console.line("")?;
-    settings_table(&schema, console)
+    settings_table(&schema, console)?;
+    console.line(format!("\nTry: {command}"))
+}
+
+fn descent(entry: &DescentEntry, console: Console) -> Result<()> {
+    let (equations, command) = (equations::of(entry.id), format!("{TRY} spsa --set descent={}", entry.id));
+    console.object(&json!({
+        "id": entry.id, "kind": "descent", "summary": entry.summary, "settings": entry.schema(), "equations": equations,
+        "try": command,
+    }))?;
+    console.line(format!("{}: {}\n", entry.id, entry.summary))?;
+    indented(equations, console)?;
+    settings_table(&entry.schema(), console)?;
+    console.line(format!("\nTry: {command}"))
+}
+
+/// A command that runs it, on a problem that has what it needs.
+fn to_try(can: &Capabilities, id: &str) -> String {
+    if can.needs_gradient { format!("moths train spirals --optimizer {id}") } else { format!("{TRY} {id}") }
+}
+
+fn indented(text: Option<String>, console: Console) -> Result<()> {
+    let Some(text) = text else { return Ok(()) };
+    text.lines().try_for_each(|line| console.line(format!("    {line}")))?;
+    console.line("")
 }
 
 /// What the length of the run decides, in words.
@@ -54,7 +96,7 @@ fn filled(open: &[String]) -> Option<String> {
 }
 
 /// What it can do with default settings, in words.
-fn facts(can: &Capabilities) -> Vec<String> {
+pub(super) fn facts(can: &Capabilities) -> Vec<String> {
     let said = [
         (can.needs_gradient, "needs gradients: a yardstick, no derivative-free method"),
         (!can.needs_gradient, "needs nothing but losses"),
@@ -107,7 +149,7 @@ fn problem(entry: &problem::Entry, options: &problem::Options, console: Console)
     }))?;
     console.line(format!("{}: {}\n{}\n", entry.name, entry.summary, entry.citation))?;
     console.line(format!("  - {dim} parameters"))?;
-    console.line(format!("  - by default {evaluations} evaluations of {optimizer}"))?;
+    console.line(format!("  - by default {} evaluations of {}", grouped(evaluations), words(&optimizer)))?;
     console.line(format!("  - answers are judged by: {}", measures.join(", ")))
 }
 
@@ -119,11 +161,28 @@ fn settings_table(schema: &Value, console: Console) -> Result<()> {
     for (name, property) in properties {
         let meaning = property["description"].as_str().unwrap_or_default().replace('\n', " ");
         let default = property.get("default").map_or_else(|| "-".to_owned(), plain);
-        rows.add_row([name.as_str(), &default, &settings::describe(property), &meaning]);
+        rows.add_row([name.as_str(), &default, &valid(property), &meaning]);
     }
-    console.line(rows)
+    console.line(rows)?;
+    let explained = KINDS.iter().filter(|kind| properties.values().any(|property| kind.is_in(property)));
+    explained.into_iter().try_for_each(|kind| explain(kind, console))
+}
+
+/// What values of a kind there are, once for all settings that take them.
+fn explain(kind: &Kind, console: Console) -> Result<()> {
+    console.line(format!("\n{}: {}", kind.one, kind.meaning))?;
+    let choices = kind.choices();
+    let forms: Vec<String> = choices.iter().map(Choice::form).collect();
+    let widest = forms.iter().map(|form| form.chars().count()).max().unwrap_or(0);
+    for (choice, form) in choices.iter().zip(forms) {
+        console.line(format!("  {form:widest$}  {}", wrapped(&choice.what, widest + 4, width())))?;
+    }
+    Ok(())
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match serde_json::from_value::<Spec>(value.clone()) {
+        Ok(spec) => words(&spec),
+        Err(_) => value.to_string(),
+    }
 }

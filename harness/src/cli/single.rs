@@ -9,9 +9,10 @@ use moths::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Ending, mishaps::Mishaps, problem_of, run_flags::RunFlags, watch};
+use super::{Ending, mishaps::Mishaps, problem_of, run_flags::RunFlags, watch, weights::Weights};
 use crate::{
     Error, Result, files, interrupt,
+    label::words,
     output::{Console, grouped, number},
     plan::Plan,
     plot::{self, Page},
@@ -33,7 +34,15 @@ const SVG: &str = "curve.svg";
 /// Points with more parameters than this are not printed.
 const PRINTED: usize = 100;
 
-pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFlags, console: Console) -> Result<Ending> {
+pub(super) fn run(
+    kind: Kind,
+    name: Option<&str>,
+    options: Options,
+    flags: RunFlags,
+    save: Option<&Path>,
+    console: Console,
+) -> Result<Ending> {
+    flags.check_overwrite(save.is_some())?;
     // Held before it is read: nobody writes another one meanwhile.
     let _checkpoint = flags.saves_to().map(claim).transpose()?;
     let resumed = flags.resume.as_ref().map(Checkpoint::open).transpose()?;
@@ -47,6 +56,7 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     apart(flags.saves_to(), &places.out)?;
     let saving = flags.saving(&places)?;
     saving.as_ref().map_or(Ok(()), |saving| flags.check_checkpoint(&saving.path, &plan))?;
+    let weights = save.map(|path| Weights::prepare(path, flags.overwrite, &entry, &plan)).transpose()?;
 
     let threads =
         flags.threads.map(usize::from).map_or_else(|| Ok(entry.build(&plan.options)?.default_threads()), Ok::<_, Error>)?;
@@ -62,8 +72,8 @@ pub(super) fn run(kind: Kind, name: Option<&str>, options: Options, flags: RunFl
     let checkpoint = around.saving.as_ref().map(|saving| saving.path.clone());
     let summary = session.run(around)?;
     drop(audience);
-    let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint };
-    Ok(conclude(kind, &plan, &summary, &files, console))
+    let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint, weights };
+    Ok(conclude(kind, &plan, &summary, files, console))
 }
 
 /// A checkpoint is none of the files that a run leaves in its folder.
@@ -82,9 +92,10 @@ fn claim(path: &Path) -> Result<Claim> {
 }
 
 /// Prints what came of the run before anything else can fail, and then writes what it leaves behind.
-fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: &Files, console: Console) -> Ending {
+fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: Files, console: Console) -> Ending {
     let mut mishaps = Mishaps::default();
-    mishaps.note(print(kind, summary, files, console));
+    mishaps.note(print(kind, summary, &files, console));
+    mishaps.note(files.weights.map_or(Ok(()), |weights| weights.write(&summary.point)));
     let title = format!("{} on {}, seed {}", plan.optimizer.name, plan.address(), plan.seed);
     mishaps.note(summary.curve.csv().and_then(|csv| files::replace_file(&files.csv, csv)));
     let svg = plot::svg(&title, &plot::panels(&summary.curve), Page::Own);
@@ -110,7 +121,7 @@ fn announce(session: &Session, console: Console) -> Result<()> {
     let resumed = if tally.evaluations > 0 { format!(", from evaluation {}", grouped(tally.evaluations)) } else { String::new() };
     console.line(format!(
         "{} on {}: {} parameters, {} evaluations, seed {}{resumed}",
-        plan.optimizer,
+        words(&plan.optimizer),
         plan.address(),
         grouped(session.dim() as u64),
         grouped(plan.evaluations),
@@ -123,6 +134,7 @@ struct Files {
     csv: PathBuf,
     svg: PathBuf,
     checkpoint: Option<PathBuf>,
+    weights: Option<Weights>,
 }
 
 /// Figures by their names, with the bits of the losses: two runs are the same exactly if these are.
@@ -142,6 +154,7 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
         "event": "end", "reason": reason, "evaluations": summary.tally.evaluations, "steps": summary.tally.steps,
         "seconds": summary.tally.seconds, "judged": which(summary.answer), "curve_csv": files::json(&files.csv), "curve_svg": files::json(&files.svg),
         "checkpoint": files.checkpoint.as_deref().map(files::json),
+        "weights": files.weights.as_ref().map(|weights| files::json(weights.path())),
     });
     if let Some(end) = end.as_object_mut() {
         end.append(&mut figures(summary.curve.measures(), summary.tally.lowest, &summary.last().figures));
@@ -155,6 +168,9 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
         console.line(format!("at             {}", point.iter().map(|x| number(*x)).collect::<Vec<_>>().join(" ")))?;
     }
     console.line(format!("curve          {} and {}", files::words(&files.csv), files::words(&files.svg)))?;
+    if let Some(weights) = &files.weights {
+        console.line(format!("weights        {}", files::words(weights.path())))?;
+    }
     let Some(checkpoint) = files.checkpoint.as_deref().map(files::words) else { return Ok(()) };
     console.line(format!("checkpoint     {checkpoint}"))?;
     let interrupted = summary.reason.is_none() && summary.unsaved.is_none();

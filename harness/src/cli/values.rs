@@ -16,6 +16,7 @@ use crate::{
     Error, Result,
     output::Console,
     problem::{self, Options},
+    whole::whole,
 };
 
 /// How far a value may be moved by rounding, relative to its size, without being told.
@@ -34,7 +35,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     at: PathBuf,
     /// Where the data of a stochastic problem come from
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = whole::<u64, 0, { u64::MAX }>)]
     seed: u64,
 }
 

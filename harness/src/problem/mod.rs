@@ -10,6 +10,9 @@ mod net;
 mod noisy;
 mod options;
 
+use std::collections::HashMap;
+
+use candle_core::Tensor;
 use moths::{CowTensor, Objective, Spec};
 
 use crate::Result;
@@ -68,6 +71,14 @@ pub trait Examiner: Send {
     /// # Errors
     /// When the point does not fit the problem.
     fn examine(&mut self, answer: &CowTensor) -> Result<Vec<f64>>;
+
+    /// The tensors that a model has at the point \[d\], by name, in their own dtypes and shapes; none of what is no model.
+    ///
+    /// # Errors
+    /// When the point does not fit the problem.
+    fn tensors(&mut self, _answer: &CowTensor) -> Result<Option<HashMap<String, Tensor>>> {
+        Ok(None)
+    }
 }
 
 /// What a run hands over.

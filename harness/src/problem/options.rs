@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use moths::Noise;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, whole::whole};
 
 /// What a problem is built with. A problem refuses the options it does not have.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, clap::Args)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// The number of variables of a function, as `/d10` behind its name [default: 10]
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", value_parser = whole::<usize, 0, { u64::MAX }>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<usize>,
     /// Which of the shifted and turned versions of a function, as `/i3` behind its name [default: 1]
-    #[arg(long, value_name = "I")]
+    #[arg(long, value_name = "I", value_parser = whole::<u32, 0, { u32::MAX as u64 }>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<u32>,
     /// Hold out part of the training data and measure accuracy on it, not on the test data: for choosing settings
@@ -28,7 +28,7 @@ pub struct Options {
     #[serde(with = "crate::files::exact_or_none", skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
     /// Examples in a minibatch, from 1 to 32 [default: 32]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=32))]
+    #[arg(long, value_name = "N", value_parser = whole::<u8, 1, 32>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minibatch: Option<u8>,
     /// Begin with an output layer of zeros: the network then says the same of everything, whatever its other weights

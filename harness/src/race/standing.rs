@@ -7,11 +7,14 @@ use moths::Spec;
 use super::{Heat, Race};
 use crate::{
     Error, Result,
-    bench::statistics::quartiles,
+    bench::statistics::{holm, mann_whitney, quartiles},
     curve::{self, Curve, Row},
     label::words,
     problem::Measure,
 };
+
+/// Figures that differ by no more, for their size, are the same.
+const ROUNDING: f64 = 1e-9;
 
 /// What the runs of one optimizer came to.
 #[derive(Debug)]
@@ -95,6 +98,37 @@ impl Racer {
 }
 
 impl Standing {
+    /// For every racer, how probable it is that one as good as the first would differ from it like this by chance: Mann and Whitney's p
+    /// of the figures that rank, corrected for the number of racers (Holm). None for the first, and for who has no runs.
+    pub fn chances(&self) -> Vec<Option<f64>> {
+        let last = self.measures.len().saturating_sub(1);
+        let figures = |racer: &Racer| racer.last_rows().map(|row| row.figures[last]).collect::<Vec<f64>>();
+        let Some((first, others)) = self.racers.split_first() else { return vec![] };
+        let first = figures(first);
+        let tested: Vec<Option<f64>> = others
+            .iter()
+            .map(figures)
+            .map(|other| (!first.is_empty() && !other.is_empty()).then(|| mann_whitney(&first, &other)))
+            .collect();
+        let mut corrected = holm(&tested.iter().flatten().copied().collect::<Vec<_>>()).into_iter();
+        let others = tested.into_iter().map(|p| p.and_then(|_| corrected.next()));
+        std::iter::once(None).chain(others).collect()
+    }
+
+    /// Does a later measure say the same as this one in all runs, but for a number that is added or for the sign? So does the gap of a
+    /// function, which is its loss above the minimum.
+    pub fn is_double(&self, measure: usize) -> bool {
+        let rows = || self.racers.iter().flat_map(|racer| &racer.runs).flat_map(|(_, curve)| curve.rows());
+        let same = |other: usize| {
+            let turned = if self.measures[measure].kind == self.measures[other].kind { 1.0 } else { -1.0 };
+            let apart = |row: &Row| row.figures[measure] - turned * row.figures[other];
+            let size = |row: &Row| row.figures[measure].abs().max(row.figures[other].abs()).max(1.0);
+            let Some(first) = rows().map(apart).find(|apart| apart.is_finite()) else { return false };
+            rows().all(|row| !apart(row).is_finite() || (apart(row) - first).abs() <= ROUNDING * size(row))
+        };
+        (measure + 1..self.measures.len()).any(same)
+    }
+
     /// All curves in tidy form: one row a figure.
     ///
     /// # Errors

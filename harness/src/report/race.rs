@@ -2,10 +2,16 @@
 
 use std::fmt::{self, Write};
 
+use moths::{Horizon, Spec, registry};
+
 use super::escape;
 use crate::{
-    Result, output,
+    Result,
+    bench::compare::p_text,
+    label::{resolved, words},
+    output,
     plot::{self, Line, Page, Panel, Point},
+    problem::{self, Measure},
     race::{Racer, Standing},
 };
 
@@ -13,11 +19,11 @@ const STYLE: &str = include_str!("race.css");
 /// Points of a curve.
 const POINTS: u64 = 200;
 
-/// The report of a race.
+/// The report of a race that this command ran.
 ///
 /// # Errors
 /// When a picture cannot be drawn.
-pub fn html(standing: &Standing) -> Result<String> {
+pub fn html(standing: &Standing, command: &str) -> Result<String> {
     let race = &standing.race;
     let title = format!("{} race", race.address());
     let facts = format!(
@@ -27,7 +33,8 @@ pub fn html(standing: &Standing) -> Result<String> {
         output::grouped(race.evaluations),
     );
     let mut body = String::new();
-    write_body(&mut body, standing, &pictures(standing)?).map_err(|e| crate::Error::unsupported("the report", e.to_string()))?;
+    let written = write_body(&mut body, standing, &pictures(standing)?, &settings(standing), command);
+    written.map_err(|e| crate::Error::unsupported("the report", e.to_string()))?;
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n\
@@ -37,7 +44,25 @@ pub fn html(standing: &Standing) -> Result<String> {
     ))
 }
 
-fn write_body(out: &mut String, standing: &Standing, pictures: &[(String, String)]) -> fmt::Result {
+/// The settings of every racer in words, with what the defaults and the length of the race say.
+fn settings(standing: &Standing) -> Vec<String> {
+    let race = &standing.race;
+    let objective = problem::find(&race.problem).and_then(|entry| entry.build(&race.options)?.objective(1)).ok();
+    let planned = |spec: &Spec| {
+        let objective = objective.as_deref()?;
+        registry::planned(spec, objective.space(), Horizon::from(Some(race.evaluations)).on(objective)).ok()
+    };
+    let said = |racer: &Racer| words(&resolved(&planned(&racer.spec).unwrap_or_else(|| racer.spec.clone())));
+    standing.racers.iter().map(said).collect()
+}
+
+fn write_body(
+    out: &mut String,
+    standing: &Standing,
+    pictures: &[(String, String)],
+    settings: &[String],
+    command: &str,
+) -> fmt::Result {
     if standing.interrupted {
         writeln!(out, "<p class=\"warning\">The race was interrupted: some runs are missing.</p>")?;
     }
@@ -49,10 +74,11 @@ fn write_body(out: &mut String, standing: &Standing, pictures: &[(String, String
     }
     writeln!(out, "</div>")?;
     writeln!(out, "<h2>Settings</h2>\n<dl>")?;
-    for racer in &standing.racers {
-        writeln!(out, "<dt>{}</dt><dd><code>{}</code></dd>", escape(&racer.label), escape(&racer.spec.to_string()))?;
+    for (racer, settings) in standing.racers.iter().zip(settings) {
+        writeln!(out, "<dt>{}</dt><dd><code>{}</code></dd>", escape(&racer.label), escape(settings))?;
     }
-    writeln!(out, "</dl>\n<p>What is not named has its default.</p>")
+    writeln!(out, "</dl>\n<p>Defaults, and what the length of the race decides, are written out.</p>")?;
+    writeln!(out, "<h2>Command</h2>\n<p><code>{}</code></p>", escape(command))
 }
 
 fn write_table(out: &mut String, standing: &Standing) -> fmt::Result {
@@ -60,8 +86,8 @@ fn write_table(out: &mut String, standing: &Standing) -> fmt::Result {
     for measure in standing.measures.iter().rev() {
         writeln!(out, "<th>{}<br><small>median (quartiles)</small></th>", escape(&measure.label()))?;
     }
-    writeln!(out, "<th>seconds</th></tr></thead>\n<tbody>")?;
-    for (i, racer) in standing.racers.iter().enumerate() {
+    writeln!(out, "<th>against the first<br><small>p</small></th><th>seconds</th></tr></thead>\n<tbody>")?;
+    for (i, (racer, p)) in standing.racers.iter().zip(standing.chances()).enumerate() {
         write!(out, "<tr><td>{}</td><th scope=\"row\">{}{}</th>", i + 1, chip(i), escape(&racer.label))?;
         for (m, measure) in standing.measures.iter().enumerate().rev() {
             let cell = racer.quartiles(m).map(|q| {
@@ -70,9 +96,16 @@ fn write_table(out: &mut String, standing: &Standing) -> fmt::Result {
             });
             write!(out, "<td>{}</td>", cell.unwrap_or_else(|| escape(&racer.failures.join("; "))))?;
         }
+        write!(out, "<td>{}</td>", escape(&p.map_or("-".into(), p_text)))?;
         writeln!(out, "<td>{}</td></tr>", seconds(racer).map_or("-".into(), |s| format!("{s:.1}")))?;
     }
-    writeln!(out, "</tbody></table></div>")
+    writeln!(out, "</tbody></table></div>")?;
+    writeln!(
+        out,
+        "<p><small>p: how probable it is that two equally good ones differ like this by chance (Mann and Whitney, of {}; corrected for the \
+         number of optimizers, Holm).</small></p>",
+        escape(&standing.measures.last().map(Measure::label).unwrap_or_default()),
+    )
 }
 
 fn write_legend(out: &mut String, standing: &Standing) -> fmt::Result {
@@ -100,8 +133,7 @@ fn chip(i: usize) -> String {
 /// When it cannot be drawn.
 pub fn svg(standing: &Standing) -> Result<String> {
     let last = standing.measures.len().saturating_sub(1);
-    let mut panels: Vec<Panel> =
-        panels(standing).enumerate().filter(|(m, _)| [0, last].contains(m)).map(|(_, panel)| panel).collect();
+    let mut panels: Vec<Panel> = panels(standing).filter(|(m, _)| [0, last].contains(m)).map(|(_, panel)| panel).collect();
     panels.reverse();
     for panel in &mut panels {
         panel.lines.iter_mut().zip(&standing.racers).for_each(|(line, racer)| line.label.clone_from(&racer.label));
@@ -112,7 +144,7 @@ pub fn svg(standing: &Standing) -> Result<String> {
 /// A label and a picture for every measure, the one that ranks first.
 fn pictures(standing: &Standing) -> Result<Vec<(String, String)>> {
     let mut pictures = panels(standing)
-        .map(|panel| {
+        .map(|(_, panel)| {
             let picture = plot::svg("", std::slice::from_ref(&panel), Page::Inside)?;
             // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
             Ok((panel.measure.label(), picture.replace(" xmlns=\"http://www.w3.org/2000/svg\"", "")))
@@ -122,11 +154,11 @@ fn pictures(standing: &Standing) -> Result<Vec<(String, String)>> {
     Ok(pictures)
 }
 
-/// One panel a measure, one line a racer.
-fn panels(standing: &Standing) -> impl Iterator<Item = Panel> {
-    standing.measures.iter().enumerate().map(|(m, measure)| {
+/// One panel a measure, with its number, and one line a racer; none of a measure that another draws already.
+fn panels(standing: &Standing) -> impl Iterator<Item = (usize, Panel)> {
+    standing.measures.iter().enumerate().filter(|(m, _)| !standing.is_double(*m)).map(|(m, measure)| {
         let lines = standing.racers.iter().enumerate().map(|(i, racer)| line(standing, racer, i, m)).collect();
-        Panel { measure: *measure, lines }
+        (m, Panel { measure: *measure, lines })
     })
 }
 

@@ -2,6 +2,7 @@
 
 mod files;
 mod list;
+mod names;
 mod output;
 mod problem;
 mod race;
@@ -11,3 +12,4 @@ mod single;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "shared by several tests: each takes what it needs")]
 mod support;
+mod weights;

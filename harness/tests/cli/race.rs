@@ -24,7 +24,11 @@ fn a_race_ranks_and_reports() -> Tested {
     let html = fs::read_to_string(place.path().join("moths-out/race-classic-rosenbrock-d5/race.html"))?;
     assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"));
     assert!(!html.contains("http") && !html.contains("src=") && !html.contains("<script"), "it needs nothing else");
-    assert_eq!((html.matches("<svg").count(), html.matches("</svg>").count()), (2, 2));
+    // The gap of a function is its loss above the minimum: one picture shows both.
+    assert_eq!((html.matches("<svg").count(), html.matches("</svg>").count()), (1, 1));
+    assert!(html.contains("sep-cma-es (") && html.contains("mean_rate = "), "settings by default are written out");
+    assert!(html.contains(&format!("<code>moths {line} --json</code>")) && html.contains("p = 0.10"), "{html}");
+    assert!(board[0]["p_against_the_first"].is_null() && board[1]["p_against_the_first"].as_f64() < Some(0.2), "{board}");
     assert!(html.contains("prefers-color-scheme: dark") && html.contains("name=\"viewport\""));
     let picture = fs::read_to_string(place.path().join("moths-out/race-classic-rosenbrock-d5/race.svg"))?;
     assert!(picture.starts_with("<svg") && picture.contains("medians and quartiles"));
@@ -34,7 +38,10 @@ fn a_race_ranks_and_reports() -> Tested {
         &place,
         "race digits --optimizers [\"spsa\",{\"name\":\"spsa\",\"descent\":\"adamw\"}] --seeds 1 --evaluations 300",
     )?;
-    assert!(said.contains("test accuracy") && said.contains("adamw"), "{said}");
+    assert!(said.contains("test accuracy") && said.contains("against the first"), "{said}");
+    assert!(said.contains("spsa (descent = \"adamw\"), seed 1: ") || said.contains("spsa (descent = adamw), seed 1: "), "{said}");
+    let html = fs::read_to_string(place.path().join("moths-out/race-net-digits/race.html"))?;
+    assert_eq!(html.matches("<svg").count(), 3, "loss, training and test accuracy are three pictures");
     Ok(())
 }
 

@@ -11,8 +11,9 @@ mod pendulum;
 mod policy;
 mod task;
 
-use std::marker::PhantomData;
+use std::{collections::HashMap, marker::PhantomData};
 
+use candle_core::Tensor;
 use moths::{CowTensor, Key, Objective, Space, Spec, host};
 
 use super::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem};
@@ -106,6 +107,11 @@ impl<T: Task> Examiner for Judge<T> {
             Some(Ending::Failure) => vec![-mean, share(&|ended| !ended), mean],
             None => vec![-mean, mean],
         })
+    }
+
+    fn tensors(&mut self, answer: &CowTensor) -> Result<Option<HashMap<String, Tensor>>> {
+        let values = self.space.decode(answer)?;
+        Ok(Some(self.space.tensors(&values)?.into_iter().collect()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the training problems have in common.
 
+use std::collections::HashMap;
+
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
 use moths::{Batch, CowTensor, FlatModel, Key, ModelOptions, Objective, Space, Spec, host};
@@ -212,5 +214,10 @@ impl<N: Tensors + Send, F: Fused> Examiner for Judge<N, F> {
         self.model.load(answer)?;
         let fused = &mut self.fused;
         with_slices(&self.model.model().tensors(), |parameters| fused.figures(parameters))
+    }
+
+    fn tensors(&mut self, answer: &CowTensor) -> Result<Option<HashMap<String, Tensor>>> {
+        self.model.load(answer)?;
+        self.model.tensors().map(Some)
     }
 }

@@ -4,6 +4,8 @@ mod data;
 mod fused;
 mod network;
 
+use std::collections::HashMap;
+
 use candle_core::{D, DType, Tensor};
 use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
 use serde_json::json;
@@ -125,6 +127,11 @@ impl Examiner for Judge {
         let loss = candle_nn::loss::cross_entropy(&logits, &self.train.labels)?.to_dtype(DType::F64)?.to_scalar()?;
         let trained = accuracy(&logits, &self.train)?;
         Ok(vec![loss, trained, accuracy(&network.logits(&self.judged.pixels)?, &self.judged)?])
+    }
+
+    fn tensors(&mut self, answer: &CowTensor) -> Result<Option<HashMap<String, Tensor>>> {
+        self.model.load(answer)?;
+        self.model.tensors().map(Some)
     }
 }
 

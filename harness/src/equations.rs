@@ -1,0 +1,75 @@
+//! The equations of optimizers and update rules, as the documentation of their sources has them.
+//!
+//! `data/equations.json` is taken from the sources, and a test holds it equal to them; it writes the file where `MOTHS_BLESS` is set.
+
+use std::collections::BTreeMap;
+
+/// The equations of the optimizer or descent of this id.
+pub fn of(id: &str) -> Option<String> {
+    all().remove(id)
+}
+
+/// All that are known, by id.
+fn all() -> BTreeMap<String, String> {
+    serde_json::from_str(include_str!("../data/equations.json")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs, io, path::Path};
+
+    use moths::{descent, registry};
+
+    use super::*;
+
+    /// The first block of equations in the documentation of a source.
+    fn block(source: &str) -> Option<String> {
+        let documented = source.lines().map(str::trim_start).filter_map(|line| {
+            let text = line.strip_prefix("//!").or_else(|| line.strip_prefix("///"))?;
+            Some(text.strip_prefix(' ').unwrap_or(text))
+        });
+        let block = documented.skip_while(|line| *line != "```text").skip(1).take_while(|line| *line != "```");
+        let lines: Vec<&str> = block.collect();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// What a source registers.
+    fn ids(source: &str) -> Vec<&str> {
+        const MARKS: [&str; 3] = ["id: \"", "const ID: &'static str = \"", "preset_descent!(\""];
+        let behind = |line| MARKS.iter().find_map(|mark| str::strip_prefix(line, mark));
+        source.lines().map(str::trim_start).filter_map(behind).filter_map(|rest| rest.split('"').next()).collect()
+    }
+
+    fn gather(folder: &Path, found: &mut BTreeMap<String, String>) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                gather(&path, found)?;
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let source = fs::read_to_string(&path)?;
+                let block = block(&source);
+                found.extend(ids(&source).into_iter().filter_map(|id| Some((id.to_owned(), block.clone()?))));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn they_are_those_of_the_sources() -> io::Result<()> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = BTreeMap::new();
+        for folder in ["algos-random", "algos-swarm", "algos-evolution", "algos-ensemble", "core/src/descent"] {
+            let folder = here.join("..").join(folder);
+            gather(&if folder.join("src").is_dir() { folder.join("src") } else { folder }, &mut found)?;
+        }
+        let registered = registry::entries().into_iter().map(|e| e.meta.id).chain(descent::entries().into_iter().map(|e| e.id));
+        let missing: Vec<&str> = registered.filter(|id| !found.contains_key(*id)).collect();
+        assert!(missing.is_empty(), "no ```text block in the sources of {missing:?}");
+        if env::var_os("MOTHS_BLESS").is_some() {
+            fs::write(here.join("data/equations.json"), serde_json::to_string_pretty(&found)? + "\n")?;
+        } else {
+            assert_eq!(found, all(), "other equations than the sources have: MOTHS_BLESS=1 takes them over");
+        }
+        Ok(())
+    }
+}
