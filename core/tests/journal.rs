@@ -22,7 +22,9 @@ fn journal<O: Objective>(inner: O, path: &Path) -> Result<Journal<O>> {
     Journal::open(inner, &origin(), path)
 }
 
-fn bowls() -> Result<Function<fn(&[f64]) -> f64>> {
+type Bowl = Function<fn(&[f64]) -> f64>;
+
+fn bowls() -> Result<Bowl> {
     Ok(Function::new(space()?, bowl as fn(&[f64]) -> f64))
 }
 

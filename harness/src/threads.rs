@@ -7,12 +7,21 @@ use std::{
 
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
 
+use crate::{Error, Result};
+
+/// Who asks for more threads than this, by a flag or otherwise, is refused: few systems have them, and none would have any left.
+const MOST: usize = 1024;
+/// The variable by which rayon, candle and the kernels are told how many threads to take; each reads it itself.
+const VARIABLE: &str = "RAYON_NUM_THREADS";
+
 /// Makes the pool that candle and the kernels share, of as many threads as there are to be had, and of the calling thread if there are none.
 ///
 /// Left to itself rayon makes it when it is first used, and panics where the system gives fewer threads than there are cores.
-pub fn start_pool() {
-    let wanted = std::env::var("RAYON_NUM_THREADS").ok().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
-    let seats: Vec<Sender<ThreadBuilder>> = (0..wanted.unwrap_or_else(cores)).map_while(seat).collect();
+///
+/// # Errors
+/// [`Error::Invalid`] when the environment asks for more threads than a flag may.
+pub fn start_pool() -> Result<()> {
+    let seats: Vec<Sender<ThreadBuilder>> = (0..wanted()?).map_while(seat).collect();
     let pool = ThreadPoolBuilder::new().num_threads(seats.len().max(1));
     // An error says that somebody has made it already.
     let _ = if seats.is_empty() {
@@ -22,6 +31,19 @@ pub fn start_pool() {
         let hand_over = |thread: ThreadBuilder| seats[thread.index()].send(thread).map_err(gone);
         pool.spawn_handler(hand_over).build_global()
     };
+    Ok(())
+}
+
+/// As many as the environment says, or as there are cores where it says nothing that rayon would understand.
+fn wanted() -> Result<usize> {
+    let said = std::env::var(VARIABLE).ok().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
+    match said {
+        Some(number) if number > MOST => {
+            Err(Error::invalid(VARIABLE, number, format!("a number from 1 to {MOST}, or 0 for as many as there are cores")))
+        }
+        Some(number) => Ok(number),
+        None => Ok(cores()),
+    }
 }
 
 /// How many runs, or replicas, go side by side where nobody says.

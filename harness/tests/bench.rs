@@ -7,12 +7,13 @@ use std::{
     error::Error,
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
+use moths::Key;
 use serde_json::Value;
-use support::{Tested, leftovers, moths, refusal, run, runs, said};
+use support::{Tested, leftovers, moths, refusal, run, runs, said, shell};
 use tempfile::tempdir;
 
 const SMALL: &str = "bench sphere,rastrigin --optimizers pso,sep-cma-es,random-search --dims 2,5 --seeds 3 --budget 50";
@@ -83,12 +84,60 @@ fn a_full_disk_leaves_whole_runs() -> Tested {
     let text = String::from_utf8(output.stderr.clone())?;
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(text.contains("full/runs.jsonl"), "{text}");
+    let told = String::from_utf8(output.stdout)?;
+    assert!(told.trim_end().ends_with("not all runs could be kept; the same command goes on where this one ended"), "{told}");
+    let output = shell(&place, "trap '' XFSZ; ulimit -f 16", &format!("{SMALL} --json --out json"), "")?;
+    assert_eq!(ended(&output)?, (Value::from(false), Value::from(false)));
     let file = fs::read_to_string(place.path().join("full/runs.jsonl"))?;
     assert!(file.len() <= 16 * 512 && file.ends_with('\n'), "{}", file.len());
     assert!((3..36).contains(&runs(&place.path().join("full"))?.len()));
     said(&place, &format!("{SMALL} --out full"))?;
     said(&place, &format!("{SMALL} --out whole"))?;
     assert_eq!(runs(&place.path().join("full"))?, runs(&place.path().join("whole"))?);
+    Ok(())
+}
+
+/// Whether the end says that it was interrupted, and that all runs are there.
+fn ended(output: &Output) -> Result<(Value, Value), Box<dyn Error>> {
+    let text = std::str::from_utf8(&output.stdout)?;
+    let end: Value = serde_json::from_str(text.lines().next_back().ok_or("silence")?)?;
+    assert_eq!(end["event"], "end", "{end}");
+    Ok((end["interrupted"].clone(), end["complete"].clone()))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_bench_that_keeps_nothing_says_so() -> Tested {
+    let place = tempdir()?;
+    let line = "bench sphere --optimizers pso --dims 2 --seeds 1 --out out";
+    assert_eq!(ended(&run(&place, &format!("{line} --json"))?)?, (Value::from(false), Value::from(true)));
+    let files = ["report.html", "runs.csv", "traces.csv"];
+    for file in files {
+        fs::remove_file(place.path().join("out").join(file))?;
+    }
+    fs::write(place.path().join("out/runs.jsonl"), "")?;
+    let full = |line: &str| shell(&place, "trap '' XFSZ; ulimit -f 0", line, "");
+    let output = full(line)?;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let told = String::from_utf8(output.stdout)?;
+    assert!(told.ends_with("no run could be kept; the same command begins again\n"), "{told}");
+    let output = full(&format!("{line} --json"))?;
+    assert_eq!(ended(&output)?, (Value::from(false), Value::from(false)));
+    assert!(files.iter().all(|file| !place.path().join("out").join(file).exists()));
+    Ok(())
+}
+
+#[test]
+fn runs_that_failed_before_are_told_of() -> Tested {
+    let place = tempdir()?;
+    let line = r#"bench net/spirals --optimizers ["pso",{"name":"random-search","candidates":500}] --evaluations 100 --seeds 2"#;
+    let failed = "2 of 2 runs of random-search (candidates = 500) failed; net/spirals, seed 1: evaluations = 100: at least 500";
+    for warnings in [2, 0] {
+        let output = run(&place, line)?;
+        let (out, err) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        assert!(output.status.success() && err.lines().count() == warnings, "{err}");
+        assert!(out.contains(failed) && !out.contains("runs of pso failed"), "{out}");
+    }
     Ok(())
 }
 
@@ -244,6 +293,15 @@ fn damaged_lines_are_moved_away_and_run_again() -> Tested {
 fn stopped_before_its_first_run_it_says_so() -> Tested {
     let place = tempdir()?;
     let line = "bench rastrigin --dims 40 --optimizers random-search --evaluations 1000000000 --seeds 1 --threads 1 --out out";
+    // One that was killed while it wrote its end has left these.
+    let killed = place.path().join("out/coco/.moths-new-pso/data_f8");
+    fs::create_dir_all(&killed)?;
+    fs::write(killed.join("bbobexp_f8_DIM2.dat"), "half")?;
+    for file in ["report.html", "runs.csv", "traces.csv", "figures.csv"] {
+        let tag = file.bytes().fold(Key::new(0), |key, byte| key.fold(u64::from(byte))).to_bits();
+        fs::write(place.path().join(format!("out/.moths-{tag:016x}-abcdef.tmp")), "half")?;
+    }
+    assert_eq!(leftovers(place.path())?.len(), 5);
     let mut child = moths(&place, line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let began = Instant::now();
     while !place.path().join("out/runs.jsonl").is_file() && began.elapsed() < Duration::from_secs(60) {

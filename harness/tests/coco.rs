@@ -192,6 +192,41 @@ fn an_export_replaces_the_one_before() -> Tested {
     Ok(())
 }
 
+#[test]
+fn files_of_others_are_not_lost() -> Tested {
+    let place = tempdir()?;
+    let coco = place.path().join("coco");
+    let results = results(&[8], &place.path().join("one"))?;
+    let folders = coco::export(&results, &coco)?;
+    // Not even those where an export begins: what is beside its folders is nobody's business.
+    fs::create_dir_all(coco.join("sep-cma-es.new"))?;
+    let beside = [coco.join("sep-cma-es.new/notes"), coco.join("notes")];
+    for path in &beside {
+        fs::write(path, "mine")?;
+    }
+    for name in ["notes", "bbobexp_f8.info~", "data_f8/notes", "data_f8/bbobexp_f8_DIM2.rdat", "data_f9", "data_f8/data_f8/x"] {
+        // In the last of the folders: those before it stay as they are, too.
+        let (mine, old) = (folders[1].join(name), folders[0].join("bbobexp_f8.info"));
+        mine.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(&mine, "mine")?;
+        fs::write(&old, "old")?;
+        let refused = coco::export(&results, &coco).expect_err("a file of somebody else").to_string();
+        assert!(refused.contains("is nothing that an export wrote, and would be lost"), "{refused}");
+        assert!(mine.starts_with(refused.split(": ").next().unwrap_or_default()), "{refused}");
+        assert_eq!([fs::read_to_string(&mine)?, fs::read_to_string(&old)?], ["mine", "old"]);
+        fs::remove_file(&mine)?;
+    }
+    fs::remove_dir(folders[1].join("data_f8/data_f8"))?;
+    fs::create_dir_all(coco.join(".moths-new-gone/data_f8"))?;
+    assert_eq!(coco::export(&results, &coco)?, folders);
+    assert!(beside.iter().all(|path| path.exists()) && !coco.join(".moths-new-gone").exists());
+    fs::remove_dir_all(&folders[0])?;
+    fs::write(&folders[0], "mine")?;
+    assert!(coco::export(&results, &coco).expect_err("a file").to_string().contains("is no folder"));
+    assert_eq!(fs::read_to_string(&folders[0])?, "mine");
+    Ok(())
+}
+
 /// A Python with cocopp; `None` where nobody promised one and there is none.
 fn python() -> Option<String> {
     let promised = env::var("MOTHS_PYTHON").ok();

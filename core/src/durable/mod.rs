@@ -18,6 +18,8 @@ use std::{
     path::Path,
 };
 
+use tempfile::NamedTempFile;
+
 use crate::{Error, Result, seal::Check};
 pub use claim::Claim;
 pub(crate) use tensors::write_tensors;
@@ -40,14 +42,14 @@ const BUFFER: usize = 1 << 18;
 /// ```
 ///
 /// # Errors
-/// What `write` fails with; [`Error::File`] when something stands there that is no regular file, a symbolic link too; [`Error::Io`]. The old
-/// file is then still there.
+/// What `write` fails with; [`Error::File`] when something stands there that is no regular file, a symbolic link too, and when the folder does
+/// not exist; [`Error::Io`]. The old file is then still there.
 pub fn replace_file(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let path = path.as_ref();
     let io = |source| Error::Io { path: path.into(), source };
     let permissions = check_target(path)?;
     temporary::remove_orphans(path);
-    let temporary = temporary::beside(path).map_err(io)?;
+    let temporary = beside(path)?;
     if let Some(permissions) = permissions {
         temporary.as_file().set_permissions(permissions).map_err(io)?;
     }
@@ -70,7 +72,17 @@ pub fn check_file(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     check_target(path)?;
     temporary::remove_orphans(path);
-    temporary::beside(path).map(drop).map_err(|source| Error::Io { path: path.into(), source })
+    beside(path).map(drop)
+}
+
+/// A temporary file beside this one.
+fn beside(path: &Path) -> Result<NamedTempFile> {
+    temporary::beside(path).map_err(|source| match names::folder(path) {
+        folder if source.kind() == io::ErrorKind::NotFound => {
+            Error::File { path: path.into(), why: format!("the folder `{}` does not exist", folder.display()) }
+        }
+        _ => Error::Io { path: path.into(), source },
+    })
 }
 
 /// The XXH3-64 of some bytes: it tells whether they are what was written, and proves nothing about who wrote them.

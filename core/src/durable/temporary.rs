@@ -1,7 +1,7 @@
 //! The file that becomes another.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     path::Path,
 };
@@ -31,11 +31,9 @@ pub(super) fn beside(path: &Path) -> io::Result<NamedTempFile> {
 
 fn made(path: &Path) -> io::Result<NamedTempFile> {
     let prefix = prefix(path);
-    let mut builder = Builder::new();
-    // Whoever may read other new files of this user may read it: temporary files are private by default.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.prefix(&prefix).suffix(TEMPORARY).rand_bytes(CHANCE).tempfile_in(folder(path))
+    // Opened here: left to tempfile it would be private to this user, and errors would tell its hidden name and not why.
+    let open = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
+    Builder::new().prefix(&prefix).suffix(TEMPORARY).rand_bytes(CHANCE).make_in(folder(path), open)
 }
 
 /// Removes the temporary files of this one that nobody holds. What cannot be removed stays: the next one tries again.

@@ -36,6 +36,20 @@ fn a_write_that_fails_leaves_the_old_file_and_nothing_else() -> Result<()> {
 }
 
 #[test]
+fn errors_name_the_file_and_nothing_hidden() {
+    let place = tempfile::tempdir().expect("a folder");
+    let path = place.path().join("none/file");
+    for refused in [write(&path, "new"), check_file(&path)] {
+        let said = refused.expect_err("no folder").to_string();
+        let folder = place.path().join("none");
+        assert_eq!(said, format!("{}: the folder `{}` does not exist", path.display(), folder.display()));
+    }
+    fs::write(place.path().join("text"), "").expect("written");
+    let said = check_file(place.path().join("text/file")).expect_err("no folder").to_string();
+    assert!(!said.contains(".moths-"), "{said}");
+}
+
+#[test]
 fn what_nobody_holds_is_removed_and_what_somebody_holds_is_not() -> Result<()> {
     let place = tempfile::tempdir().expect("a folder");
     let path = place.path().join("file");

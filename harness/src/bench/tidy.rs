@@ -17,6 +17,9 @@ use serde::Serialize;
 use super::{Record, Results, Subject, targets};
 use crate::{Error, Result};
 
+/// The files that there may be.
+pub const FILES: [&str; 3] = ["runs.csv", "traces.csv", "figures.csv"];
+
 #[derive(Serialize)]
 struct Run<'a> {
     optimizer: &'a str,
@@ -67,11 +70,8 @@ pub fn export(results: &Results, folder: &Path) -> Result<Vec<PathBuf>> {
     let runs = results.all().map(|(_, subject, run)| row(subject, run));
     let steps = results.all().flat_map(|(_, subject, run)| steps(subject, run));
     let figures = results.all().flat_map(|(_, subject, run)| judgements(subject, run));
-    let written = [
-        write(folder.join("runs.csv"), runs)?,
-        write(folder.join("traces.csv"), steps)?,
-        write(folder.join("figures.csv"), figures)?,
-    ];
+    let [of_runs, of_steps, of_figures] = FILES.map(|file| folder.join(file));
+    let written = [write(of_runs, runs)?, write(of_steps, steps)?, write(of_figures, figures)?];
     Ok(written.into_iter().flatten().collect())
 }
 

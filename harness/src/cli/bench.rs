@@ -16,7 +16,7 @@ use crate::{
     files,
     heats::Spectator,
     interrupt,
-    output::{Console, grouped, warn},
+    output::{Console, grouped, harmless, warn},
     problem::{self, Entry, Options},
     report, threads,
     whole::whole,
@@ -24,6 +24,10 @@ use crate::{
 
 /// Evaluations for each parameter of a function where nobody says.
 const PER_DIMENSION: u64 = 100;
+/// The page that shows what came of it.
+const REPORT: &str = "report.html";
+/// The folder for `cocopp`.
+const COCO: &str = "coco";
 /// Runs on each problem that comes in one instance only.
 const SEEDS: u64 = 3;
 
@@ -78,12 +82,13 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let bench = args.course.bench(&args.suite, &optimizers)?;
     let out =
         args.out.unwrap_or_else(|| PathBuf::from("moths-out").join(format!("bench-{}", args.suite.replace(['/', ','], "-"))));
+    files::prepare_folder(&out, &[&[REPORT], &bench::tidy::FILES[..]].concat())?;
+    bench::coco::clean(&out.join(COCO));
     let ending = args.course.run(&bench, &out, console)?;
     let results = Results::open(std::slice::from_ref(&out))?;
     results.damage.iter().for_each(warn);
-    if ending == Ending::Interrupted && results.all().next().is_none() {
-        console.object(&json!({ "event": "end", "interrupted": true }))?;
-        console.line("interrupted before the first run had ended; the same command begins again")?;
+    if ending != Ending::Done && results.all().next().is_none() {
+        ending.without_runs(console)?;
         return Ok(ending);
     }
     Ok(conclude(&results, &out, ending, console))
@@ -93,26 +98,28 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
 fn conclude(results: &Results, out: &Path, ending: Ending, console: Console) -> Ending {
     let mut mishaps = Mishaps::default();
     mishaps.note(console.line(standing(results)));
-    let report = out.join("report.html");
+    for failed in failures(results) {
+        mishaps.note(console.line(failed));
+    }
+    let report = out.join(REPORT);
     let html = report::bench::html(results, None);
     let report = mishaps.note(html.and_then(|html| files::replace_file(&report, html))).map(|()| report);
     let tables = mishaps.note(bench::tidy::export(results, out)).unwrap_or_default();
-    let coco = mishaps.note(bench::coco::export(results, &out.join("coco"))).unwrap_or_default();
-    let interrupted = ending == Ending::Interrupted;
+    let coco = mishaps.note(bench::coco::export(results, &out.join(COCO))).unwrap_or_default();
     let paths = |paths: &[PathBuf]| paths.iter().map(|path| files::json(path)).collect::<Vec<_>>();
     mishaps.note(console.object(&json!({
         "event": "end", "report": report.as_deref().map(files::json), "tables": paths(&tables), "coco": paths(&coco),
-        "interrupted": interrupted,
+        "interrupted": ending == Ending::Interrupted, "complete": ending == Ending::Done,
     })));
-    let coco = if coco.is_empty() { vec![] } else { vec![out.join("coco")] };
+    let coco = if coco.is_empty() { vec![] } else { vec![out.join(COCO)] };
     let report: Vec<PathBuf> = report.into_iter().collect();
     for (what, paths) in [("report", &report), ("tables", &tables), ("for cocopp", &coco)] {
         if !paths.is_empty() {
             mishaps.note(console.line(format!("{what:<14} {}", words(paths))));
         }
     }
-    if interrupted {
-        mishaps.note(console.line("interrupted; the same command goes on where this one ended"));
+    if let Some(missing) = ending.missing() {
+        mishaps.note(console.line(missing));
     }
     mishaps.ending(ending)
 }
@@ -222,6 +229,17 @@ impl Spectator<Record> for Hall {
             "evaluations": record.evaluations, "lowest": record.lowest(), "ending": record.ending, "failed": record.failed,
         }));
     }
+}
+
+/// Which runs failed, a line for each optimizer: of those that were there before nothing else tells.
+fn failures(results: &Results) -> impl Iterator<Item = String> {
+    results.optimizers.iter().filter_map(|who| {
+        let runs: Vec<&Record> = results.problems.iter().flat_map(|on| results.runs(&who.label, &on.address)).collect();
+        let failed = runs.iter().filter(|run| run.failed).count();
+        let Record { problem, seed, ending, .. } = runs.iter().find(|run| run.failed)?;
+        let first = harmless(&format!("{problem}, seed {seed}: {ending}"), false).into_owned();
+        Some(format!("{failed} of {} runs of {} failed; {first}", runs.len(), who.label))
+    })
 }
 
 /// Who did how well: the share of targets in every dimension, or the last measure of every problem. The best is marked.

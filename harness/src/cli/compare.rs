@@ -57,10 +57,8 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let Field { labels: [a, b], results, folders } = match field {
         Ok(field) => field,
         Err(ending) => {
-            let interrupted = ending == Ending::Interrupted;
-            console.object(&json!({ "event": "end", "interrupted": interrupted }))?;
-            let why = if interrupted { "interrupted" } else { "not all runs could be kept" };
-            console.line(format!("{why}; the same command goes on where this one ended"))?;
+            console.object(&json!({ "event": "end", "interrupted": ending == Ending::Interrupted, "complete": false }))?;
+            ending.missing().map_or(Ok(()), |why| console.line(why))?;
             return Ok(ending);
         }
     };

@@ -81,33 +81,57 @@ enum Ending {
     Unwritten,
 }
 
+impl Ending {
+    /// What is said where runs are missing, because many were to be run and it ended so.
+    fn missing(self) -> Option<&'static str> {
+        match self {
+            Self::Done => None,
+            Self::Interrupted => Some("interrupted; the same command goes on where this one ended"),
+            Self::Unwritten => Some("not all runs could be kept; the same command goes on where this one ended"),
+        }
+    }
+
+    /// The end of a command of many runs that left none.
+    fn without_runs(self, console: Console) -> Result<()> {
+        let interrupted = self == Self::Interrupted;
+        console.object(&json!({ "event": "end", "interrupted": interrupted, "complete": false }))?;
+        let why = if interrupted { "interrupted before the first run had ended" } else { "no run could be kept" };
+        console.line(format!("{why}; the same command begins again"))
+    }
+}
+
 /// Runs the command that these arguments are, and says what to tell the shell: 0, 2 for a refusal, 130 after Ctrl-C.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let cli = match Cli::try_parse_from(parsed(&arguments)) {
         Ok(cli) => cli,
         Err(error) => return misread(&error, Console::new(wants_json(&arguments))),
     };
-    threads::start_pool();
-    let console = Console::new(cli.json);
-    let outcome = match cli.command {
-        Command::List(args) => list::run(&args, console),
-        Command::Show(args) => show::run(&args, console),
-        Command::Problem(args) => values::run(&args, console),
-        Command::Train(args) => train::run(args, console),
-        Command::Minimize(args) => minimize::run(args, console),
-        Command::Race(args) => race::run(args, &command_line(&arguments), console),
-        Command::Bench(args) => bench::run(args, console),
-        Command::Compare(args) => compare::run(args, console),
-        Command::Report(args) => report::run(args, console),
-    };
-    match outcome {
+    let line = command_line(&arguments);
+    match threads::start_pool().and_then(|()| cli.command.run(&line, Console::new(cli.json))) {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Ok(Ending::Unwritten) => ExitCode::from(REFUSED),
         Err(error) => {
             warn(one_line(&error));
             ExitCode::from(REFUSED)
+        }
+    }
+}
+
+impl Command {
+    /// `line`: how it was given.
+    fn run(self, line: &str, console: Console) -> Result<Ending> {
+        match self {
+            Self::List(args) => list::run(&args, console),
+            Self::Show(args) => show::run(&args, console),
+            Self::Problem(args) => values::run(&args, console),
+            Self::Train(args) => train::run(args, console),
+            Self::Minimize(args) => minimize::run(args, console),
+            Self::Race(args) => race::run(args, line, console),
+            Self::Bench(args) => bench::run(args, console),
+            Self::Compare(args) => compare::run(args, console),
+            Self::Report(args) => report::run(args, console),
         }
     }
 }
@@ -126,6 +150,14 @@ fn command_line(arguments: &[OsString]) -> String {
     };
     let words = arguments.iter().skip(1).map(quoted);
     std::iter::once("moths".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// What clap parses: its `help` takes names of commands only, and `--json`, which every other command takes, would be one.
+fn parsed(arguments: &[OsString]) -> Vec<OsString> {
+    let is_json = |argument: &&OsString| *argument == "--json";
+    let command = arguments.iter().skip(1).find(|argument| !is_json(argument));
+    let helps = command.is_some_and(|command| command == "help");
+    arguments.iter().filter(|argument| !(helps && is_json(argument))).cloned().collect()
 }
 
 /// Errors of candle may carry a backtrace behind their first line.

@@ -13,9 +13,9 @@ use crate::{
     heats::Spectator,
     interrupt,
     label::words,
-    output::{self, Console, grouped, warn},
+    output::{self, Console, grouped, harmless, warn},
     problem::{self, Options},
-    race::{Heat, Race, Standing},
+    race::{Heat, Race, Racer, Standing},
     report, threads,
     whole::whole,
 };
@@ -62,7 +62,7 @@ pub(super) fn run(args: Args, command: &str, console: Console) -> Result<Ending>
     let threads = args.threads.map_or_else(threads::cores, usize::from);
     let done = race.done(&opened.runs);
     announce(&race, done, threads, console)?;
-    let open = (race.seeds * race.racers.len() as u64).saturating_sub(done);
+    let open = race.runs().saturating_sub(done);
     let hall = Hall::new(race.evaluations.saturating_mul(open), console);
     // The folder is held until its files are written.
     let (standing, _store) = race.go_on(opened, threads, &hall, interrupt::asked())?;
@@ -73,6 +73,11 @@ pub(super) fn run(args: Args, command: &str, console: Console) -> Result<Ending>
 /// Prints what came of it before anything else can fail, and then writes what is made from it.
 fn conclude(mut standing: Standing, command: &str, files: &[PathBuf; 3], console: Console) -> Ending {
     let mut mishaps = Mishaps::default();
+    if standing.interrupted && standing.racers.iter().all(|racer| racer.over() == 0) {
+        mishaps.note(Ending::Interrupted.without_runs(console));
+        mishaps.note(standing.unkept.map_or(Ok(()), Err));
+        return mishaps.ending(Ending::Interrupted);
+    }
     mishaps.note(print(&standing, files, console));
     mishaps.note(standing.unkept.take().map_or(Ok(()), Err));
     let contents = [report::html(&standing, command), standing.csv(), report::race::svg(&standing)];
@@ -131,13 +136,19 @@ fn told(curve: &Curve, event: &mut Value) -> String {
 fn print(standing: &Standing, paths: &[PathBuf; 3], console: Console) -> Result<()> {
     leaderboard(standing, console)?;
     let [html, csv, svg] = paths.each_ref().map(|path| files::json(path));
-    console.object(&json!({ "event": "end", "leaderboard": places(standing), "report": html, "csv": csv, "picture": svg }))?;
+    let over: u64 = standing.racers.iter().map(Racer::over).sum();
+    let missing = match &standing.unkept {
+        Some(_) => Ending::Unwritten,
+        None if standing.interrupted => Ending::Interrupted,
+        None => Ending::Done,
+    };
+    console.object(&json!({
+        "event": "end", "leaderboard": places(standing), "report": html, "csv": csv, "picture": svg,
+        "interrupted": standing.interrupted, "complete": over == standing.race.runs() && standing.unkept.is_none(),
+    }))?;
     let [html, csv, svg] = paths.each_ref().map(|path| files::words(path));
     console.line(format!("report         {html}\nfigures        {csv}\npicture        {svg}"))?;
-    if standing.interrupted {
-        console.line("interrupted; the same command goes on where this one ended")?;
-    }
-    Ok(())
+    missing.missing().map_or(Ok(()), |why| console.line(why))
 }
 
 fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
@@ -153,15 +164,22 @@ fn leaderboard(standing: &Standing, console: Console) -> Result<()> {
                 rows.add_row([place, racer.label.clone(), measure.text(median), quartiles, p, output::number(loss), seconds]);
             }
             _ => {
-                rows.add_row([place, racer.label.clone(), "-".into(), racer.failures.join("; ")]);
+                rows.add_row([place, racer.label.clone(), "-".into(), "-".into(), "-".into(), "-".into()]);
             }
         }
     }
-    console.line(rows)
+    console.line(rows)?;
+    standing.racers.iter().filter_map(failures).try_for_each(|failed| console.line(failed))
+}
+
+/// How many runs failed, those too that were in the folder before, and why the first did.
+fn failures(racer: &Racer) -> Option<String> {
+    let first = harmless(racer.failures.first()?, false);
+    Some(format!("{} of {} runs of {} failed; {first}", racer.failures.len(), racer.over(), racer.label))
 }
 
 fn places(standing: &Standing) -> Vec<Value> {
-    let place = |(racer, p): (&crate::race::Racer, Option<f64>)| {
+    let place = |(racer, p): (&Racer, Option<f64>)| {
         let quartiles =
             standing.measures.iter().enumerate().map(|(m, measure)| (measure.name.to_owned(), json!(racer.quartiles(m))));
         json!({

@@ -158,12 +158,29 @@ impl RunFlags {
             Ok(_) if self.overwrite => Ok(()),
             Ok(there) => {
                 let which = if Plan::of(&there).is_ok_and(|there| there == *plan) { "this run" } else { "another run" };
-                let go_on = format!("go on with --resume {}", files::words(path));
+                let go_on = format!("go on with --resume {}{}", files::words(path), folder(&there));
                 refused(format!("is a checkpoint of {which}: {go_on}, name another file, or replace it with --overwrite"))
             }
-            Err(Error::File { why, .. }) => refused(format!("{why}; it will not be replaced: name another file")),
+            Err(Error::File { why, .. }) if self.overwrite => {
+                refused(format!("{why}; --overwrite replaces what is a whole checkpoint only: delete it, or name another file"))
+            }
+            Err(Error::File { why, .. }) => refused(format!("{why}; it will not be replaced: delete it, or name another file")),
             Err(error) => Err(error),
         }
+    }
+
+    /// Why checkpoints cannot go where they go, for somebody who may not have said that they do: a run that goes on saves to the file it
+    /// came from.
+    pub(super) fn unsaved(&self, error: Error) -> Error {
+        // What is not there, or is no file, is wrong in itself.
+        let Some(path) = self.resume.as_deref().filter(|path| self.checkpoint.is_none() && path.is_file()) else { return error };
+        let elsewhere = "--checkpoint for where the run goes on";
+        let why = match error {
+            Error::File { why, .. } => format!("{why}: name the file itself, or {elsewhere}"),
+            Error::Io { source, .. } => format!("checkpoints cannot go there ({source}): name {elsewhere}, or make it writable"),
+            other => return other,
+        };
+        Error::File { path: path.into(), why }
     }
 
     fn set(&self, spec: Spec) -> Result<Spec> {
@@ -187,6 +204,19 @@ fn name_parts(owner: &str, settings: &mut Map<String, Value>, path: &str) {
         name_parts(&part.name, &mut part.settings, rest);
         settings.insert(head.to_owned(), json!(part));
     }
+}
+
+/// The flags by which a run of this program goes on: `--resume run.ckpt`, and the folder where a checkpoint may not say it.
+pub(super) fn go_on(checkpoint: &Path, places: &Places) -> String {
+    let folder = places.believed().err().map(|_| format!(" --out {}", files::words(&places.out)));
+    format!("--resume {}{}", files::words(checkpoint), folder.unwrap_or_default())
+}
+
+/// What somebody who goes on from a checkpoint must say beside it. The folder it names is not repeated: it may come from anybody.
+fn folder(there: &Checkpoint) -> &'static str {
+    // A note that is damaged is told of by who goes on.
+    let refused = Places::of(there).ok().flatten().is_some_and(|places| places.believed().is_err());
+    if refused { " --out DIR" } else { "" }
 }
 
 /// Do two paths name one file?

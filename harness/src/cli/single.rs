@@ -9,7 +9,14 @@ use moths::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{Ending, mishaps::Mishaps, problem_of, run_flags::RunFlags, watch, weights::Weights};
+use super::{
+    Ending,
+    mishaps::Mishaps,
+    problem_of,
+    run_flags::{RunFlags, go_on},
+    watch,
+    weights::Weights,
+};
 use crate::{
     Error, Result, files, interrupt,
     label::words,
@@ -44,7 +51,7 @@ pub(super) fn run(
 ) -> Result<Ending> {
     flags.check_overwrite(save.is_some())?;
     // Held before it is read: nobody writes another one meanwhile.
-    let _checkpoint = flags.saves_to().map(claim).transpose()?;
+    let _checkpoint = claim_checkpoint(&flags)?;
     let resumed = flags.resume.as_ref().map(Checkpoint::open).transpose()?;
     let plan = match (&resumed, name) {
         (Some(checkpoint), _) => flags.plan_of(checkpoint, name, options)?,
@@ -72,7 +79,8 @@ pub(super) fn run(
     let checkpoint = around.saving.as_ref().map(|saving| saving.path.clone());
     let summary = session.run(around)?;
     drop(audience);
-    let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint, weights };
+    let go_on = checkpoint.as_deref().map(|checkpoint| go_on(checkpoint, &places));
+    let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint, go_on, weights };
     Ok(conclude(kind, &plan, &summary, files, console))
 }
 
@@ -89,6 +97,13 @@ fn apart(checkpoint: Option<&Path>, out: &Path) -> Result<()> {
 fn claim(path: &Path) -> Result<Claim> {
     check_file(path)?;
     Claim::take(path)
+}
+
+/// The right to write the file that checkpoints go to.
+fn claim_checkpoint(flags: &RunFlags) -> Result<Option<Claim>> {
+    let Some(path) = flags.saves_to() else { return Ok(None) };
+    check_file(path).map_err(|error| flags.unsaved(error))?;
+    Claim::take(path).map(Some)
 }
 
 /// Prints what came of the run before anything else can fail, and then writes what it leaves behind.
@@ -135,6 +150,8 @@ struct Files {
     svg: PathBuf,
     checkpoint: Option<PathBuf>,
     weights: Option<Weights>,
+    /// The flags that go on from it.
+    go_on: Option<String>,
 }
 
 /// Figures by their names, with the bits of the losses: two runs are the same exactly if these are.
@@ -171,10 +188,10 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
     if let Some(weights) = &files.weights {
         console.line(format!("weights        {}", files::words(weights.path())))?;
     }
-    let Some(checkpoint) = files.checkpoint.as_deref().map(files::words) else { return Ok(()) };
-    console.line(format!("checkpoint     {checkpoint}"))?;
+    let (Some(checkpoint), Some(go_on)) = (&files.checkpoint, &files.go_on) else { return Ok(()) };
+    console.line(format!("checkpoint     {}", files::words(checkpoint)))?;
     let interrupted = summary.reason.is_none() && summary.unsaved.is_none();
-    if interrupted { console.line(format!("interrupted; --resume {checkpoint} goes on where this one ended")) } else { Ok(()) }
+    if interrupted { console.line(format!("interrupted; {go_on} goes on where this one ended")) } else { Ok(()) }
 }
 
 /// Which point was judged, in words.

@@ -105,6 +105,11 @@ impl Race {
         Ok((standing, store))
     }
 
+    /// How many runs it is.
+    pub fn runs(&self) -> u64 {
+        self.seeds.saturating_mul(self.racers.len() as u64)
+    }
+
     /// How many of its runs are among these.
     pub fn done(&self, runs: &[Record]) -> u64 {
         let there: HashSet<_> = runs.iter().map(|run| key(&run.optimizer, run.seed)).collect();

@@ -70,6 +70,11 @@ impl Race {
 }
 
 impl Racer {
+    /// How many of its runs are over.
+    pub fn over(&self) -> u64 {
+        (self.runs.len() + self.failures.len()) as u64
+    }
+
     /// The last row of every run.
     pub fn last_rows(&self) -> impl Iterator<Item = &Row> {
         self.runs.iter().filter_map(|(_, curve)| curve.rows().last())

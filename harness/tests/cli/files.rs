@@ -27,13 +27,15 @@ fn a_checkpoint_that_is_there_is_not_lost() -> Tested {
     said(&place, &format!("{SHORT} --seed 2 --checkpoint other.ckpt"))?;
     let taken = refusal(&place, "minimize --resume other.ckpt --checkpoint run.ckpt")?;
     assert!(taken.contains("is a checkpoint of another run"), "{taken}");
-    for (name, text) in [("notes.txt", "precious"), ("empty", "")] {
-        fs::write(place.path().join(name), text)?;
-        for flags in ["", "--overwrite"] {
+    for (name, bytes) in [("notes.txt", &b"precious"[..]), ("empty", b""), ("cut.ckpt", &first[..first.len() / 2])] {
+        fs::write(place.path().join(name), bytes)?;
+        for (flags, why) in
+            [("", "; it will not be replaced"), ("--overwrite", "; --overwrite replaces what is a whole checkpoint only")]
+        {
             let refused = refusal(&place, &format!("{SHORT} --checkpoint {name} {flags}"))?;
-            assert!(refused.contains("it will not be replaced: name another file"), "{refused}");
+            assert!(refused.contains(&format!("{why}: delete it, or name another file")), "{refused}");
         }
-        assert_eq!(fs::read_to_string(place.path().join(name))?, text);
+        assert_eq!(fs::read(place.path().join(name))?, bytes);
     }
     assert_eq!(fs::read(place.path().join("run.ckpt"))?, first);
     said(&place, "minimize --resume run.ckpt --checkpoint ./run.ckpt")?;
@@ -103,6 +105,8 @@ fn links_are_not_followed() -> Tested {
         ("runs.jsonl", "race sphere --optimizers pso --seeds 1 --evaluations 500"),
         ("runs.jsonl", "bench sphere --optimizers pso --dims 2 --seeds 1"),
         ("bench.json", "bench sphere --optimizers pso --dims 2 --seeds 1"),
+        ("report.html", "bench sphere --optimizers pso --dims 2 --seeds 1"),
+        ("traces.csv", "bench sphere --optimizers pso --dims 2 --seeds 1"),
     ];
     for (i, (file, line)) in cases.into_iter().enumerate() {
         fs::create_dir(place.path().join(format!("out{i}")))?;
@@ -111,6 +115,31 @@ fn links_are_not_followed() -> Tested {
         assert!(refused.contains(&format!("{file}: is no regular file, and will not be replaced")), "{refused}");
     }
     assert_eq!(fs::read_to_string(place.path().join("precious"))?, "kept");
+    Ok(())
+}
+
+/// Whoever goes on from a link has not said that anything should be replaced.
+#[cfg(unix)]
+#[test]
+fn a_link_is_gone_on_from_to_somewhere_else() -> Tested {
+    let place = tempdir()?;
+    said(&place, &format!("{SHORT} --checkpoint run.ckpt"))?;
+    for (link, to) in [("latest", "run.ckpt"), ("dangling", "nothing")] {
+        std::os::unix::fs::symlink(to, place.path().join(link))?;
+    }
+    let (more, elsewhere) = ("minimize --evaluations 900", "name the file itself, or --checkpoint for where the run goes on");
+    let refused = refusal(&place, &format!("{more} --resume latest"))?;
+    assert!(refused.contains(&format!("latest: is no regular file, and will not be replaced: {elsewhere}")), "{refused}");
+    for line in [&format!("{SHORT} --checkpoint latest"), &format!("{more} --resume run.ckpt --checkpoint latest")] {
+        let refused = refusal(&place, line)?;
+        assert!(refused.trim_end().ends_with("latest: is no regular file, and will not be replaced"), "{refused}");
+    }
+    for there in ["dangling", ".", "missing"] {
+        assert!(!refusal(&place, &format!("{more} --resume {there}"))?.contains("--checkpoint"));
+    }
+    said(&place, &format!("{more} --resume latest --checkpoint next.ckpt"))?;
+    said(&place, &format!("{more} --resume latest --checkpoint run.ckpt"))?;
+    assert!(fs::symlink_metadata(place.path().join("latest"))?.is_symlink());
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::support::{Tested, moths, said, shell};
+use crate::support::{Tested, moths, refusal, said, shell};
 
 #[test]
 fn a_reader_that_goes_away_is_no_panic() -> Tested {
@@ -32,13 +32,16 @@ fn help_and_version_are_there() -> Tested {
 #[test]
 fn with_json_help_and_version_are_json() -> Tested {
     let place = tempdir()?;
-    for (line, event) in
-        [("--json --help", "help"), ("train --help --json", "help"), ("--json --version", "version"), ("bench --json -h", "help")]
-    {
+    let help =
+        ["--json --help", "train --help --json", "bench --json -h", "help --json", "help train --json", "--json help race"];
+    for (line, event) in help.map(|line| (line, "help")).into_iter().chain([("--json --version", "version")]) {
         let out = said(&place, line)?;
         let told: Value = serde_json::from_str(&out)?;
         assert!(told["event"] == event && told["text"].as_str().is_some_and(|text| text.contains("moths")), "{line}: {out}");
     }
+    assert_eq!(said(&place, "help train --json")?, said(&place, "--json help train")?);
+    assert!(said(&place, "help train")?.contains("Usage: moths train"));
+    assert!(refusal(&place, "help trian --json")?.contains("'trian'"));
     let bare = moths(&place, "--json").output()?;
     assert!(bare.status.code() == Some(2) && bare.stdout.is_empty(), "{bare:?}");
     Ok(())

@@ -1,16 +1,11 @@
 //! `moths race`.
 
-use std::{
-    error::Error,
-    fs,
-    io::{BufRead, BufReader},
-    process::{Command, Stdio},
-};
+use std::{error::Error, fs};
 
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Tested, events, last, moths, refusal, runs, said};
+use crate::support::{Tested, events, interrupted, last, leftovers, refusal, runs, said};
 
 #[test]
 fn a_race_ranks_and_reports() -> Tested {
@@ -18,7 +13,9 @@ fn a_race_ranks_and_reports() -> Tested {
     let line = "race rosenbrock --dim 5 --optimizers random-search,sep-cma-es,backprop --seeds 3 --evaluations 2000";
     let events = events(&place, line)?;
     assert_eq!(events.iter().filter(|e| e["event"] == "run").count(), 9);
-    let board = last(events)["leaderboard"].clone();
+    let end = last(events);
+    assert_eq!([&end["interrupted"], &end["complete"]], [false, true]);
+    let board = end["leaderboard"].clone();
     assert_eq!([&board[0]["optimizer"], &board[1]["optimizer"]], ["sep-cma-es", "random-search"]);
     assert!(board[2]["failures"].as_array().is_some_and(|f| f.len() == 3), "{board}");
     let html = fs::read_to_string(place.path().join("moths-out/race-classic-rosenbrock-d5/race.html"))?;
@@ -71,6 +68,9 @@ fn a_race_goes_on_where_it_ended() -> Tested {
     assert_eq!(started(&race("pso,random-search,backprop", 3, "parts"))?, (9.into(), 0));
     assert_eq!(figures(&place, "parts")?, figures(&place, "whole")?);
     assert_eq!(runs(&place.path().join("parts"))?, runs(&place.path().join("whole"))?);
+    // What failed before is told of again.
+    let again = said(&place, &race("pso,random-search,backprop", 3, "parts"))?;
+    assert!(again.contains("\n3 of 3 runs of backprop failed; seed 1: "), "{again}");
     // Fewer: the others stay in the folder, and out of the report.
     assert_eq!(started(&race("pso", 1, "parts"))?, (1.into(), 0));
     assert!(figures(&place, "parts")?.iter().skip(1).all(|row| row.contains("pso,1,")));
@@ -95,16 +95,31 @@ fn a_race_goes_on_where_it_ended() -> Tested {
 fn an_interrupted_race_says_how_to_go_on() -> Tested {
     let place = tempdir()?;
     let line = "race ackley --dim 10 --optimizers pso,sep-cma-es --seeds 400 --evaluations 3000 --out out";
-    let mut child = moths(&place, line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
-    lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("seed 2:")));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
-    let rest: String = lines.collect::<Result<Vec<_>, _>>()?.join("\n");
-    assert_eq!(child.wait()?.code(), Some(130));
+    let rest = interrupted(&place, line, "seed 2:")?;
     assert!(rest.ends_with("interrupted; the same command goes on where this one ended"), "{rest}");
     let done = runs(&place.path().join("out"))?.len();
     assert!((2..800).contains(&done), "{done}");
     let html = fs::read_to_string(place.path().join("out/race.html"))?;
     assert!(html.contains("The race was interrupted"));
+    let rest = interrupted(&place, &format!("{line}put --json"), r#""seed":2"#)?;
+    let end: Value = serde_json::from_str(rest.lines().next_back().ok_or("silence")?)?;
+    assert_eq!([&end["event"], &end["interrupted"], &end["complete"]], [&Value::from("end"), &true.into(), &false.into()]);
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_before_its_first_run_a_race_has_nothing_to_show() -> Tested {
+    let place = tempdir()?;
+    let line = "race rastrigin --dim 40 --optimizers random-search --evaluations 1000000000 --seeds 1 --out out";
+    let rest = interrupted(&place, line, "1 optimizers")?;
+    assert_eq!(rest, "interrupted before the first run had ended; the same command begins again");
+    let rest = interrupted(&place, &format!("{line} --json"), "start")?;
+    let end: Value = serde_json::from_str(&rest)?;
+    assert_eq!(end, serde_json::json!({ "event": "end", "interrupted": true, "complete": false }));
+    for file in ["race.html", "race.csv", "race.svg"] {
+        assert!(!place.path().join("out").join(file).exists(), "{file}");
+    }
+    assert!(leftovers(place.path())?.is_empty());
     Ok(())
 }

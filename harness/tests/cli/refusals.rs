@@ -86,13 +86,16 @@ fn files_that_are_wrong_are_refused_before_a_run() -> Tested {
         ("minimize --resume good.ckpt --extend", "--evaluations"),
         ("minimize sphere --evaluations 900 --extend", "--resume"),
         ("minimize sphere --out good.ckpt/folder", "good.ckpt/folder"),
-        ("minimize sphere --checkpoint missing/run.ckpt", "missing"),
+        ("minimize sphere --checkpoint missing/run.ckpt", "moths: missing/run.ckpt: the folder `missing` does not exist"),
+        ("minimize --resume missing/run.ckpt", "moths: missing/run.ckpt: the folder `missing` does not exist"),
+        ("minimize sphere --checkpoint good.ckpt/run.ckpt", "moths: good.ckpt/run.ckpt: "),
         ("minimize sphere --checkpoint .", "no regular file"),
         ("race sphere --optimizers pso --out good.ckpt", "good.ckpt"),
     ];
     for (line, file) in cases {
         let refused = refusal(&place, line)?;
         assert!(refused.contains(file), "moths {line}: {refused}");
+        assert!(!refused.contains(".moths-") && !refused.contains(&*place.path().to_string_lossy()), "moths {line}: {refused}");
     }
     assert_eq!(fs::read(place.path().join("good.ckpt"))?, good, "what was saved is untouched");
     said(&place, "minimize sphere --resume good.ckpt --dim 10 --seed 1 --evaluations 500")?;

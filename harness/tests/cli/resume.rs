@@ -1,13 +1,14 @@
 //! Runs that go on: after a kill, after Ctrl-C, with a larger budget.
 
 use std::error::Error;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Tested, events, facts, last, moths, said, timeless};
+use crate::support::{Tested, events, facts, interrupted, last, moths, refusal, said, timeless};
 
 /// Starts a run, kills it (as `kill -9` does) after its second checkpoint, and gives the events of the run that goes on.
 fn killed_and_resumed(place: &TempDir, line: &str, checkpoint: &str) -> Result<Vec<Value>, Box<dyn Error>> {
@@ -118,5 +119,26 @@ fn control_c_saves_and_sums_up() -> Tested {
     let end = &last(rest);
     assert!(end["event"] == "end" && end["reason"] == "interrupted" && place.path().join("run.ckpt").is_file(), "{end}");
     assert!(place.path().join(end["curve_csv"].as_str().ok_or("no curve")?).is_file());
+    Ok(())
+}
+
+/// What a checkpoint says of folders elsewhere is not believed: whoever goes on must say it again, and is told so.
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_says_all_that_goes_on() -> Tested {
+    let place = tempdir()?;
+    fs::create_dir(place.path().join("sub"))?;
+    let elsewhere = place.path().join("elsewhere");
+    let elsewhere = elsewhere.to_str().ok_or("no text")?;
+    for (i, (out, more)) in [("here", ""), (elsewhere, elsewhere), ("sub/../other", "sub/../other")].into_iter().enumerate() {
+        let begun = format!("minimize sphere --optimizer random-search --checkpoint {i}.ckpt --out {out}");
+        let rest = interrupted(&place, &format!("{begun} --evaluations 1000000000"), "random-search on")?;
+        let flags = if more.is_empty() { format!("--resume {i}.ckpt") } else { format!("--resume {i}.ckpt --out {more}") };
+        assert!(rest.ends_with(&format!("\ninterrupted; {flags} goes on where this one ended")), "{rest}");
+        let hint = refusal(&place, &begun)?;
+        let folder = if more.is_empty() { "" } else { " --out DIR" };
+        assert!(hint.contains(&format!("go on with --resume {i}.ckpt{folder}, ")), "{hint}");
+        said(&place, &format!("minimize {flags} --seconds 0.01"))?;
+    }
     Ok(())
 }

@@ -7,9 +7,10 @@ use std::{
     process::{Command, Output},
 };
 
+use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Tested, said};
+use crate::support::{Tested, moths, said};
 
 /// A user without any other process.
 const NOBODY: &str = "61234";
@@ -71,6 +72,34 @@ fn without_threads_the_results_are_the_same() -> Tested {
             let _ = fs::remove_dir_all(place.path().join(folder));
         }
         assert_eq!(timeless(&out), timeless(&said(&place, line)?), "{line}");
+    }
+    Ok(())
+}
+
+/// rayon, candle and the kernels each read the variable, and each would take so many.
+#[test]
+fn more_threads_than_a_system_has_are_refused() -> Tested {
+    let place = tempdir()?;
+    let line = "train digits --evaluations 200 --out out --json";
+    let lowest = |output: Output| -> Result<Value, Box<dyn Error>> {
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        let text = String::from_utf8(output.stdout)?;
+        Ok(serde_json::from_str::<Value>(text.lines().next_back().ok_or("silence")?)?["loss_bits"].clone())
+    };
+    let usual = lowest(moths(&place, line).output()?)?;
+    for number in ["1025", "100000", "18446744073709551615"] {
+        for line in [line, "list problems"] {
+            let refused = moths(&place, line).env("RAYON_NUM_THREADS", number).output()?;
+            let said = String::from_utf8(refused.stderr)?;
+            assert_eq!(refused.status.code(), Some(2), "{said}");
+            assert_eq!(
+                said,
+                format!("moths: RAYON_NUM_THREADS = {number}: a number from 1 to 1024, or 0 for as many as there are cores\n")
+            );
+        }
+    }
+    for number in ["1", "64", "0", "-1", "many"] {
+        assert_eq!(lowest(moths(&place, line).env("RAYON_NUM_THREADS", number).output()?)?, usual, "{number}");
     }
     Ok(())
 }

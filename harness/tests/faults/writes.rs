@@ -54,6 +54,7 @@ fn a_result_is_printed_when_its_files_cannot_be_written() -> Tested {
         let output = shell(&place, &full_beyond(1), &line, "")?;
         let end = end(&output.stdout)?;
         assert!(end["loss"].is_number() || end["leaderboard"][0]["quartiles"]["loss"].is_array(), "{end}");
+        assert_eq!(end["complete"].as_bool(), line.starts_with("race").then_some(false), "{end}");
         let err = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{line}: {err}");
         for (said, file) in err.lines().zip(files) {
@@ -71,6 +72,7 @@ fn a_result_is_printed_when_its_files_cannot_be_written() -> Tested {
     let err = String::from_utf8(output.stderr)?;
     assert!(output.status.code() == Some(2) && err.lines().all(|line| line.contains("race/race.")), "{err}");
     assert_eq!(end(&output.stdout)?["leaderboard"], end(&whole.stdout)?["leaderboard"]);
+    assert_eq!(end(&output.stdout)?["complete"], true, "every run is there");
     assert_eq!(fs::read(place.path().join("race/race.html"))?, old);
     Ok(())
 }

@@ -3,8 +3,9 @@
 use std::{
     error::Error,
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -72,6 +73,18 @@ pub(crate) fn shell(place: &TempDir, before: &str, line: &str, redirections: &st
     Ok(Command::new("sh").arg("-c").arg(&script).current_dir(place).output()?)
 }
 
+/// Standard output of a run that is asked to end as soon as it has said this.
+#[cfg(unix)]
+pub(crate) fn interrupted(place: &TempDir, line: &str, begun: &str) -> Result<String, Box<dyn Error>> {
+    let mut child = moths(place, line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().ok_or("no output")?).lines();
+    lines.find(|line| line.as_ref().is_ok_and(|line| line.contains(begun)));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status()?.success());
+    let rest: Vec<String> = lines.collect::<Result<_, _>>()?;
+    assert_eq!(child.wait()?.code(), Some(130), "moths {line}: {rest:?}");
+    Ok(rest.join("\n"))
+}
+
 /// The runs of a folder without their clocks, sorted: equal benches and races have equal ones.
 pub(crate) fn runs(folder: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
     let text = fs::read_to_string(folder.join("runs.jsonl"))?;
@@ -88,15 +101,15 @@ pub(crate) fn runs(folder: &Path) -> Result<Vec<Value>, Box<dyn Error>> {
     Ok(runs)
 }
 
-/// What writers have left in a folder and those in it: temporary files and locks.
+/// What writers have left in a folder and those in it: temporary files and folders, and locks.
 pub(crate) fn leftovers(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     let mut left = vec![];
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            left.extend(leftovers(&entry.path())?);
-        } else if [".moths-", ".tmp"].iter().any(|ours| entry.file_name().to_string_lossy().starts_with(ours)) {
+        if [".moths-", ".tmp"].iter().any(|ours| entry.file_name().to_string_lossy().starts_with(ours)) {
             left.push(entry.path());
+        } else if entry.file_type()?.is_dir() {
+            left.extend(leftovers(&entry.path())?);
         }
     }
     Ok(left)

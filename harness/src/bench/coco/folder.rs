@@ -1,6 +1,7 @@
 //! The folder of one optimizer.
 
 use std::{
+    ffi::OsString,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -14,6 +15,9 @@ use crate::{
 
 /// Whose observer writes such files.
 const COCO_VERSION: &str = "2.8.2";
+
+/// What the names of folders begin with that are being written.
+const HIDDEN: &str = ".moths-new-";
 
 /// A path in `parent` that reads like the label and is not among those `written`.
 pub(super) fn unused(parent: &Path, label: &str, written: &[PathBuf]) -> PathBuf {
@@ -31,11 +35,20 @@ fn name(label: &str) -> String {
     if name.is_empty() { "optimizer".into() } else { name.into() }
 }
 
-/// Writes the files beside the folder, and then puts them in its place.
+/// Removes the folders in this one that were being written when an export was killed. What cannot be removed stays.
+pub(super) fn clean(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(HIDDEN.as_bytes()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Writes the files into a hidden folder beside it, and then puts that in the place of this one, which holds nothing of anybody else's.
 pub(super) fn write(folder: &Path, contestant: &Contestant, groups: &Groups<'_>) -> Result<()> {
-    let mut hidden = folder.as_os_str().to_owned();
-    hidden.push(".new");
-    let fresh = PathBuf::from(hidden);
+    let mut hidden = OsString::from(HIDDEN);
+    hidden.push(folder.file_name().unwrap_or_default());
+    let fresh = folder.with_file_name(hidden);
     remove(&fresh)?;
     for (function, dims) in groups {
         let data = format!("data_f{function}");

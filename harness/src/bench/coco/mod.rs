@@ -18,6 +18,7 @@
 
 mod folder;
 mod number;
+mod ours;
 mod trial;
 
 use std::{
@@ -25,7 +26,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Record, Results, Subject};
+use super::{Contestant, Record, Results, Subject};
 use crate::{
     Result,
     problem::{self, Options},
@@ -54,20 +55,28 @@ type Groups<'a> = BTreeMap<u32, BTreeMap<usize, Vec<Trial<'a>>>>;
 /// of their own. A run that ended before its first evaluation is left out: the format has no place for it.
 ///
 /// # Errors
+/// [`Error::File`](crate::Error::File) when something that no export wrote is where such a folder goes, and nothing is written then;
 /// [`Error::Io`](crate::Error::Io).
 pub fn export(results: &Results, folder: &Path) -> Result<Vec<PathBuf>> {
+    clean(folder);
     let courses = courses(results)?;
-    let mut written: Vec<PathBuf> = vec![];
-    for contestant in &results.optimizers {
-        let groups = groups(&courses, |subject| results.runs(&contestant.label, &subject.address));
-        if groups.is_empty() {
-            continue;
-        }
-        let path = folder::unused(folder, &contestant.label, &written);
-        folder::write(&path, contestant, &groups)?;
-        written.push(path);
+    let whose = results.optimizers.iter().map(|who| (who, groups(&courses, |on| results.runs(&who.label, &on.address))));
+    let whose: Vec<(&Contestant, Groups<'_>)> = whose.filter(|(_, groups)| !groups.is_empty()).collect();
+    let mut paths: Vec<PathBuf> = vec![];
+    for (contestant, _) in &whose {
+        let path = folder::unused(folder, &contestant.label, &paths);
+        ours::check(&path)?;
+        paths.push(path);
     }
-    Ok(written)
+    for (path, (contestant, groups)) in paths.iter().zip(&whose) {
+        folder::write(path, contestant, groups)?;
+    }
+    Ok(paths)
+}
+
+/// Removes what an export to this folder left in it that was killed.
+pub fn clean(folder: &Path) {
+    folder::clean(folder);
 }
 
 fn courses(results: &Results) -> Result<Vec<Course<'_>>> {
