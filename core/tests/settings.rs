@@ -97,7 +97,7 @@ fn unknown_settings_are_refused_with_the_nearest() {
         let refused = resolve(json!({ wrong: 3 }));
         let Err(Error::Unknown { kind, name, nearest, valid }) = refused else { panic!("{wrong}: {refused:?}") };
         assert_eq!((kind.as_str(), name.as_str(), nearest.as_deref()), ("setting of lantern", wrong, near));
-        assert_eq!(valid, ["bright", "count", "inner", "limit", "mood", "share"]);
+        assert_eq!(valid, ["bright", "count", "inner", "limit", "mood", "rate", "share"]);
     }
 }
 
