@@ -60,7 +60,7 @@ pub(super) fn run(
     };
     let (entry, _) = problem_of(kind, &plan.problem, &plan.options)?;
     let places = flags.places(&plan, &entry, resumed.as_ref())?;
-    apart(flags.saves_to(), &places.out)?;
+    apart(flags.saves_to(), save, &places.out)?;
     let saving = flags.saving(&places)?;
     saving.as_ref().map_or(Ok(()), |saving| flags.check_checkpoint(&saving.path, &plan))?;
     let weights = save.map(|path| Weights::prepare(path, flags.overwrite, &entry, &plan)).transpose()?;
@@ -84,13 +84,18 @@ pub(super) fn run(
     Ok(conclude(kind, &plan, &summary, files, console))
 }
 
-/// A checkpoint is none of the files that a run leaves in its folder.
-fn apart(checkpoint: Option<&Path>, out: &Path) -> Result<()> {
-    let is = |name: &str| checkpoint.is_some_and(|path| absolute(path).ok() == absolute(out.join(name)).ok());
-    [CSV, SVG].into_iter().find(|name| is(name)).map_or(Ok(()), |name| {
-        let valid = format!("another file than `{name}` in --out, which holds the figures of the run");
-        Err(Error::invalid("--checkpoint", files::words(&out.join(name)), valid))
-    })
+/// What a run leaves are files of their own.
+fn apart(checkpoint: Option<&Path>, save: Option<&Path>, out: &Path) -> Result<()> {
+    let figures = [CSV, SVG].map(|name| ("the figures in --out", Some(out.join(name))));
+    let named = [("--checkpoint", checkpoint), ("--save", save)].map(|(flag, path)| (flag, path.map(Path::to_path_buf)));
+    let all: Vec<(&str, PathBuf)> = named.into_iter().chain(figures).filter_map(|(flag, path)| Some((flag, path?))).collect();
+    for (i, (flag, path)) in all.iter().enumerate() {
+        let same = |other: &&(&str, PathBuf)| absolute(&other.1).ok() == absolute(path).ok();
+        if let Some((other, _)) = all[i + 1..].iter().find(same) {
+            return Err(Error::invalid(*flag, files::words(path), format!("another file than that of {other}")));
+        }
+    }
+    Ok(())
 }
 
 /// The right to write a file, if the file may be written.

@@ -254,7 +254,7 @@ fn runs_that_differ_have_folders_of_their_own() -> Tested {
 }
 
 #[test]
-fn a_page_replaces_a_page_and_a_checkpoint_no_figure() -> Tested {
+fn pages_replace_pages_and_files_of_a_run_are_their_own() -> Tested {
     let place = tempdir()?;
     said(&place, "bench sphere --optimizers pso --dims 2 --seeds 1 --budget 20 --out b")?;
     let runs = fs::read(place.path().join("b/runs.jsonl"))?;
@@ -274,6 +274,8 @@ fn a_page_replaces_a_page_and_a_checkpoint_no_figure() -> Tested {
         let refused = refusal(&place, &format!("{SHORT} --checkpoint out/{name} --out ./out"))?;
         assert!(refused.contains("--checkpoint") && refused.contains(name), "{refused}");
     }
+    let refused = refusal(&place, "train spirals --evaluations 50 --checkpoint out/one --save ./out/one")?;
+    assert!(refused.contains("another file than that of --save"), "{refused}");
     Ok(())
 }
 
