@@ -22,7 +22,7 @@ pub use state::{Keep, State, atomically};
 /// ```
 ///
 /// What is restored comes from a file, and is no better than the file: a list must be as long as the one it replaces, a tensor of its shape
-/// and dtype. What may vary, or may not take every value, [says its range](persist!):
+/// and dtype. What may vary, or may not take every value, [says its range](crate::persist!):
 ///
 /// ```
 /// use moths_core::{Keep, Persist, State, persist};

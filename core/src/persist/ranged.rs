@@ -8,7 +8,7 @@ use std::{
 use super::{Fields, Persist};
 use crate::{CowTensor, Result};
 
-/// A field that can be [confined to a range](persist!): a number by its value, a list by its length, a matrix by its number of rows.
+/// A field that can be [confined to a range](crate::persist!): a number by its value, a list by its length, a matrix by its number of rows.
 pub trait Ranged: Persist {
     /// What is in the range.
     type Measure: PartialOrd + Copy + Debug;

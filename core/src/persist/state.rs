@@ -57,7 +57,7 @@ impl State {
     ///
     /// # Errors
     /// [`Error::State`] for a field that is missing, unknown to `owner`, of another dtype, shape or length, or out of its
-    /// [range](persist!).
+    /// [range](crate::persist!).
     pub fn restore(&self, owner: &mut dyn Persist, keep: Keep) -> Result<()> {
         let before = Self::of(owner)?;
         if let Some(unknown) = self.0.keys().find(|name| !before.0.contains_key(*name)) {

@@ -27,7 +27,7 @@ impl Stop {
     }
 
     /// After this many loss evaluations. A step that would need more is not taken; if it is the very first, the run is refused with
-    /// [`Error::Budget`].
+    /// [`Error::Budget`](crate::Error::Budget).
     pub fn evaluations(evaluations: u64) -> Self {
         Self::never().or_evaluations(evaluations)
     }
@@ -52,7 +52,7 @@ impl Stop {
         Self { seconds: Some(seconds), ..self }
     }
 
-    /// Or when a loss is at most this: that of the best point seen, which is handed out as [`Outcome::best`] and need not be the answer.
+    /// Or when a loss is at most this: that of the best point seen, which is handed out as [`Outcome::best`](super::Outcome::best) and need not be the answer.
     pub fn or_target(self, loss: f64) -> Self {
         Self { target: Some(loss), ..self }
     }
@@ -95,7 +95,7 @@ impl Stop {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The target loss was reached, by the point that is handed out as [`Outcome::best`]. (By one of an earlier run, if the tally that this
+    /// The target loss was reached, by the point that is handed out as [`Outcome::best`](super::Outcome::best). (By one of an earlier run, if the tally that this
     /// one began with had reached it already.)
     Target,
     /// The evaluations are used up.

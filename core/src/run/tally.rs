@@ -14,7 +14,7 @@ pub struct Tally {
     /// Loss evaluations used.
     pub evaluations: u64,
     /// The lowest loss that any candidate of any step had; on a stochastic objective the luckiest, and no promise. Of the answer nothing
-    /// is said: see [`Outcome`].
+    /// is said: see [`Outcome`](super::Outcome).
     pub lowest: f64,
     /// How many evaluations had been used when the lowest loss fell last.
     pub improved_at: u64,

@@ -31,7 +31,7 @@ impl Space {
     /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless there are [`Space::dim`] values; [`Error::Invalid`], naming the element, for one that is not finite, in the
+    /// [`Error::Shape`](crate::Error::Shape) unless there are [`Space::dim`] values; [`Error::Invalid`](crate::Error::Invalid), naming the element, for one that is not finite, in the
     /// space's dtype and in units of its scale.
     pub fn encode(&self, values: &Tensor) -> Result<CowTensor> {
         self.encoded(CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?))
