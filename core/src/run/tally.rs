@@ -118,3 +118,25 @@ impl Tally {
         stop.reason(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Keep, State};
+
+    /// Whatever an optimizer gives as its reason: it is saved, it comes back, and it ends the run.
+    #[test]
+    fn every_reason_can_be_saved() -> Result<()> {
+        let long: &'static str = "é".repeat(LONGEST_REASON).leak();
+        for (why, kept) in [("flat", "flat"), ("two\nlines", "two lines"), ("", "converged"), (long, &long[..LONGEST_REASON / 2])]
+        {
+            let mut tally = Tally::default();
+            tally.add(&Report { loss: 1.0, evaluations: 1, converged: Some(why) });
+            let mut again = Tally::default();
+            State::of(&mut tally)?.restore(&mut again, Keep::Nothing)?;
+            assert_eq!(again, tally);
+            assert_eq!(again.reason(&Stop::never()), Some(Reason::Converged(kept.to_owned().into())));
+        }
+        Ok(())
+    }
+}

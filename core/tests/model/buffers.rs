@@ -264,3 +264,14 @@ fn buffers_of_narrow_and_whole_dtypes_are_saved() -> Test {
     }
     Ok(())
 }
+
+/// Two flags that begin equal, and matter only where they differ.
+#[test]
+fn flags_that_matter_only_together_have_an_effect() -> Test {
+    let build = |vb: VarBuilder<'_>| Ok((vb.get(3, "a")?, vb.get(3, "b")?, vb.get(3, "idle")?));
+    let options =
+        ["a", "b", "idle"].into_iter().fold(ModelOptions::default(), |options, leaf| options.domain(leaf, Domain::Bool));
+    let loss = |(a, b, _): &(Tensor, Tensor, Tensor), _: Key| (a - b)?.sqr()?.sum_all();
+    assert_eq!(FlatModel::with(options, build, loss)?.without_effect()?, ["idle"]);
+    Ok(())
+}
