@@ -5,7 +5,7 @@
 
 use std::{error::Error, fs, path::Path};
 
-use moths::{Ask, AskTell, Checkpoint, Key, Leaf, Space, Spec, registry};
+use moths::{AskTell, Checkpoint, Key, Leaf, Space, Spec, registry, run::Ask};
 
 /// What this search needs to know when it is started, each time.
 fn begin() -> moths::Result<(Spec, Space, AskTell)> {

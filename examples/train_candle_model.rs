@@ -7,7 +7,10 @@ use std::{collections::HashSet, error::Error, io::Read, ops::ControlFlow};
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear, loss::cross_entropy};
 use flate2::read::GzDecoder;
-use moths::{FlatModel, Key, Objective, Spec, Stop, Tally, minimize_from, registry};
+use moths::{
+    FlatModel, Key, Objective, Spec, Stop, registry,
+    run::{Tally, minimize_from},
+};
 
 /// Two layers, ReLU between them: 2,410 parameters.
 struct Network {

@@ -33,7 +33,7 @@
 //! ```
 //!
 //! A function of plain numbers is a [`Function`]; a model that already lives on a `VarMap` a [`VarMapModel`]. [`Leaf`] gives bounds, scales,
-//! integers and switches; [`AskTell`] turns any optimizer inside out; [`Checkpoint`] saves one, [`Journal`] a run; [`Pool`] evaluates on several
+//! integers and switches; [`AskTell`] turns any optimizer inside out; [`Checkpoint`] saves one, [`Journal`] a run; [`Pool`](objective::layer::Pool) evaluates on several
 //! replicas at once. A [`Spec`] names an optimizer with its settings. The README of the repository goes through all of these.
 //!
 //! # Features

@@ -3,7 +3,10 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use moths::{Capabilities, Family, Meta, registry};
+use moths::{
+    optimizer::{Capabilities, Family, Meta},
+    registry,
+};
 
 #[test]
 fn the_first_page_lists_the_registry() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,6 @@
 //! Which optimizers each set of features registers: a plug-in crate that is not referenced would register nothing.
 
-use moths::{descent, registry};
+use moths::{optimizer::descent, registry};
 
 #[test]
 fn every_feature_registers_its_optimizers_and_no_others() {

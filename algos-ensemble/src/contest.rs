@@ -3,7 +3,9 @@
 //! A loss of a deterministic objective lasts: one that is remembered need not be asked for again, nor that of a point which the step
 //! evaluated itself as its best candidate. On a stochastic objective both points are evaluated, on the same data.
 
-use moths_core::{Batch, Best, CowTensor, Objective, Optimizer, Report, Result, Space, host, with_scalar};
+use moths_core::{
+    Batch, CowTensor, Objective, Optimizer, Report, Result, Space, objective::layer::Best, tensor::host, with_scalar,
+};
 
 /// What a step evaluated: its candidate of lowest loss, and that loss; nothing on a stochastic objective.
 #[derive(Default)]

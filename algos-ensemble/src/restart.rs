@@ -45,8 +45,10 @@ mod size;
 mod tests;
 
 use moths_core::{
-    Algorithm, Capabilities, Clock, CowTensor, Family, Fields, Key, Meta, Objective, Optimizer, Persist, Report, Result, Space,
-    Spec, atomically, register, registry, settings,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
+    persist::{Clock, Fields, Persist, atomically},
+    register, registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

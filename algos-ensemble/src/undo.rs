@@ -37,8 +37,11 @@
 mod tests;
 
 use moths_core::{
-    Algorithm, Capabilities, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space, Spec, atomically,
-    persist, register, registry,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    optimizer::{Algorithm, Capabilities, Family, Meta},
+    persist,
+    persist::atomically,
+    register, registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

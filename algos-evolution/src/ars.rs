@@ -32,8 +32,16 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
-    NamedEstimator, Objective, Result, Sampler, Schedule, Seed, Space, Spec, persist, register, settings,
+    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    noise::Gradient,
+    optimizer::{
+        Antithetic, Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator,
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
+    rng::Seed,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,17 +64,17 @@ pub struct ArsConfig {
     /// The distribution of δ.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for ArsConfig {
     fn default() -> Self {
-        Self { pairs: 16, top: None, nu: 0.03.into(), sampler: Sampler::Normal, draws: Draws::Shared }
+        Self { pairs: 16, top: None, nu: 0.03.into(), sampler: Sampler::Normal, draws: DataDraws::Shared }
     }
 }
 
 /// Augmented random search as an optimizer. See the [module documentation](self) for equations.
-pub type Ars = Descend<ArsEstimator, Box<dyn Descent>>;
+pub type Ars = GradientDescent<ArsEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of augmented random search.
 pub struct ArsEstimator {
@@ -140,7 +148,10 @@ register!(Ars);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, DescendConfig, Function, Optimizer};
+    use moths_core::{
+        Function, Optimizer,
+        optimizer::{Algorithm, GradientDescentConfig},
+    };
 
     /// Steps by the formula of the paper, in terms of rewards, which are losses with the other sign; one pair of the first step fails.
     #[test]
@@ -152,7 +163,7 @@ mod tests {
         };
         let estimator = ArsConfig { pairs: n, top: Some(b), nu: nu.into(), ..ArsConfig::default() };
         let descent = Spec::new("sgd").with("rate", alpha).unwrap();
-        let mut ars = <Ars as Algorithm>::new(DescendConfig { estimator, descent }, &space, key).unwrap();
+        let mut ars = <Ars as Algorithm>::new(GradientDescentConfig { estimator, descent }, &space, key).unwrap();
         let (mut x, mut failed) = (vec![0.0; 3], 0);
         for t in 0..3 {
             let mut found: Vec<(f64, f64, Vec<f64>)> = vec![];

@@ -41,8 +41,15 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
-    NamedEstimator, Objective, Result, Sampler, Schedule, Space, Spec, fuse, persist, register, settings,
+    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec, fuse,
+    noise::Gradient,
+    optimizer::{
+        Antithetic, Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator,
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,7 +93,7 @@ pub struct AseboConfig {
     /// What weighs the perturbations.
     pub shaping: Shaping,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for AseboConfig {
@@ -100,13 +107,13 @@ impl Default for AseboConfig {
             decay: 0.98,
             variance: 0.995,
             shaping: Shaping::ZScores,
-            draws: Draws::Shared,
+            draws: DataDraws::Shared,
         }
     }
 }
 
 /// ASEBO as an optimizer. See the [module documentation](self) for equations.
-pub type Asebo = Descend<AseboEstimator, Box<dyn Descent>>;
+pub type Asebo = GradientDescent<AseboEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of ASEBO.
 pub struct AseboEstimator {

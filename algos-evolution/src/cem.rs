@@ -10,7 +10,7 @@
 //! doi:10.1007/s10479-005-5724-z (continuous optimisation, smoothing α from 0.7 to 0.9); Szita & Lőrincz 2006, doi:10.1162/neco.2006.18.12.2936 (the extra
 //! variance v_t, which keeps s from vanishing early; 0 unless asked for). Differs from the papers: candidates that failed are never among the best;
 //! coordinates with bounds are moved to the nearest point inside; s_j of a discrete coordinate stays above a tenth of a level.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Minima on a wall are not promised: the elite's deviations collapse on a slope before its corner is reached.
 //! Convergence is not promised: the elite of 100 samples collapses short of the minimum of a bowl in 10 dimensions, and then says so.
 //! Cost per step: n evaluations in one round; 2 numbers of state per parameter.
@@ -29,8 +29,12 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Space,
-    convergence::History, fuse, kernel, persist, register, settings, shaping,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings, shaping},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -53,8 +53,14 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, Walls, convergence::History, host, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space,
+    objective::Losses,
+    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
+    space::Walls,
+    tensor::host,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Evaluations to a target on the functions that papers report: what the tests of convergence measure.
 
-use moths_core::{Algorithm, Function, Key, Space, Stop, minimize};
+use moths_core::{Function, Key, Space, Stop, minimize, optimizer::Algorithm};
 
 /// A function whose lowest value, 0, is at (1, .., 1).
 #[derive(Clone, Copy, Debug)]

@@ -12,7 +12,7 @@
 //! and a C that stays positive definite. μ⁻_eff = (Σ w')²/Σ w'² of them.
 //! Source: Hansen 2016, "The CMA evolution strategy: a tutorial", arXiv:1604.00772, table 1.
 
-use moths_core::{Losses, shaping};
+use moths_core::{objective::Losses, optimizer::shaping};
 
 use crate::{paths, population_size};
 

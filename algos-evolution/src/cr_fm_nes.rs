@@ -38,7 +38,7 @@
 //! (the paper leaves it open); c_1 is not negative (d < 5); an update that would take more than 9/10 of an element of D is shortened, and
 //! one that leaves no usable numbers is left out; deviations of discrete coordinates stay above a tenth of a level;
 //! σ stays within 10⁻¹⁸ and 10⁹ of its start.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Right integers and flags are not promised: in 10 of 20 runs one of the answer was wrong. Means of discrete coordinates stay inside.
 //! On a slope whose factors differ by a hundred, 1 run of 120 (1 to 40 dimensions) ended at a wall before the corner.
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
@@ -67,11 +67,16 @@ mod weights;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Losses, Meta, Objective, Optimizer, Report, Result,
-    Sampler, Space, Walls,
-    convergence::History,
-    fuse::{self, Element},
-    host, kernel, persist, register, settings, with_scalar,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
+    rng::Element,
+    space::Walls,
+    tensor::host,
+    with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

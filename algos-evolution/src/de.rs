@@ -19,7 +19,7 @@
 //! n = 16 + ⌊7 ln d⌋ where the paper advises 10 d, which takes more than 1,000 d evaluations to converge beyond five dimensions (BBOB 2/5/10/20/40-D,
 //! 1,000 d evaluations, instances 11-13, share of targets: .88/.50/.33/.25/.21 with 20/24/30/30/40 points, .88/.43/.16/.08/.04 with 10 d; in ten
 //! times as many evaluations, 2/5/10-D, .95/.68/.38 with 32 points, .92/.81/.59 with 10 d).
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population), and when all points are one.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence) (of a population), and when all points are one.
 //! Convergence is not promised: with F = 0.5 all points are one before the minimum of a bowl is found in 1 run of 20, and then say so.
 //! Cost per step: n evaluations in one round;
 //! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 1 number of state per parameter and candidate.
@@ -42,8 +42,13 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    Stream, Walls, convergence::History, persist, register, settings,
+    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
+    rng::Stream,
+    space::Walls,
 };
 use rand::RngExt;
 use schemars::JsonSchema;

@@ -2,7 +2,7 @@
 //! deviations say of convergence.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Result, Space, convergence::Spread, host, kernel, with_scalar};
+use moths_core::{CowTensor, Result, Space, kernel, optimizer::convergence::Spread, tensor::host, with_scalar};
 
 /// The least and the most: beyond, numbers of a float would say nothing.
 pub(crate) fn range(first: f64) -> (f64, f64) {

@@ -4,7 +4,9 @@
 //! that it costs O(d) beside them; its equations stand in `cr_fm_nes`. Source: Akimoto, Auger & Hansen 2014,
 //! doi:10.1145/2576768.2598258, in the form of Nomura & Ono 2022, arXiv:2201.11422.
 
-use moths_core::{CowTensor, Key, Result, Sampler, Space, convergence::Spread, fuse::Element, host, with_scalar};
+use moths_core::{
+    CowTensor, Key, Result, Sampler, Space, optimizer::convergence::Spread, rng::Element, tensor::host, with_scalar,
+};
 
 /// The sums over samples that the natural gradient is made of.
 pub(crate) struct Moments {

@@ -12,7 +12,7 @@
 //! Schwefel 2002, doi:10.1023/A:1015059928466 (λ = 7 μ: (15/15, 100)). Differs from the paper: step sizes are averaged as points are, and
 //! never fall below 1e-30; children that failed are no parents; coordinates with bounds are moved to the nearest point inside; a discrete
 //! one moves by a tenth of a level at least.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence). It is not promised: with
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence). It is not promised: with
 //! one step size, an ellipsoid of condition 1000 is not solved within 200,000 evaluations in 5 dimensions. Nor are right integers and flags
 //! (wrong in 2 of 20 runs within `restart`).
 //! Minima on a wall are not promised: children that were moved to it are as good as their parents, and step sizes learn from them.
@@ -39,10 +39,16 @@ mod tests;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result,
-    Space,
-    convergence::{History, Spread},
-    host, kernel, persist, register, settings, shaping,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, kernel,
+    optimizer::{
+        Algorithm, Capabilities, Comparison, Family, Meta,
+        convergence::{History, Spread},
+        settings, shaping,
+    },
+    persist,
+    persist::Clock,
+    register,
+    tensor::host,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

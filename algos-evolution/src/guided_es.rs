@@ -36,8 +36,15 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
-    NamedEstimator, Objective, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    noise::Gradient,
+    optimizer::{
+        Antithetic, Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator,
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -72,18 +79,18 @@ pub struct GuidedEsConfig {
     /// What weighs the perturbations.
     pub shaping: Shaping,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for GuidedEsConfig {
     fn default() -> Self {
-        let (alpha, beta, shaping, draws) = (0.5, 1.0, Shaping::Ranks, Draws::Shared);
+        let (alpha, beta, shaping, draws) = (0.5, 1.0, Shaping::Ranks, DataDraws::Shared);
         Self { pairs: 16, sigma: 0.1.into(), alpha, beta, memory: MEMORY, shaping, draws }
     }
 }
 
 /// Guided ES as an optimizer. See the [module documentation](self) for equations.
-pub type GuidedEs = Descend<GuidedEsEstimator, Box<dyn Descent>>;
+pub type GuidedEs = GradientDescent<GuidedEsEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of guided ES.
 pub struct GuidedEsEstimator {

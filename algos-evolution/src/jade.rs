@@ -29,7 +29,11 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Capabilities, Family, Meta, Space, register};
+use moths_core::{
+    Space,
+    optimizer::{Capabilities, Family, Meta},
+    register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -30,7 +30,11 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Family, Meta, Space, register};
+use moths_core::{
+    Space,
+    optimizer::{Family, Meta},
+    register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -22,7 +22,7 @@
 //! paths cannot learn (0 of 32 linear functions in a box; smooth 28). Minima on a wall are not promised: there the transform makes a bowl
 //! quartic, whose bottom is flat (1e-5 of the box is left at a condition of 1e4). Candidates that failed have no weight; σ grows e-fold
 //! in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence), stagnation over windows twice as long.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence), stagnation over windows twice as long.
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵).
 //!
 //! ```
@@ -43,11 +43,19 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space,
-    Walls,
-    convergence::{History, Spread},
-    fuse::{self, Element},
-    host, kernel, persist, register, settings, with_scalar,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel,
+    optimizer::{
+        Algorithm, Capabilities, Family, Meta,
+        convergence::{History, Spread},
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
+    rng::Element,
+    space::Walls,
+    tensor::host,
+    with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

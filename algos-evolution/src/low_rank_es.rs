@@ -34,8 +34,10 @@
 //! ```
 
 use moths_core::{
-    Capabilities, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Fields, Key, Meta, NamedEstimator, Objective,
-    Persist, Result, Sampler, Schedule, Space, Spec, register, settings,
+    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    optimizer::{Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
+    persist::{Fields, Persist},
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,17 +59,17 @@ pub struct LowRankEsConfig {
     /// What weighs the perturbations.
     pub shaping: Shaping,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for LowRankEsConfig {
     fn default() -> Self {
-        Self { pairs: 16, sigma: 0.1.into(), rank: 1, shaping: Shaping::ZScores, draws: Draws::Shared }
+        Self { pairs: 16, sigma: 0.1.into(), rank: 1, shaping: Shaping::ZScores, draws: DataDraws::Shared }
     }
 }
 
 /// EGGROLL as an optimizer. See the [module documentation](self) for equations.
-pub type LowRankEs = Descend<LowRankEsEstimator, Box<dyn Descent>>;
+pub type LowRankEs = GradientDescent<LowRankEsEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of EGGROLL: that of OpenES from other noise.
 pub struct LowRankEsEstimator(OpenEsEstimator);

@@ -28,8 +28,14 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Meta, NamedEstimator,
-    Objective, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    optimizer::{
+        Antithetic, Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator,
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,17 +56,17 @@ pub struct OpenEsConfig {
     /// The distribution of ε.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for OpenEsConfig {
     fn default() -> Self {
-        Self { pairs: 16, sigma: 0.1.into(), shaping: Shaping::Ranks, sampler: Sampler::Normal, draws: Draws::Shared }
+        Self { pairs: 16, sigma: 0.1.into(), shaping: Shaping::Ranks, sampler: Sampler::Normal, draws: DataDraws::Shared }
     }
 }
 
 /// OpenES as an optimizer. See the [module documentation](self) for equations.
-pub type OpenEs = Descend<OpenEsEstimator, Box<dyn Descent>>;
+pub type OpenEs = GradientDescent<OpenEsEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of OpenES.
 pub struct OpenEsEstimator {
@@ -160,8 +166,8 @@ mod tests {
         let got: Vec<f64> = estimate.gradient.unwrap().dense().unwrap().to_vec1().unwrap();
         assert!(got.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-13), "{got:?} {expected:?}");
 
-        let settings = moths_core::DescendConfig { estimator: config, descent: Spec::new("adamw") };
-        let mut es = <OpenEs as moths_core::Algorithm>::new(settings, &space, key).unwrap();
+        let settings = moths_core::optimizer::GradientDescentConfig { estimator: config, descent: Spec::new("adamw") };
+        let mut es = <OpenEs as moths_core::optimizer::Algorithm>::new(settings, &space, key).unwrap();
         es.step(&mut objective).unwrap();
         let moved: Vec<f64> = es.answer().unwrap().to_vec1().unwrap();
         assert!(moved.iter().zip(&expected).all(|(x, g)| (x + 0.05 * g.signum()).abs() < 1e-7), "{moved:?}");

@@ -38,8 +38,16 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Gradient, Key, Meta,
-    NamedEstimator, Objective, Result, Sampler, Seed, Space, Spec, fuse, kernel, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Result, Sampler, Space, Spec, fuse, kernel,
+    noise::Gradient,
+    optimizer::{
+        Antithetic, Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator,
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
+    rng::Seed,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +76,7 @@ pub struct PgpeConfig {
     /// The distribution of z.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for PgpeConfig {
@@ -80,13 +88,13 @@ impl Default for PgpeConfig {
             max_change: 0.2,
             shaping: Shaping::Ranks,
             sampler: Sampler::Normal,
-            draws: Draws::Shared,
+            draws: DataDraws::Shared,
         }
     }
 }
 
 /// PGPE as an optimizer. See the [module documentation](self) for equations.
-pub type Pgpe = Descend<PgpeEstimator, Box<dyn Descent>>;
+pub type Pgpe = GradientDescent<PgpeEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of PGPE, and the deviations that go with it.
 pub struct PgpeEstimator {
@@ -257,7 +265,7 @@ mod tests {
         for _ in 0..300 {
             pgpe.step(&mut Function::new(space.clone(), valley)).unwrap();
         }
-        let state = moths_core::State::of(&mut pgpe).unwrap().digest().unwrap();
+        let state = moths_core::persist::State::of(&mut pgpe).unwrap().digest().unwrap();
         let (_, sigma) = state.iter().find(|(name, _)| name == "estimator.sigma").unwrap();
         let sigma: Vec<f64> = sigma.iter().map(|bits| f64::from_bits(*bits)).collect();
         assert!(sigma[2] < 0.5 * sigma[1] && sigma[1] < 0.5 * sigma[0], "{sigma:?}");

@@ -3,7 +3,7 @@
 //! Sums have a fixed order and multiplications are not fused into additions, so that results, unlike those of a general library, do
 //! not depend on the instruction set. Matrices are row-major; a vector of rows \[n, d\] is a slice of n d numbers.
 
-use moths_core::fuse::Element;
+use moths_core::rng::Element;
 use multiversion::multiversion;
 
 /// Columns, and rows of them, that are worked on at a time: so many fit into the second-level cache.

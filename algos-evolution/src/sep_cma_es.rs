@@ -17,7 +17,7 @@
 //! are moved to the nearest point inside, and count as sampled there; deviations of discrete coordinates stay above a tenth of a level;
 //! σ grows e-fold in a step at most. c_m is 1, as in the papers, unless
 //! `mean_rate` says otherwise: the mean of many good steps is short where there are many dimensions, and a large population then affords more.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Cost per step: λ evaluations in one round; 4 numbers of state per parameter.
 //!
 //! ```
@@ -38,8 +38,11 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    convergence::History, fuse, kernel, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

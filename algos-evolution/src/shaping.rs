@@ -1,6 +1,6 @@
 //! What the losses of a step are turned into before they weigh perturbations.
 
-use moths_core::{Losses, shaping};
+use moths_core::{objective::Losses, optimizer::shaping};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -14,7 +14,7 @@
 //! inside, and count as sampled there (s is (x − μ)/σ of what was evaluated, so that no noise is stored); σ_j of a discrete
 //! coordinate stays above a tenth of a level; σ stays within 10⁻¹⁸ and 10⁹
 //! of its start.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Cost per step: λ evaluations in one round; 2 numbers of state per parameter.
 //!
 //! ```
@@ -34,8 +34,11 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    convergence::History, fuse, kernel, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,12 @@
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Antithetic, Batch, CowTensor, Perturbation, Result, Sampler, Space, eigen::eigen, fuse, host, persist, with_scalar,
+    Batch, CowTensor, Result, Sampler, Space, fuse,
+    noise::Perturbation,
+    optimizer::Antithetic,
+    persist,
+    tensor::{eigen::eigen, host},
+    with_scalar,
 };
 
 use crate::products::Products;

@@ -1,6 +1,6 @@
 //! The utilities of natural evolution strategies: what each candidate weighs in an estimated gradient.
 
-use moths_core::{Losses, shaping};
+use moths_core::{objective::Losses, optimizer::shaping};
 
 /// ŵ_k = max(0, ln(λ/2 + 1) − ln k) of the k-th best of λ candidates.
 pub(crate) fn by_rank(lambda: usize) -> Vec<f64> {

@@ -25,7 +25,7 @@
 //! as sampled there; deviations of discrete coordinates stay above a tenth of a level; σ grows e-fold in a step at most
 //! and stays within 10⁻¹⁸ and 10⁹ of its start; a step of v and D that leaves no
 //! usable numbers is left out.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Minima on a wall are not promised: in two dimensions, and on slopes in many, the deviations collapse along a wall.
 //! Cost per step: λ evaluations in one round; 5 numbers of state per parameter.
 //!
@@ -47,10 +47,14 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space,
-    convergence::History,
-    fuse::{self, Element},
-    host, kernel, persist, register, settings, with_scalar,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel,
+    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
+    rng::Element,
+    tensor::host,
+    with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -26,7 +26,7 @@
 //! outside the bounds are evaluated at their mirror images and learnt as drawn, μ is free, and no deviation exceeds a quarter of its
 //! interval after a step; σ stays within 10⁻¹⁸ and 10⁹ of its start, and B is adapted until its entries'
 //! root mean square reaches 10¹⁴.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence), and when B has grown out of shape.
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence), and when B has grown out of shape.
 //! Means of discrete coordinates stay inside.
 //! On a slope whose factors differ by a hundred, 1 run of 100 (1 to 20 dimensions) ended at a wall before the corner.
 //! Cost per step: λ evaluations in one round; d² + 1 numbers of state (f64) beside the mean. Dimensions for which B takes more than
@@ -54,11 +54,19 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Sampler,
-    Space, Walls,
-    convergence::{History, Spread},
-    fuse::Element,
-    host, persist, register, settings, with_scalar,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space,
+    optimizer::{
+        Algorithm, Capabilities, Family, Meta,
+        convergence::{History, Spread},
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
+    rng::Element,
+    space::Walls,
+    tensor::host,
+    with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -28,7 +28,13 @@
 //! ```
 
 use candle_core::Tensor;
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Space, kernel, persist, register};
+use moths_core::{
+    Batch, CowTensor, Result, Space, kernel,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::Clock,
+    register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +153,7 @@ register!(AcceleratedRandomSearch);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Optimizer};
+    use moths_core::{Function, Key, Optimizer, optimizer::Algorithm};
 
     kernel! { fn uniforms(x: out, u: uniform) { x = u; } }
 

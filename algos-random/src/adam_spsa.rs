@@ -34,8 +34,10 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Capabilities, CowTensor, Descend, Descent, Gradient, Key, Meta, NamedEstimator, Objective, Optimizer, Report,
-    Result, Schedule, Space, kernel, persist, register, settings,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Schedule, Space, kernel,
+    noise::Gradient,
+    optimizer::{Algorithm, Capabilities, Descent, GradientDescent, Meta, NamedEstimator, settings},
+    persist, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,7 +76,7 @@ impl Default for AdamSpsaConfig {
 
 /// Adam-SPSA. See the [module documentation](self) for equations.
 pub struct AdamSpsa {
-    search: Descend<SpsaEstimator, Fading>,
+    search: GradientDescent<SpsaEstimator, Fading>,
 }
 
 /// Adam with a memory of gradients that fades.
@@ -117,7 +119,7 @@ impl Algorithm for AdamSpsa {
         settings::check(&config)?;
         let estimator = SpsaEstimator::new(config.spsa.clone(), space, key)?;
         let descent = Fading { config, step: 0, m: space.zeros()?, v: space.zeros()? };
-        Ok(Self { search: Descend::new(estimator, descent, space) })
+        Ok(Self { search: GradientDescent::new(estimator, descent, space) })
     }
 
     fn evaluations_per_step(config: &AdamSpsaConfig, space: &Space, _stochastic: bool) -> Result<Option<u64>> {
@@ -145,7 +147,7 @@ register!(AdamSpsa);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Estimator, Function};
+    use moths_core::{Function, optimizer::Estimator};
 
     /// Three steps by the formulas, on the gradients that the estimator gives at the same points.
     #[test]

@@ -23,8 +23,9 @@
 //! ```
 
 use moths_core::{
-    Capabilities, CowTensor, Descend, Descent, Error, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective, Result,
-    Space, Spec, persist, register,
+    CowTensor, Error, Key, Objective, Result, Space, Spec,
+    optimizer::{Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator},
+    persist, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +35,7 @@ use serde::{Deserialize, Serialize};
 pub struct BackpropConfig {}
 
 /// Backpropagation as an optimizer. See the [module documentation](self).
-pub type Backprop = Descend<BackpropEstimator, Box<dyn Descent>>;
+pub type Backprop = GradientDescent<BackpropEstimator, Box<dyn Descent>>;
 
 /// The exact gradient, where the objective has one.
 pub struct BackpropEstimator {}

@@ -9,7 +9,10 @@
 
 use std::ops::Bound;
 
-use moths_core::{Fields, Persist, Ranged, Result};
+use moths_core::{
+    Result,
+    persist::{Fields, Persist, Ranged},
+};
 
 /// How many f̄ the deviation is taken of.
 const RECENT: usize = 10;

@@ -31,7 +31,10 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Capabilities, Meta, persist, register};
+use moths_core::{
+    optimizer::{Capabilities, Meta},
+    persist, register,
+};
 
 use crate::{
     DirectSearch,

@@ -11,7 +11,11 @@
 //! H, M: \[d, d\]; ⟨A, B⟩ = Σ a_ij b_ij; |H̄| has the eigenvectors of H̄, and the absolute values of its eigenvalues: p leads downhill.
 
 use candle_core::{DType, Tensor};
-use moths_core::{CowTensor, Fields, Persist, Result, Space, eigen::eigen, fuse, host, kernel};
+use moths_core::{
+    CowTensor, Result, Space, fuse, kernel,
+    persist::{Fields, Persist},
+    tensor::{eigen::eigen, host},
+};
 
 /// One measurement: two perturbations \[d\], and q.
 pub(crate) struct Measured {

@@ -13,7 +13,7 @@
 //! (Rechenberg's sphere model), the same length serves two parameters and two million.
 //!
 //! ```
-//! use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Function, Key, Meta, Optimizer, Result, Sampler, Space, persist};
+//! use moths_core::{Batch, optimizer::{Capabilities, Family, Meta}, persist, persist::Clock, CowTensor, Function, Key, Optimizer, Result, Sampler, Space};
 //! use moths_random::{DirectSearch, Directions, Rule, Trial, Verdict};
 //!
 //! /// Steps of length 0.1, kept when they lead down.
@@ -52,8 +52,11 @@ mod incumbent;
 mod tests;
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Key, Meta, Objective, Optimizer, Persist, Report, Result,
-    Space, Walls, persist, settings,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{Algorithm, Capabilities, Comparison, Meta, settings},
+    persist,
+    persist::{Clock, Persist},
+    space::Walls,
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};

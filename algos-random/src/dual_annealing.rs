@@ -45,8 +45,12 @@ mod visits;
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Best, Capabilities, Clock, Comparison, CowTensor, Error, Family, Keep, Key, Meta, Objective, Optimizer,
-    Report, Result, Space, Spec, State, atomically, persist, register, registry, settings,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    objective::layer::Best,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, settings},
+    persist,
+    persist::{Clock, Keep, State, atomically},
+    register, registry,
 };
 use rand::RngExt;
 use schemars::JsonSchema;

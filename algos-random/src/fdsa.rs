@@ -35,8 +35,13 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Gradient, Key, Meta, NamedEstimator,
-    Objective, Result, Schedule, Space, Spec, host, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Result, Schedule, Space, Spec,
+    noise::Gradient,
+    optimizer::{Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
+    persist,
+    persist::Clock,
+    register,
+    tensor::host,
 };
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
@@ -67,7 +72,7 @@ impl Default for FdsaConfig {
 }
 
 /// FDSA as an optimizer. See the [module documentation](self) for equations.
-pub type Fdsa = Descend<FdsaEstimator, Box<dyn Descent>>;
+pub type Fdsa = GradientDescent<FdsaEstimator, Box<dyn Descent>>;
 
 /// Central differences along every coordinate.
 pub struct FdsaEstimator {

@@ -31,8 +31,9 @@
 //! ```
 
 use moths_core::{
-    CowTensor, Descend, Descent, Estimate, Estimator, Key, Meta, NamedEstimator, Objective, Result, Schedule, Space, Spec,
-    persist, register, settings,
+    CowTensor, Key, Objective, Result, Schedule, Space, Spec,
+    optimizer::{Descent, Estimate, Estimator, GradientDescent, Meta, NamedEstimator, settings},
+    persist, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ impl Default for ForwardDifferencesConfig {
 }
 
 /// Forward differences as an optimizer. See the [module documentation](self) for equations.
-pub type ForwardDifferences = Descend<ForwardDifferencesEstimator, Box<dyn Descent>>;
+pub type ForwardDifferences = GradientDescent<ForwardDifferencesEstimator, Box<dyn Descent>>;
 
 /// One-sided differences along every coordinate.
 pub struct ForwardDifferencesEstimator {

@@ -37,8 +37,12 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective,
-    Probe, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    objective::Probe,
+    optimizer::{Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,7 +77,7 @@ impl Default for GaussianSmoothingConfig {
 }
 
 /// Gaussian smoothing as an optimizer. See the [module documentation](self) for equations.
-pub type GaussianSmoothing = Descend<GaussianSmoothingEstimator, Box<dyn Descent>>;
+pub type GaussianSmoothing = GradientDescent<GaussianSmoothingEstimator, Box<dyn Descent>>;
 
 /// The gradient of the blurred function.
 pub struct GaussianSmoothingEstimator {

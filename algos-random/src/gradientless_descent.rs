@@ -27,7 +27,14 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Error, Family, Meta, Result, Sampler, Seed, Space, persist, register};
+use moths_core::{
+    Batch, CowTensor, Error, Result, Sampler, Space,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::Clock,
+    register,
+    rng::Seed,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +121,7 @@ register!(GradientlessDescent);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Stop, minimize};
+    use moths_core::{Function, Key, Stop, minimize, optimizer::Algorithm};
 
     #[test]
     fn the_lengths_of_a_step_are_those_of_the_paper() {

@@ -35,7 +35,11 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Family, Meta, Persist, Result, Sampler, Schedule, Space, persist, register,
+    Batch, CowTensor, Result, Sampler, Schedule, Space,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::{Clock, Persist},
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -175,7 +179,7 @@ register!(InfOrderWalk);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Optimizer, State};
+    use moths_core::{Function, Key, Optimizer, optimizer::Algorithm, persist::State};
 
     fn valley(x: &[f64]) -> f64 {
         (x[0] - 1.0).powi(2) + 3.0 * (x[1] - x[0].powi(2)).powi(2)
@@ -228,7 +232,7 @@ mod tests {
             walk.step(&mut Function::new(space.clone(), |x| x.iter().sum())).unwrap();
         }
         let (state, mut other) = (State::of(&mut walk).unwrap(), new());
-        state.restore(&mut other, moths_core::Keep::Nothing).unwrap();
+        state.restore(&mut other, moths_core::persist::Keep::Nothing).unwrap();
         assert_eq!(state.digest().unwrap(), State::of(&mut other).unwrap().digest().unwrap());
         other.move_to(&space.start()).unwrap();
         other.step(&mut Function::new(space.clone(), |x| x.iter().sum())).unwrap();

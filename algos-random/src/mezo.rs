@@ -37,8 +37,11 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Antithetic, Capabilities, Clock, CowTensor, Draws, Family, Key, Meta, Objective, Optimizer, Report, Result,
-    Sampler, Schedule, Space, kernel, persist, register, settings,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, kernel,
+    optimizer::{Algorithm, Antithetic, Capabilities, DataDraws, Family, Meta, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -68,7 +71,7 @@ pub struct MezoConfig {
     /// The distribution of z.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for MezoConfig {
@@ -81,7 +84,7 @@ impl Default for MezoConfig {
             calibration: 10.into(),
             clip: 1.0,
             sampler: Sampler::Normal,
-            draws: Draws::Shared,
+            draws: DataDraws::Shared,
         }
     }
 }

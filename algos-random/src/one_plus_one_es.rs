@@ -32,7 +32,13 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Space, persist, register};
+use moths_core::{
+    Batch, CowTensor, Result, Sampler, Space,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::Clock,
+    register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +133,7 @@ register!(OnePlusOneEs);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Optimizer, Stop, minimize};
+    use moths_core::{Function, Key, Optimizer, Stop, minimize, optimizer::Algorithm};
 
     fn bowl(x: &[f64]) -> f64 {
         x.iter().enumerate().map(|(i, x)| (i as f64 + 1.0) * (x - 1.0).powi(2)).sum()

@@ -32,8 +32,12 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective,
-    Probe, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    objective::Probe,
+    optimizer::{Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -63,7 +67,7 @@ impl Default for ParabolaConfig {
 }
 
 /// Parabola as an optimizer. See the [module documentation](self) for equations.
-pub type Parabola = Descend<ParabolaEstimator, Box<dyn Descent>>;
+pub type Parabola = GradientDescent<ParabolaEstimator, Box<dyn Descent>>;
 
 /// The step to the lowest point of a line, as a gradient.
 pub struct ParabolaEstimator {
@@ -140,7 +144,7 @@ register!(Parabola);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Optimizer};
+    use moths_core::{Function, Optimizer, optimizer::Algorithm};
 
     #[test]
     fn it_finds_the_lowest_point_of_a_line_or_goes_down() {
@@ -158,7 +162,7 @@ mod tests {
     #[test]
     fn on_a_quadratic_steps_are_exact() {
         let (space, key, weights) = (Space::real(4).unwrap(), Key::new(6), [1.0, 2.0, 3.0, 4.0]);
-        let config = moths_core::DescendConfig {
+        let config = moths_core::optimizer::GradientDescentConfig {
             estimator: ParabolaConfig { longest: 100.0, ..Default::default() },
             descent: ParabolaEstimator::default_descent(),
         };

@@ -39,8 +39,13 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective,
-    Probe, Report, Result, Sampler, Schedule, Seed, Space, Spec, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,
+    objective::Probe,
+    optimizer::{Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
+    persist,
+    persist::Clock,
+    register,
+    rng::Seed,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,7 +81,7 @@ impl Default for RandomBestGradConfig {
 }
 
 /// Random-best-grad as an optimizer. See the [module documentation](self) for equations.
-pub type RandomBestGrad = Descend<RandomBestGradEstimator, Box<dyn Descent>>;
+pub type RandomBestGrad = GradientDescent<RandomBestGradEstimator, Box<dyn Descent>>;
 
 /// The best of several random directions. As an [`Estimator`] alone, which knows no descent, it judges by perturbation.
 pub struct RandomBestGradEstimator {
@@ -253,8 +258,8 @@ mod tests {
         let (space, key) = (Space::real(4).unwrap(), Key::new(5));
         let rule = Spec::new("heavy-ball").with("rate", 0.05).unwrap();
         let config = RandomBestGradConfig { k: 3, judge: Judge::Step, ..Default::default() };
-        let settings = moths_core::DescendConfig { estimator: config, descent: rule };
-        let mut optimizer = <RandomBestGrad as moths_core::Algorithm>::new(settings, &space, key).unwrap();
+        let settings = moths_core::optimizer::GradientDescentConfig { estimator: config, descent: rule };
+        let mut optimizer = <RandomBestGrad as moths_core::optimizer::Algorithm>::new(settings, &space, key).unwrap();
         let (mut x, mut v, mut reversed) = (vec![0.0; 4], vec![0.0; 4], 0);
         for step in 0..40 {
             let z = noise(&space, key, step, 3);

@@ -35,8 +35,9 @@
 //! ```
 
 use moths_core::{
-    CowTensor, Descend, Descent, Estimate, Estimator, Key, Meta, NamedEstimator, Objective, Report, Result, Sampler, Schedule,
-    Space, Spec, persist, register, settings,
+    CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,
+    optimizer::{Descent, Estimate, Estimator, GradientDescent, Meta, NamedEstimator, settings},
+    persist, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,7 +65,7 @@ impl Default for RandomGradConfig {
 }
 
 /// Random-grad as an optimizer. See the [module documentation](self) for equations.
-pub type RandomGrad = Descend<RandomGradEstimator, Box<dyn Descent>>;
+pub type RandomGrad = GradientDescent<RandomGradEstimator, Box<dyn Descent>>;
 
 /// One random direction and a sign. As an [`Estimator`] alone, which knows no descent, it judges by perturbation.
 pub struct RandomGradEstimator {
@@ -117,7 +118,10 @@ register!(RandomGrad);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, DescendConfig, Function, Optimizer};
+    use moths_core::{
+        Function, Optimizer,
+        optimizer::{Algorithm, GradientDescentConfig},
+    };
     use serde_json::json;
 
     fn bowl(x: &[f64]) -> f64 {
@@ -150,7 +154,7 @@ mod tests {
             Spec::new("sgd").with("rate", json!({ "power": { "from": 0.3, "offset": 0.0, "exponent": 0.5 } })).unwrap();
         let estimator = RandomGradConfig { opposite: false, judge: Judge::Step, ..Default::default() };
         let mut optimizer =
-            <RandomGrad as Algorithm>::new(DescendConfig { estimator, descent: rule }, &space, Key::new(3)).unwrap();
+            <RandomGrad as Algorithm>::new(GradientDescentConfig { estimator, descent: rule }, &space, Key::new(3)).unwrap();
         let mut objective = Function::new(space.clone(), bowl);
         let mut last = 5.0;
         for _ in 0..2000 {

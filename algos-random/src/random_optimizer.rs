@@ -30,7 +30,13 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Space, kernel, persist, register};
+use moths_core::{
+    Batch, CowTensor, Result, Sampler, Space, kernel,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::Clock,
+    register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -160,7 +166,7 @@ register!(RandomOptimizer);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Optimizer};
+    use moths_core::{Function, Key, Optimizer, optimizer::Algorithm};
 
     fn valley(x: &[f64]) -> f64 {
         (x[0] - 1.0).powi(2) + 10.0 * (x[1] - x[0].powi(2)).powi(2)

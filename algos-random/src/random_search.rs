@@ -27,8 +27,11 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    persist, register, settings,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

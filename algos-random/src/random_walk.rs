@@ -48,7 +48,13 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Family, Meta, Result, Sampler, Schedule, Seed, Space, Walls, persist, register,
+    Batch, CowTensor, Result, Sampler, Schedule, Space,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::Clock,
+    register,
+    rng::Seed,
+    space::Walls,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -164,7 +170,7 @@ register!(RandomWalk);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Horizon, Key, Optimizer, Spec, Stop, minimize, registry};
+    use moths_core::{Function, Horizon, Key, Optimizer, Spec, Stop, minimize, optimizer::Algorithm, registry};
 
     fn bowl(x: &[f64]) -> f64 {
         x.iter().enumerate().map(|(i, x)| (i as f64 + 1.0) * (x - 1.0).powi(2)).sum()

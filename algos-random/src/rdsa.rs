@@ -34,8 +34,9 @@
 //! ```
 
 use moths_core::{
-    CowTensor, Descend, Descent, Draws, Estimate, Estimator, Key, Meta, NamedEstimator, Objective, Report, Result, Sampler,
-    Schedule, Space, Spec, persist, register, settings,
+    CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,
+    optimizer::{DataDraws, Descent, Estimate, Estimator, GradientDescent, Meta, NamedEstimator, settings},
+    persist, register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,7 +63,7 @@ pub struct RdsaConfig {
     /// The distribution of z.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for RdsaConfig {
@@ -73,7 +74,7 @@ impl Default for RdsaConfig {
 }
 
 /// RDSA as an optimizer. See the [module documentation](self) for equations.
-pub type Rdsa = Descend<RdsaEstimator, Box<dyn Descent>>;
+pub type Rdsa = GradientDescent<RdsaEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of RDSA: that of [`SpsaEstimator`].
 pub struct RdsaEstimator {

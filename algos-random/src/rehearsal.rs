@@ -4,7 +4,11 @@
 //! that wants to know gives the direction to the descent from a snapshot of its state, looks at the point it leads to, and puts the
 //! state back. Snapshots share their tensors, so that what a rehearsal costs is one step of the descent on a copy.
 
-use moths_core::{CowTensor, Descent, Estimate, Keep, Result, Space, State};
+use moths_core::{
+    CowTensor, Result, Space,
+    optimizer::{Descent, Estimate},
+    persist::{Keep, State},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +38,7 @@ pub fn rehearse(estimate: &Estimate, at: &CowTensor, descent: &mut dyn Descent, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Spec, descent};
+    use moths_core::{Spec, optimizer::descent};
 
     #[test]
     fn a_rehearsed_step_is_the_step_and_leaves_the_descent_as_it_was() {

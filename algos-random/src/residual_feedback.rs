@@ -34,8 +34,12 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Descend, Descent, Estimate, Estimator, Family, Key, Meta, NamedEstimator, Objective,
-    Probe, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
+    objective::Probe,
+    optimizer::{Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -66,7 +70,7 @@ impl Default for ResidualFeedbackConfig {
 }
 
 /// Residual feedback as an optimizer. See the [module documentation](self) for equations.
-pub type ResidualFeedback = Descend<ResidualFeedbackEstimator, Box<dyn Descent>>;
+pub type ResidualFeedback = GradientDescent<ResidualFeedbackEstimator, Box<dyn Descent>>;
 
 /// A gradient from one evaluation, and that of the step before.
 pub struct ResidualFeedbackEstimator {
@@ -148,7 +152,7 @@ register!(ResidualFeedback);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Optimizer};
+    use moths_core::{Function, Optimizer, optimizer::Algorithm};
 
     /// Three steps of the paper's formula with plain gradient descent.
     #[test]
@@ -158,7 +162,7 @@ mod tests {
         let estimator =
             ResidualFeedbackConfig { delta: delta.into(), calibration: 0, clip: 0.0, ..ResidualFeedbackConfig::default() };
         let descent = Spec::new("sgd").with("rate", rate).unwrap();
-        let settings = moths_core::DescendConfig { estimator, descent };
+        let settings = moths_core::optimizer::GradientDescentConfig { estimator, descent };
         let mut optimizer = <ResidualFeedback as Algorithm>::new(settings, &space, key).unwrap();
         let (mut x, mut last) = (vec![0.0; 3], f64::NAN);
         for step in 0..4 {

@@ -36,7 +36,12 @@
 use std::marker::PhantomData;
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Family, Key, Meta, Result, Sampler, Schedule, Space, Walls, persist, register,
+    Batch, CowTensor, Key, Result, Sampler, Schedule, Space,
+    optimizer::{Capabilities, Family, Meta},
+    persist,
+    persist::Clock,
+    register,
+    space::Walls,
 };
 use rand::RngExt;
 use schemars::JsonSchema;
@@ -204,7 +209,7 @@ register!(SimulatedAnnealing);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Optimizer};
+    use moths_core::{Function, Optimizer, optimizer::Algorithm};
 
     fn slope(x: &[f64]) -> f64 {
         x.iter().sum()
@@ -235,7 +240,7 @@ mod tests {
                     x[0] * x[0]
                 }))
                 .unwrap();
-            let state = moths_core::State::of(&mut search).unwrap().digest().unwrap();
+            let state = moths_core::persist::State::of(&mut search).unwrap().digest().unwrap();
             at = state.iter().find(|(name, _)| name == "incumbent.x").map_or(at, |(_, bits)| f64::from_bits(bits[0]));
             squares += at * at / f64::from(n);
         }

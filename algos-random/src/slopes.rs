@@ -13,7 +13,7 @@
 //! 1e-12 of those of the step before, that one was no measure (a simulator that blew up), and U is taken anew. Slopes that become small step
 //! by step are what a search is for, and U stays.
 
-use moths_core::{Gradient, Key, Result, Sampler, Seed, Space, persist};
+use moths_core::{Key, Result, Sampler, Space, noise::Gradient, persist, rng::Seed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

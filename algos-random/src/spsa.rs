@@ -45,8 +45,15 @@
 //! ```
 
 use moths_core::{
-    Antithetic, Batch, Capabilities, Clock, CowTensor, Descend, Descent, Draws, Estimate, Estimator, Family, Key, Losses, Meta,
-    NamedEstimator, Objective, Report, Result, Sampler, Schedule, Space, Spec, persist, register, settings,
+    Batch, CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,
+    objective::Losses,
+    optimizer::{
+        Antithetic, Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator,
+        settings,
+    },
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,7 +85,7 @@ pub struct SpsaConfig {
     /// The distribution of Δ.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for SpsaConfig {
@@ -90,13 +97,13 @@ impl Default for SpsaConfig {
             clip: 0.25,
             blocking: 0.0,
             sampler: Sampler::Rademacher,
-            draws: Draws::Shared,
+            draws: DataDraws::Shared,
         }
     }
 }
 
 /// SPSA as an optimizer. See the [module documentation](self) for equations.
-pub type Spsa = Descend<SpsaEstimator, Box<dyn Descent>>;
+pub type Spsa = GradientDescent<SpsaEstimator, Box<dyn Descent>>;
 
 /// The two-point gradient estimate of SPSA. As an [`Estimator`] alone, which knows no descent, it cannot refuse a step.
 pub struct SpsaEstimator {
@@ -207,7 +214,7 @@ register!(Spsa);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, CowTensor, Function, Optimizer, State, kernel};
+    use moths_core::{CowTensor, Function, Optimizer, kernel, optimizer::Algorithm, persist::State};
 
     kernel! { fn signs(x: out, z: sign) { x = z; } }
 
@@ -306,7 +313,7 @@ mod tests {
         for (rate, moves) in [(0.1, true), (100.0, false)] {
             let config = SpsaConfig { blocking: 1.0, clip: 0.0, ..SpsaConfig::default() };
             let descent = Spec::new("heavy-ball").with("rate", rate).unwrap();
-            let settings = moths_core::DescendConfig { estimator: config, descent };
+            let settings = moths_core::optimizer::GradientDescentConfig { estimator: config, descent };
             let mut spsa = <Spsa as Algorithm>::new(settings, &space, Key::new(2)).unwrap();
             assert_eq!(spsa.step(&mut objective).unwrap().evaluations, 21);
             assert_eq!(spsa.step(&mut objective).unwrap().evaluations, 3);

@@ -51,8 +51,12 @@
 //! ```
 
 use moths_core::{
-    Algorithm, Antithetic, Batch, Capabilities, Clock, CowTensor, Draws, Error, Family, Key, Losses, Meta, Objective, Optimizer,
-    Report, Result, Sampler, Schedule, Space, fuse, kernel, persist, register, settings,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Algorithm, Antithetic, Capabilities, DataDraws, Family, Meta, settings},
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -115,7 +119,7 @@ pub struct Spsa2Config {
     /// The distribution of Δ₁ and Δ₂.
     pub sampler: Sampler,
     /// Which candidates of a step see the same data of a stochastic objective; the four of a measurement always do.
-    pub draws: Draws,
+    pub draws: DataDraws,
 }
 
 impl Default for Spsa2Config {
@@ -133,7 +137,7 @@ impl Default for Spsa2Config {
             longest: 0.2,
             blocking: 0.0,
             sampler: Sampler::Rademacher,
-            draws: Draws::Shared,
+            draws: DataDraws::Shared,
         }
     }
 }

@@ -30,7 +30,14 @@
 //! ```
 
 use moths_core::{
-    Batch, Capabilities, Clock, CowTensor, Curve, Family, Meta, Power, Result, Sampler, Schedule, Space, persist, register,
+    Batch, CowTensor, Result, Sampler, Schedule, Space,
+    optimizer::{
+        Capabilities, Family, Meta,
+        schedule::{Curve, Power},
+    },
+    persist,
+    persist::Clock,
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -139,7 +146,7 @@ register!(StochasticThreePoints);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Optimizer};
+    use moths_core::{Function, Key, Optimizer, optimizer::Algorithm};
 
     fn bowl(x: &[f64]) -> f64 {
         x.iter().enumerate().map(|(i, x)| (i as f64 + 1.0) * (x - 1.0).powi(2)).sum()

@@ -25,7 +25,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Key, Meta, register};
+use moths_core::{Key, optimizer::Meta, register};
 
 use crate::{
     DirectSearch,
@@ -57,7 +57,7 @@ register!(ThresholdAccepting);
 mod tests {
     use super::*;
     use crate::simulated_annealing::AnnealingConfig;
-    use moths_core::{Algorithm, Function, Optimizer, Schedule, Space, State};
+    use moths_core::{Function, Optimizer, Schedule, Space, optimizer::Algorithm, persist::State};
 
     #[test]
     fn a_step_is_taken_up_to_the_threshold_and_no_further() {

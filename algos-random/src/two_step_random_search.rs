@@ -25,7 +25,11 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{Capabilities, Family, Meta, Sampler, Schedule, register};
+use moths_core::{
+    Sampler, Schedule,
+    optimizer::{Capabilities, Family, Meta},
+    register,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +92,7 @@ register!(TwoStepRandomSearch);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Algorithm, Function, Key, Optimizer, Space};
+    use moths_core::{Function, Key, Optimizer, Space, optimizer::Algorithm};
 
     #[test]
     fn lengths_alternate() {

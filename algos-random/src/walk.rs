@@ -10,7 +10,7 @@
 use std::ops::RangeInclusive;
 
 use candle_core::Tensor;
-use moths_core::{Batch, CowTensor, Key, Result, Sampler, Seed, Space, fuse, kernel, persist};
+use moths_core::{Batch, CowTensor, Key, Result, Sampler, Space, fuse, kernel, persist, rng::Seed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -32,8 +32,12 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Family, Key, Meta, Objective, Optimizer, Report, Result, Space,
-    Walls, fuse, kernel, persist, register, settings, shaping,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, settings, shaping},
+    persist,
+    persist::Clock,
+    register,
+    space::Walls,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -3,66 +3,51 @@
 //! > **A step is a pure, deterministic, atomic function of (state, key, losses).**
 //! > Equal key and equal losses give equal bits. A step that fails changes nothing.
 //!
-//! No algorithm lives here. Begin with [`Optimizer`], then [`Objective`], [`Space`] and [`Batch`].
+//! No algorithm lives here. Begin with [`Optimizer`], then [`Objective`], [`Space`] and [`Batch`]. What a user needs is at this page; the rest
+//! is reached through its folder. Folders are floors, and a floor knows nothing of those above it:
+//!
+//! | floor | what is there |
+//! |---|---|
+//! | [`run`] | to the end: [`minimize`], [`Stop`], [`AskTell`], [`Checkpoint`], [`Journal`] |
+//! | [`optimizer`] | [`Optimizer`], and what it is made of and found by: algorithms, [`registry`], [`Spec`], [`Schedule`], estimators, update rules |
+//! | [`objective`] | [`Objective`] and its [`Batch`]es; candle models as objectives; layers, which are objectives around objectives |
+//! | [`noise`] | [`Sampler`], and the perturbations and gradients over a space that are drawn with it |
+//! | [`space`] | [`Space`]: shapes, domains, bounds, and what a search coordinate means |
+//! | [`mod@persist`] | what a state is: one list of fields saves, restores, inspects and breeds |
+//! | [`fuse`] | formulas that run as one pass over memory, and the few named reductions |
+//! | [`tensor`] | [`CowTensor`], slices of host tensors, eigenvectors |
+//! | [`rng`] | [`Key`], and numbers that are a pure function of a key and a place |
+//! | [`durable`] | files that are whole or absent, and checked before they are trusted |
 
-mod algorithm;
-mod ask_tell;
-mod batch;
-mod checkpoint;
-mod compare;
-pub mod convergence;
-mod cow;
-mod descend;
-pub mod descent;
 pub mod durable;
-pub mod eigen;
 mod error;
-mod estimate;
 pub mod fuse;
-mod gradient;
-mod horizon;
-pub mod host;
-#[cfg(feature = "laws")]
-pub mod laws;
-mod layer;
 mod memory;
-mod model;
-mod noise;
-mod objective;
-mod optimizer;
-mod persist;
-pub mod registry;
-mod run;
-mod schedule;
-mod seal;
-pub mod settings;
-pub mod shaping;
-mod space;
-mod spec;
+pub mod noise;
+pub mod objective;
+pub mod optimizer;
+pub mod persist;
+pub mod rng;
+pub mod run;
+pub mod space;
+pub mod tensor;
 
-pub use algorithm::{Algorithm, Capabilities, Family, Meta};
-pub use ask_tell::{Ask, AskTell};
-pub use batch::{Batch, Probe};
-pub use checkpoint::{Checkpoint, Parts};
-pub use compare::Comparison;
-pub use cow::CowTensor;
-pub use descend::{Descend, DescendConfig, NamedEstimator};
-pub use descent::Descent;
-pub use durable::replace_file;
+/// The version of candle that everything here takes and gives.
+pub use candle_core;
+/// The version of candle's layers and losses that models are made of.
+pub use candle_nn;
+
 pub use error::{Error, Result};
-pub use estimate::{Antithetic, Draws, Estimate, Estimator};
-pub use gradient::Gradient;
-pub use horizon::Horizon;
-pub use layer::{Best, Budget, Journal, Noise, NoiseModel, Noisy, Origin, Pool, Replay};
-pub use model::{FlatModel, ModelOptions, VarMapModel};
-pub use noise::{Key, Perturbation, Sampler, Seed, Stream};
-pub use objective::{Function, Losses, Objective, TensorFunction};
-pub use optimizer::{Optimizer, Report};
-pub use persist::{Clock, Fields, Keep, Persist, Ranged, State, atomically};
-pub use run::{Evaluated, Outcome, Progress, Reason, Stop, Tally, minimize, minimize_from};
-pub use schedule::{Curve, NOMINAL_OFFSET, NOMINAL_STEPS, Power, Ramp, Schedule, Steps};
-pub use space::{Domain, Leaf, Space, Walls, Warning};
-pub use spec::Spec;
+pub use noise::Sampler;
+pub use objective::{
+    Batch, Function, Objective, TensorFunction,
+    model::{FlatModel, ModelOptions, VarMapModel},
+};
+pub use optimizer::{Horizon, Optimizer, Report, Spec, registry, schedule::Schedule};
+pub use rng::Key;
+pub use run::{AskTell, Checkpoint, Journal, Outcome, Stop, minimize};
+pub use space::{Leaf, Space};
+pub use tensor::CowTensor;
 
 /// What the macros of this crate expand to.
 #[doc(hidden)]

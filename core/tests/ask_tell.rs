@@ -1,8 +1,10 @@
 //! Asking and telling takes the path of stepping, whenever and however often it is interrupted.
 
 use moths_core::{
-    Ask, AskTell, Batch, CowTensor, Error, Function, Keep, Key, Objective, Optimizer, Report, Result, Space, State,
-    host::to_f64s, persist,
+    AskTell, Batch, CowTensor, Error, Function, Key, Objective, Optimizer, Report, Result, Space, persist,
+    persist::{Keep, State},
+    run::Ask,
+    tensor::host::to_f64s,
 };
 use toy::{Test, Walk, bowl};
 

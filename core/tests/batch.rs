@@ -1,7 +1,9 @@
 //! Every way to describe candidates gives the candidates of the dense description, bit for bit.
 
 use candle_core::DType;
-use moths_core::{Batch, CowTensor, Error, Function, Key, Leaf, Objective, Probe, Sampler, Space, host::to_f64s};
+use moths_core::{
+    Batch, CowTensor, Error, Function, Key, Leaf, Objective, Sampler, Space, objective::Probe, tensor::host::to_f64s,
+};
 use toy::{Test, bits};
 
 mod toy;

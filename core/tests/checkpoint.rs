@@ -4,8 +4,9 @@ use std::{fs, os::unix::net::UnixListener, path::Path, process::Command};
 
 use candle_core::{DType, Device, Tensor};
 use moths_core::{
-    Batch, Checkpoint, Clock, CowTensor, Error, Function, Key, Leaf, Optimizer, Persist, Result, Space, Spec, State, Tally,
-    persist,
+    Batch, Checkpoint, CowTensor, Error, Function, Key, Leaf, Optimizer, Result, Space, Spec, persist,
+    persist::{Clock, Persist, State},
+    run::Tally,
 };
 use tempfile::TempDir;
 use toy::{Test, Walk, bowl};

@@ -2,8 +2,10 @@
 
 use candle_core::DType;
 use moths_core::{
-    Batch, Function, Leaf, Losses, Objective, Result, Space, State,
-    convergence::{History, Spread, VANISHED},
+    Batch, Function, Leaf, Objective, Result, Space,
+    objective::Losses,
+    optimizer::convergence::{History, Spread, VANISHED},
+    persist::State,
 };
 
 /// These numbers as losses.

@@ -3,11 +3,14 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::ParamsAdamW;
 use moths_core::{
-    Batch, CowTensor, Descend, Descent, Error, Estimate, Estimator, Key, Leaf, Objective, Optimizer, Result, Sampler, Space,
-    Spec, State,
-    descent::{self, CandleDescent},
-    host::to_f64s,
+    Batch, CowTensor, Error, Key, Leaf, Objective, Optimizer, Result, Sampler, Space, Spec,
+    optimizer::{
+        Descent, Estimate, Estimator, GradientDescent,
+        descent::{self, CandleDescent},
+    },
     persist,
+    persist::State,
+    tensor::host::to_f64s,
 };
 use toy::Test;
 
@@ -255,7 +258,7 @@ fn a_descent_that_is_saved_and_loaded_goes_on_bit_for_bit() -> Test {
         let mut at = noise(&space, 0)?;
         one.descend(&mut at, &noise(&space, 1)?.into())?;
         let mut other = descent::build(&spec, &space)?;
-        State::of(&mut one)?.restore(&mut other, moths_core::Keep::Nothing)?;
+        State::of(&mut one)?.restore(&mut other, moths_core::persist::Keep::Nothing)?;
         let mut there = at.clone();
         one.descend(&mut at, &noise(&space, 2)?.into())?;
         other.descend(&mut there, &noise(&space, 2)?.into())?;
@@ -283,7 +286,7 @@ fn descend_skips_gradients_that_say_nothing() -> Test {
     let space = Space::real(3)?;
     for id in descent::entries().iter().map(|e| e.id) {
         let given = Given(vec![None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(1.0)], 0);
-        let mut optimizer = Descend::new(given, descent::build(&moths_core::Spec::new(id), &space)?, &space);
+        let mut optimizer = GradientDescent::new(given, descent::build(&moths_core::Spec::new(id), &space)?, &space);
         let mut objective = moths_core::Function::new(space.clone(), toy::bowl);
         let before = State::of(&mut optimizer)?.digest()?;
         for _ in 0..4 {
@@ -300,7 +303,7 @@ fn descend_skips_gradients_that_say_nothing() -> Test {
 fn descend_stays_inside_the_bounds() -> Test {
     let space = Space::bounded([(-1.0, 1.0); 2])?;
     let sgd = Spec::new("sgd").with("rate", 1e6)?;
-    let mut optimizer = Descend::new(Given(vec![Some(1.0)], 0), descent::build(&sgd, &space)?, &space);
+    let mut optimizer = GradientDescent::new(Given(vec![Some(1.0)], 0), descent::build(&sgd, &space)?, &space);
     optimizer.step(&mut moths_core::Function::new(space.clone(), toy::bowl))?;
     assert_eq!(to_f64s(&*space.decode(&*optimizer.answer()?)?)?, [-1.0, -1.0]);
     assert!(space.intervals().zip(to_f64s(&*optimizer.answer()?)?).all(|((lo, _), x)| x == lo));
@@ -342,7 +345,7 @@ fn the_best_point_of_a_momentum_is_judged_on_the_data_of_the_step() -> Test {
     let space = Space::real(1)?;
     let space = space.starting_at(&Tensor::new(&[1.0], &Device::Cpu)?)?;
     let mut objective = Easing(space.clone(), 0.0);
-    let mut walk = Descend::new(Astray {}, descent::build(&Spec::new("momentum-to-best"), &space)?, &space);
+    let mut walk = GradientDescent::new(Astray {}, descent::build(&Spec::new("momentum-to-best"), &space)?, &space);
     for step in 0..5 {
         let report = walk.step(&mut objective)?;
         assert_eq!(report.evaluations, if step == 0 { 1 } else { 2 }, "the best point is evaluated beside the others");

@@ -2,9 +2,10 @@
 
 use candle_core::{DType, Device, Tensor};
 use moths_core::{
-    Batch, CowTensor, Function, Key, Leaf, Objective, Probe, Result, Sampler, Space,
-    convergence::{Spread, VANISHED},
-    host::to_f64s,
+    Batch, CowTensor, Function, Key, Leaf, Objective, Result, Sampler, Space,
+    objective::Probe,
+    optimizer::convergence::{Spread, VANISHED},
+    tensor::host::to_f64s,
 };
 use toy::Test;
 

@@ -1,8 +1,13 @@
 //! The length of a run fills what settings leave open, and nothing else.
 
 use moths_core::{
-    Algorithm, Capabilities, CowTensor, Error, Family, Horizon, Key, Meta, NOMINAL_OFFSET, NOMINAL_STEPS, Objective, Optimizer,
-    Report, Result, Schedule, Space, Spec, persist, register, registry, settings,
+    CowTensor, Error, Horizon, Key, Objective, Optimizer, Report, Result, Schedule, Space, Spec,
+    optimizer::{
+        Algorithm, Capabilities, Family, Meta,
+        schedule::{NOMINAL_OFFSET, NOMINAL_STEPS},
+        settings,
+    },
+    persist, register, registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

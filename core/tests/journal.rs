@@ -3,8 +3,10 @@
 use std::{fs, path::Path};
 
 use moths_core::{
-    Batch, Error, Function, Horizon, Journal, Key, Objective, Optimizer, Origin, Probe, Replay, Result, Sampler, Space, Spec,
-    State,
+    Batch, Error, Function, Horizon, Journal, Key, Objective, Optimizer, Result, Sampler, Space, Spec,
+    objective::Probe,
+    persist::State,
+    run::{Origin, Replay},
 };
 use toy::{Test, Walk, bowl};
 
@@ -270,7 +272,7 @@ fn what_a_step_without_means_has_left_is_gone_on_with() -> Test {
     let mut poor = journal(bowls()?, &path)?;
     let mut walk = Walk::new(&space()?, Key::new(1), 3)?;
     {
-        let mut budget = moths_core::Budget::new(&mut poor, 4 + 3);
+        let mut budget = moths_core::objective::layer::Budget::new(&mut poor, 4 + 3);
         walk.step(&mut budget)?;
         assert!(matches!(walk.step(&mut budget), Err(Error::Budget { .. })));
     }

@@ -4,7 +4,11 @@
 
 use std::{env, path::Path, process::Command};
 
-use moths_core::{Error, Function, Journal, Key, Optimizer, Origin, Replay, Result, Space, Spec, State};
+use moths_core::{
+    Error, Function, Journal, Key, Optimizer, Result, Space, Spec,
+    persist::State,
+    run::{Origin, Replay},
+};
 use toy::{Test, Walk, bowl};
 
 mod toy;

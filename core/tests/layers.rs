@@ -3,8 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use moths_core::{
-    Batch, Best, Budget, CowTensor, Error, Function, Key, Objective, Optimizer, Pool, Probe, Replay, Result, Sampler, Space,
-    State, TensorFunction, host::to_f64s,
+    Batch, CowTensor, Error, Function, Key, Objective, Optimizer, Result, Sampler, Space, TensorFunction,
+    objective::{
+        Probe,
+        layer::{Best, Budget, Pool},
+    },
+    persist::State,
+    run::Replay,
+    tensor::host::to_f64s,
 };
 use toy::{Test, Walk, bits, bowl};
 
@@ -84,9 +90,9 @@ fn best_travels_with_a_state() -> Test {
     best.evaluate(&near_start(5)?)?;
     let something = State::of(&mut best)?;
     let found = best.best().map(|(loss, at)| (*loss, at.clone()));
-    nothing.restore(&mut best, moths_core::Keep::Nothing)?;
+    nothing.restore(&mut best, moths_core::persist::Keep::Nothing)?;
     assert!(best.best().is_none());
-    something.restore(&mut best, moths_core::Keep::Nothing)?;
+    something.restore(&mut best, moths_core::persist::Keep::Nothing)?;
     let (Some((loss, at)), Some((again, there))) = (found, best.best()) else { return Err("nothing came back".into()) };
     assert_eq!((loss, to_f64s(&at)?), (*again, to_f64s(there)?));
     Ok(())

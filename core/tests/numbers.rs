@@ -2,7 +2,8 @@
 
 use candle_core::{DType, Device, Tensor};
 use moths_core::{
-    Batch, CowTensor, Error, Function, Key, Leaf, Objective, Outcome, Probe, Result, Sampler, Space, Warning, host::to_f64s,
+    Batch, CowTensor, Error, Function, Key, Leaf, Objective, Outcome, Result, Sampler, Space, objective::Probe, space::Warning,
+    tensor::host::to_f64s,
 };
 use proptest::prelude::*;
 use toy::Test;

@@ -4,7 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use candle_core::{DType, Device, Tensor};
 use moths_core::{
-    Clock, CowTensor, Error, Function, Keep, Key, Optimizer, Persist, Space, State, atomically, host::to_f64s, persist,
+    CowTensor, Error, Function, Key, Optimizer, Space, persist,
+    persist::{Clock, Keep, Persist, State, atomically},
+    tensor::host::to_f64s,
 };
 use toy::{Test, Walk, bowl};
 

@@ -3,8 +3,12 @@
 use std::{ops::ControlFlow, thread::sleep, time::Duration};
 
 use moths_core::{
-    Batch, Budget, CowTensor, Error, Function, Key, Objective, Optimizer, Outcome, Reason, Report, Result, Space, State, Stop,
-    Tally, host::to_f64s, minimize, minimize_from, persist,
+    Batch, CowTensor, Error, Function, Key, Objective, Optimizer, Outcome, Report, Result, Space, Stop, minimize,
+    objective::layer::Budget,
+    persist,
+    persist::State,
+    run::{Reason, Tally, minimize_from},
+    tensor::host::to_f64s,
 };
 use toy::{Test, Walk, bowl};
 
@@ -46,7 +50,7 @@ fn a_budget_that_allows_no_step_is_refused_with_what_it_lacks() -> Test {
     // Whoever has taken steps before has only come to the end.
     let mut walk = walk(&space)?;
     let tally = minimize(&mut walk, &mut Function::new(space.clone(), bowl), &Stop::steps(1))?.tally;
-    let on = |_: &mut moths_core::Progress<'_>| Ok(ControlFlow::Continue(()));
+    let on = |_: &mut moths_core::run::Progress<'_>| Ok(ControlFlow::Continue(()));
     let end = minimize_from(tally, &mut walk, &mut Function::new(space, bowl), &Stop::evaluations(6), on)?;
     assert_eq!((end.reason, end.tally.steps), (Reason::Evaluations, 1));
     Ok(())
@@ -60,7 +64,7 @@ fn a_run_in_which_every_candidate_failed_is_an_error() -> Test {
         let failed = minimize(&mut walk(&space)?, &mut failing, &Stop::evaluations(8).or_target(0.0)).err();
         assert!(matches!(failed, Some(Error::AllFailed { evaluations: 8, reason: Reason::Evaluations })), "{failed:?}");
         // A run that is only paused may find something yet.
-        let pause = |_: &mut moths_core::Progress<'_>| Ok(ControlFlow::Break(()));
+        let pause = |_: &mut moths_core::run::Progress<'_>| Ok(ControlFlow::Break(()));
         let paused = minimize_from(Tally::default(), &mut walk(&space)?, &mut failing, &Stop::never(), pause)?;
         assert!(paused.reason == Reason::Observer && paused.best.is_none() && paused.loss.is_none());
     }

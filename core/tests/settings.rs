@@ -1,8 +1,9 @@
 //! Settings: unknown ones, ill-typed ones and ones out of range are refused by name, wherever they stand.
 
 use moths_core::{
-    Algorithm, Capabilities, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result, Schedule, Space, Spec,
-    descent, persist, register, registry, settings,
+    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Schedule, Space, Spec,
+    optimizer::{Algorithm, Capabilities, Family, Meta, descent, settings},
+    persist, register, registry,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Search coordinates and parameter values: there, back, and never outside the bounds.
 
 use candle_core::{DType, Device, Tensor};
-use moths_core::{CowTensor, Error, Key, Leaf, Space, host::to_f64s};
+use moths_core::{CowTensor, Error, Key, Leaf, Space, tensor::host::to_f64s};
 use toy::Test;
 
 mod toy;

@@ -1,6 +1,9 @@
 //! How a run went: rows of figures, and the CSV of them.
 
-use moths::{Fields, Persist, Tally};
+use moths::{
+    persist::{Fields, Persist},
+    run::Tally,
+};
 
 use crate::{Error, Result, problem::Measure};
 
@@ -166,11 +169,11 @@ mod tests {
 
     #[test]
     fn a_curve_survives_being_saved() -> Result<()> {
-        let state = moths::State::of(&mut curve())?;
+        let state = moths::persist::State::of(&mut curve())?;
         let mut empty = Curve::new(&[Measure::LOSS], 1000);
-        state.restore(&mut empty, moths::Keep::Nothing)?;
+        state.restore(&mut empty, moths::persist::Keep::Nothing)?;
         assert_eq!(empty.csv()?, curve().csv()?);
-        assert!(state.restore(&mut Curve::new(&[], 1000), moths::Keep::Nothing).is_err());
+        assert!(state.restore(&mut Curve::new(&[], 1000), moths::persist::Keep::Nothing).is_err());
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ fn all() -> BTreeMap<String, String> {
 mod tests {
     use std::{env, fs, io, path::Path};
 
-    use moths::{descent, registry};
+    use moths::{optimizer::descent, registry};
 
     use super::*;
 

@@ -32,10 +32,10 @@ pub fn make_folder(folder: &Path) -> Result<()> {
 /// Replaces a file by this text, or these bytes: whoever reads it sees the old one or the new one, never a part.
 ///
 /// # Errors
-/// As [`moths::replace_file`].
+/// As [`moths::durable::replace_file`].
 pub fn replace_file(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     let io = |source| Error::Io { path: path.into(), source };
-    moths::replace_file(path, |out| out.write_all(content.as_ref()).map_err(io))
+    moths::durable::replace_file(path, |out| out.write_all(content.as_ref()).map_err(io))
 }
 
 /// The address of a problem as part of a file name: `bbob-f08-d10-i3`.

@@ -2,7 +2,7 @@
 
 use moths::{
     Spec,
-    descent::{self, DescentEntry},
+    optimizer::descent::{self, DescentEntry},
     registry,
 };
 use serde_json::{Map, Value, json};

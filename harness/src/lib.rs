@@ -7,6 +7,7 @@
 //! | [`session`] | one run: steps, curve, checkpoints, Ctrl-C |
 //! | [`race`] | many runs: who is better? |
 //! | [`mod@bench`] | every optimizer on a whole suite |
+//! | [`noisy`] | noise over losses that had none, as in the noisy suite of BBOB |
 //! | [`heats`] | runs side by side, and who looks on |
 //! | [`curve`], [`plot`], [`report`] | what is left of runs: CSV, SVG, HTML |
 //! | [`store`] | folders of runs that can be killed and gone on with |
@@ -27,6 +28,7 @@ pub mod heats;
 pub mod interrupt;
 pub mod label;
 pub mod names;
+pub mod noisy;
 pub mod output;
 pub mod plan;
 pub mod plot;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use moths::{
     Spec,
-    descent::{self, DescentEntry},
+    optimizer::descent::{self, DescentEntry},
     registry,
 };
 use serde_json::{Map, Value, json};

@@ -10,8 +10,10 @@ use std::{
 };
 
 use moths::{
-    Best, Checkpoint, CowTensor, Horizon, Key, Objective, Optimizer, Parts, Pool, Reason, Spec, Stop, Tally, minimize_from,
+    Checkpoint, CowTensor, Horizon, Key, Objective, Optimizer, Spec, Stop,
+    objective::layer::{Best, Pool},
     registry,
+    run::{Parts, Reason, Tally, minimize_from},
 };
 
 use crate::{
@@ -189,7 +191,7 @@ impl Session {
         if self.objective.stochastic() { self.objective.skip(self.tally.steps) } else { Ok(()) }
     }
 
-    fn parts(&mut self) -> [(&'static str, &mut dyn moths::Persist); 4] {
+    fn parts(&mut self) -> [(&'static str, &mut dyn moths::persist::Persist); 4] {
         [
             ("optimizer", &mut self.optimizer),
             ("best", &mut self.objective),

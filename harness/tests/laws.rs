@@ -7,15 +7,13 @@ mod golden;
 use libtest_mimic::{Arguments, Failed, Trial};
 // Linking the facade is what fills the registry.
 use moths as _;
-use moths_core::{
-    laws::{self, Law, Subject},
-    registry,
-};
+use moths_core::registry;
+use moths_laws::{self, Law, Subject};
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::from_args();
-    let subjects = laws::subjects();
-    let held = laws::LAWS.iter().flat_map(|law| subjects.iter().map(|subject| trial(*law, subject.clone())));
+    let subjects = moths_laws::subjects();
+    let held = moths_laws::LAWS.iter().flat_map(|law| subjects.iter().map(|subject| trial(*law, subject.clone())));
     let remembered = registry::entries().into_iter().map(|entry| {
         let id = entry.meta.id;
         Trial::test(format!("golden::{id}"), || golden::check(id))

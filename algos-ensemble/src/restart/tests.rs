@@ -1,4 +1,7 @@
-use moths_core::{Function, Keep, State, Stop, minimize};
+use moths_core::{
+    Function, Stop, minimize,
+    persist::{Keep, State},
+};
 use moths_evolution as _;
 use moths_random as _;
 
@@ -93,7 +96,7 @@ fn a_saved_state_brings_its_population_along() {
 fn it_ends_when_the_restarts_are_used_up() {
     let end =
         minimize(&mut restart(RestartScheme::Ipop, Some(2)), &mut Function::new(space(), rastrigin), &Stop::never()).unwrap();
-    assert_eq!(end.reason, moths_core::Reason::Converged("the restarts are used up".into()));
+    assert_eq!(end.reason, moths_core::run::Reason::Converged("the restarts are used up".into()));
 }
 
 fn built(spec: &str, space: &Space) -> Restart {

@@ -1,5 +1,5 @@
 use super::*;
-use moths_core::{Batch, Clock, Function, Stop, minimize};
+use moths_core::{Batch, Function, Stop, minimize, persist::Clock};
 
 /// Moves its point by a fresh random step, good or bad.
 struct Drift {

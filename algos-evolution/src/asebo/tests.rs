@@ -1,6 +1,6 @@
 use super::*;
 use candle_core::Tensor;
-use moths_core::{Function, Perturbation, Seed, eigen::eigen};
+use moths_core::{Function, noise::Perturbation, rng::Seed, tensor::eigen::eigen};
 
 const D: usize = 5;
 

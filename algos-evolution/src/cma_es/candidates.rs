@@ -1,6 +1,6 @@
 //! Where the candidates of a step lie.
 
-use moths_core::{CowTensor, Key, Result, Sampler, Space, host, with_scalar};
+use moths_core::{CowTensor, Key, Result, Sampler, Space, tensor::host, with_scalar};
 
 use super::{CmaEs, matrix::Matrix};
 

@@ -12,7 +12,11 @@
 //! adaptation", arXiv:2304.03473. C is decomposed in every generation, and
 //! the criterion Stagnation does not apply.
 
-use moths_core::{CowTensor, Fields, Persist, Result, Space, host, persist};
+use moths_core::{
+    CowTensor, Result, Space, persist,
+    persist::{Fields, Persist},
+    tensor::host,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -12,7 +12,7 @@
 //! Samples are m + σ a ⊙ y, with a = 1 for real coordinates and at the start; discrete ones are not moved inside the bounds, which decoding
 //! keeps. A boolean is an integer of two values. Source: Hamano, Saito, Nomura & Shirakawa 2022, "CMA-ES with margin", arXiv:2205.13482.
 
-use moths_core::{Domain, Space};
+use moths_core::{Space, space::Domain};
 
 /// Where a discrete coordinate changes its value.
 struct Thresholds {

@@ -1,7 +1,10 @@
 //! C, and what samples are made of: its axes and its root, which are as old as the last decomposition.
 
 use candle_core::{DType, Tensor};
-use moths_core::{CowTensor, Error, Result, Space, eigen::eigen, host, persist};
+use moths_core::{
+    CowTensor, Error, Result, Space, persist,
+    tensor::{eigen::eigen, host},
+};
 
 use crate::products::{Products, transpose};
 

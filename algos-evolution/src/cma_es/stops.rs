@@ -1,6 +1,6 @@
 //! When going on is pointless: the shared criteria, and those that need m and the axes of C.
 
-use moths_core::{Losses, Result, convergence};
+use moths_core::{Result, objective::Losses, optimizer::convergence};
 
 use super::CmaEs;
 

@@ -1,6 +1,6 @@
 //! The numbers of the update, and the rates that go by how far the search moves.
 
-use moths_core::shaping;
+use moths_core::optimizer::shaping;
 
 use super::CrFmNesConfig;
 use crate::{paths, population_size, utilities};

@@ -1,6 +1,6 @@
 //! The update of the mean, of the path and of v and D, from sums over candidates.
 
-use moths_core::{Result, fuse::Element, host};
+use moths_core::{Result, rng::Element, tensor::host};
 
 use super::CrFmNes;
 use crate::{

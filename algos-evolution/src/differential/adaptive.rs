@@ -13,8 +13,12 @@
 use std::marker::PhantomData;
 
 use moths_core::{
-    Algorithm, Capabilities, Clock, Comparison, CowTensor, Key, Meta, Objective, Optimizer, Report, Result, Sampler, Space,
-    Stream, Walls, convergence::History, persist, settings,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space,
+    optimizer::{Algorithm, Capabilities, Comparison, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    rng::Stream,
+    space::Walls,
 };
 use rand::RngExt;
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! Parents that were replaced: they show where the population comes from, and keep differences alive.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Result, Space, Stream, host, persist, with_scalar};
+use moths_core::{CowTensor, Result, Space, persist, rng::Stream, tensor::host, with_scalar};
 use rand::RngExt;
 
 use super::population::rows;

@@ -1,7 +1,7 @@
 //! Recipes to trials: every row read once, every trial written once.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Key, Result, Space, Stream, host, with_scalar};
+use moths_core::{CowTensor, Key, Result, Space, rng::Stream, tensor::host, with_scalar};
 use rand::RngExt;
 
 use super::{

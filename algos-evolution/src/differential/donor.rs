@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use moths_core::fuse::Element;
+use moths_core::rng::Element;
 use multiversion::multiversion;
 
 /// v = base + K (goal − base) + F (a − b) + F (c − d), the second term only with K ≠ 0, the last only where there is a second pair.

@@ -8,7 +8,7 @@
 
 use moths_core::{
     Key,
-    fuse::{BLOCK, Element},
+    rng::{BLOCK, Element},
 };
 use multiversion::multiversion;
 

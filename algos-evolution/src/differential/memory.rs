@@ -1,6 +1,6 @@
 //! Which F and CR have succeeded, and what is tried next.
 
-use moths_core::{Stream, persist};
+use moths_core::{persist, rng::Stream};
 use rand::RngExt;
 
 /// γ of the Cauchy distribution of F, and σ of the normal one of CR.

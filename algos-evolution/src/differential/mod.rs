@@ -28,7 +28,7 @@ pub(crate) mod population;
 mod tests;
 pub(crate) mod whole;
 
-use moths_core::Stream;
+use moths_core::rng::Stream;
 use rand::RngExt;
 
 /// One of `n` that is none of `taken`.

@@ -4,7 +4,12 @@ use std::ops::RangeInclusive;
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, Comparison, CowTensor, Key, Objective, Result, Space, fuse, fuse::Element, host, kernel, persist, shaping, with_scalar,
+    Batch, CowTensor, Key, Objective, Result, Space, fuse, kernel,
+    optimizer::{Comparison, shaping},
+    persist,
+    rng::Element,
+    tensor::host,
+    with_scalar,
 };
 
 /// n points and what is known of them.

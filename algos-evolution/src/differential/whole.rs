@@ -4,7 +4,7 @@
 //! with the probability of its fraction and down otherwise: on average it is the step, and differences of one, times an F below one half,
 //! do not stand still.
 
-use moths_core::{Domain, Space};
+use moths_core::{Space, space::Domain};
 
 /// One coordinate that is an integer or a flag.
 pub(crate) struct Whole {

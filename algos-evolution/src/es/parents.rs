@@ -1,7 +1,12 @@
 //! Who the parents of a child are, what it has from them, and who becomes a parent.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Result, Space, Stream, fuse::Element, host, with_scalar};
+use moths_core::{
+    CowTensor, Result, Space,
+    rng::{Element, Stream},
+    tensor::host,
+    with_scalar,
+};
 use rand::RngExt;
 
 /// A point n times.

@@ -1,6 +1,6 @@
 //! Two parents at a time to two children at a time.
 
-use moths_core::{Key, fuse::Element};
+use moths_core::{Key, rng::Element};
 use rand::RngExt;
 
 use super::{GeneticConfig, crossover, genes::Layout, mutation::Mutator, selection::Pool};

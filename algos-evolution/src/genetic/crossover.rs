@@ -1,6 +1,6 @@
 //! How two parents are mixed: every gene of one child is a + t (b − a), of the other b + t (a − b).
 
-use moths_core::{Stream, fuse::Element};
+use moths_core::rng::{Element, Stream};
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

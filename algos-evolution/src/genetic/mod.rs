@@ -23,7 +23,7 @@
 //! are moved to the nearest inside; a mixture of integers goes up or down to a whole number at random; a child has the σ_i of its first parent.
 //! n = 20 is fewer than is usual: of 10 to 100 the small ones do best in 1,000 d evaluations (BBOB 2/5/10/20/40-D, instances 11-13, share
 //! of targets: .49/.27/.22/.17/.16 with 20, .42/.22/.17/.10/.07 with 100) and on the digits.
-//! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence) (of a population).
+//! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence) (of a population).
 //! Minima close to a wall are not promised to 1e-6 of the box: mutations end longer.
 //! Cost per step: n − e evaluations in one round (n in the first step);
 //! of a stochastic objective n, as the elite is evaluated beside the children on the same data; 1 number of state per parameter and point.
@@ -50,8 +50,13 @@ mod selection;
 mod tests;
 
 use moths_core::{
-    Algorithm, Batch, Capabilities, Clock, Comparison, CowTensor, Error, Family, Key, Meta, Objective, Optimizer, Report, Result,
-    Space, convergence::History, host, persist, register, settings, with_scalar,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
+    tensor::host,
+    with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

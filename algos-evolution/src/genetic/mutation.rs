@@ -2,7 +2,7 @@
 
 use moths_core::{
     Key, Sampler,
-    fuse::{BLOCK, Element},
+    rng::{BLOCK, Element},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Who becomes a parent.
 
-use moths_core::Stream;
+use moths_core::rng::Stream;
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! The operators beside their papers, and one step beside a plain loop.
 
-use moths_core::{Algorithm, Function, Key, Leaf, Optimizer, Sampler, Space, Stop, minimize};
+use moths_core::{Function, Key, Leaf, Optimizer, Sampler, Space, Stop, minimize, optimizer::Algorithm};
 use rand::RngExt;
 
 use super::{Crossover, Genes, Genetic, GeneticConfig, Mutation, Selection, crossover, mutation, selection::Pool};

@@ -1,5 +1,5 @@
 use super::*;
-use moths_core::{Function, Perturbation, Seed};
+use moths_core::{Function, noise::Perturbation, rng::Seed};
 
 const D: usize = 5;
 type Vector = [f64; D];

@@ -1,6 +1,9 @@
 use super::*;
 use moths_core::Error;
-use moths_core::{Keep, Key, Sampler, State};
+use moths_core::{
+    Key, Sampler,
+    persist::{Keep, State},
+};
 
 fn space(d: usize, dtype: DType) -> Space {
     Space::with_dtype(vec![moths_core::Leaf::real("x", [d])], dtype).unwrap()
@@ -123,7 +126,7 @@ fn a_subspace_with_the_gradient_in_it_makes_the_estimate_better() {
     let mut objective = moths_core::Function::new(space.clone(), |x| inner(x, &slope));
     let mut cosine = |basis: Option<&CowTensor>, alpha: f64| -> f64 {
         let mut of = |seed: u64| {
-            let (key, draws) = (Key::new(seed), moths_core::Draws::Shared);
+            let (key, draws) = (Key::new(seed), moths_core::optimizer::DataDraws::Shared);
             let pairs = Antithetic { key, pairs: 4, scale: 0.1, sampler: Sampler::Normal, draws };
             let guided = Guided::new(pairs, basis, alpha, &space);
             let losses = moths_core::Objective::evaluate(&mut objective, &guided.batch(&space.start())).unwrap();

@@ -1,6 +1,6 @@
 //! The step of B along the matrix exponential, by series of matrices as small as λ and d allow. Matrices are flat, row by row.
 
-use moths_core::{Result, host};
+use moths_core::{Result, tensor::host};
 
 use super::{Scratch, Xnes};
 use crate::products::{Products, transpose};

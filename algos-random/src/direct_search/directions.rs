@@ -1,7 +1,7 @@
 //! Steps of known length.
 
 use candle_core::Tensor;
-use moths_core::{Batch, CowTensor, Perturbation, Probe, Result, Sampler, Seed, Space, kernel};
+use moths_core::{Batch, CowTensor, Result, Sampler, Space, kernel, noise::Perturbation, objective::Probe, rng::Seed};
 
 /// Steps of known length in random directions: length/√d · z, with z of a sampler. What would lie outside the bounds is mirrored inside: a
 /// candidate that is only moved to the wall is the same point again and again.

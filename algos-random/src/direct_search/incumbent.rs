@@ -1,6 +1,6 @@
 //! The point a search stands on, and what its loss may be compared with.
 
-use moths_core::{Batch, Comparison, CowTensor, Objective, Result, persist};
+use moths_core::{Batch, CowTensor, Objective, Result, optimizer::Comparison, persist};
 
 use super::Verdict;
 

@@ -1,6 +1,6 @@
 //! Where annealing looks: the visiting distribution, and how hot it is.
 
-use moths_core::{CowTensor, Result, host, kernel, with_scalar};
+use moths_core::{CowTensor, Result, kernel, tensor::host, with_scalar};
 
 use super::DualAnnealing;
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{Spsa, spsa::SpsaConfig};
 use candle_core::Tensor;
-use moths_core::{DescendConfig, Function, Spec, State};
+use moths_core::{Function, Spec, optimizer::GradientDescentConfig, persist::State};
 
 fn signs(key: Key, d: usize) -> Vec<f64> {
     let mut signs = vec![0.0; d];
@@ -93,7 +93,8 @@ fn an_ill_conditioned_valley_is_no_obstacle_where_the_first_order_method_crawls(
     let second =
         median((0..11).map(|k| run(&space, Spsa2::new(Spsa2Config::default(), &space, Key::new(k)).unwrap(), 4000, valley)));
     let first = median((0..11).map(|k| {
-        let settings = DescendConfig { estimator: SpsaConfig::default(), descent: Spec::new("sgd").with("rate", 0.2).unwrap() };
+        let settings =
+            GradientDescentConfig { estimator: SpsaConfig::default(), descent: Spec::new("sgd").with("rate", 0.2).unwrap() };
         run(&space, <Spsa as Algorithm>::new(settings, &space, Key::new(k)).unwrap(), 4000, valley)
     }));
     assert!(second < 1e-10 && second < 1e-6 * first, "{second} and {first}");

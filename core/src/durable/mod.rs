@@ -7,6 +7,7 @@
 
 mod claim;
 mod names;
+pub(crate) mod seal;
 mod temporary;
 mod tensors;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-use crate::{Error, Result, seal::Check};
+use crate::{Error, Result, durable::seal::Check};
 pub use claim::Claim;
 pub(crate) use tensors::write_tensors;
 
@@ -34,7 +35,7 @@ const BUFFER: usize = 1 << 18;
 ///
 /// ```
 /// # let path = tempfile::tempdir().unwrap().keep().join("figures.csv");
-/// moths_core::replace_file(&path, |out| {
+/// moths_core::durable::replace_file(&path, |out| {
 ///     writeln!(out, "1,2").map_err(|source| moths_core::Error::Io { path: path.clone(), source })
 /// })?;
 /// # assert_eq!(std::fs::read_to_string(&path).unwrap(), "1,2\n");

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::Key;
+use crate::rng::Key;
 
 /// What temporary files end with.
 pub(super) const TEMPORARY: &str = ".tmp";

@@ -10,7 +10,7 @@ use super::{
     cpu::{self, Slot},
     drawn::{Drawing, Drawn, Sum},
 };
-use crate::{CowTensor, Error, Result};
+use crate::{Error, Result, tensor::CowTensor};
 
 /// The tensors of one call. Everything is checked before anything is written: a call that fails changes nothing.
 pub struct Call<'t> {

@@ -9,11 +9,12 @@ use std::cell::Cell;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, Tensor};
 
 use super::{
-    Body, Element, Piece,
+    Body, Piece, Runs,
     check::{MOST_READ, MOST_WRITTEN},
     cursor::Span,
     threads,
 };
+use crate::rng::Element;
 
 /// Pieces of a split kernel start at multiples of this: whole blocks, whole cache lines.
 const UNIT: usize = 1024;
@@ -63,12 +64,7 @@ pub(super) fn storage_address(tensor: &Tensor) -> usize {
 }
 
 /// Runs `body` over the written tensors, `columns` to a row; `work` is about how many element updates that takes.
-pub(super) fn run<T: Element, B: Body>(
-    operands: &Operands<'_>,
-    work: usize,
-    columns: usize,
-    body: &B,
-) -> candle_core::Result<()> {
+pub(super) fn run<T: Runs, B: Body>(operands: &Operands<'_>, work: usize, columns: usize, body: &B) -> candle_core::Result<()> {
     threads::enter(work, |pieces| {
         with_slices::<T>(operands, &mut |written, read| {
             pieces.split(written, 0, UNIT, &|written: WrittenSlices<'_, T>, at| {

@@ -4,8 +4,7 @@
 //! for those that are written `close`. Past the end of a span blocks are padded, so that one loop of fixed length serves
 //! every length: it has no bounds checks and is compiled once.
 
-use super::Element;
-use crate::noise::{Key, law::BLOCK};
+use crate::rng::{BLOCK, Element, Key};
 
 /// Which elements of the grid a loop runs over.
 #[derive(Clone, Copy, Debug)]

@@ -36,6 +36,12 @@ pub enum Sum<'a> {
     Drawn(Box<dyn Drawn + 'a>),
 }
 
+/// What a parameter of kind `sum` is given: numbers, or what adds up to them as they are read.
+#[doc(hidden)]
+pub trait Summed {
+    fn open(&self) -> Sum<'_>;
+}
+
 /// A body that finds in read slot `slot` the elements of its span of something drawn.
 pub(super) struct Drawing<'a, B> {
     pub(super) slot: usize,

@@ -29,13 +29,13 @@
 /// | `inout` | `&mut CowTensor` | read and assigned |
 /// | `out` | `&mut CowTensor` | assigned, on every path; its old values are not read from memory |
 /// | `mat` | `&Tensor` of the grid's shape | read |
-/// | `sum` | [`&Gradient`](crate::Gradient) of the grid's length, at most one | read: its numbers, or noise that is drawn and added up here |
+/// | `sum` | [`&Gradient`](crate::noise::Gradient) of the grid's length, at most one | read: its numbers, or noise that is drawn and added up here |
 /// | `row` | `&Tensor`, `[d]` or `[1, d]` | read, the same in every row |
 /// | `col` | `&Tensor`, `[n]` or `[n, 1]` | read, the same in every column |
 /// | `num` | `f64` | read, rounded to the tensors' precision |
-/// | `uniform` | [`Key`](crate::Key) | noise on [0, 1), its own value for each element |
-/// | `normal` | [`Key`](crate::Key) | standard normal noise |
-/// | `sign` | [`Key`](crate::Key) | noise, -1 or +1 |
+/// | `uniform` | [`Key`](crate::rng::Key) | noise on [0, 1), its own value for each element |
+/// | `normal` | [`Key`](crate::rng::Key) | standard normal noise |
+/// | `sign` | [`Key`](crate::rng::Key) | noise, -1 or +1 |
 ///
 /// The first written tensor is the grid, `[n, d]` or `[d]` (one row); at most 4 tensors are written and 8 read. All tensors
 /// have its dtype, f32 or f64. Element `i` of the flattened grid sees element `i` of the noise, whatever the number of
@@ -46,7 +46,7 @@
 /// The function returns [`Error::Shape`](crate::Error::Shape), [`Error::Invalid`](crate::Error::Invalid) (dtype) or
 /// [`Error::Unsupported`](crate::Error::Unsupported) (device, aliasing) naming kernel and parameter, and has changed nothing
 /// then. A written tensor may not also be read, nor written under two names; a snapshot of it (a clone of the
-/// [`CowTensor`](crate::CowTensor)) may.
+/// [`CowTensor`](crate::tensor::CowTensor)) may.
 ///
 /// # The formula
 ///
@@ -116,7 +116,7 @@ macro_rules! kernel {
                 #[allow(unused_imports)]
                 use $crate::fuse::words::*;
                 let blocks = Blocks { $($p),* };
-                for i in 0..$crate::fuse::BLOCK {
+                for i in 0..$crate::rng::BLOCK {
                     $($crate::__kernel!(load $kind $p blocks i);)*
                     $($formula)*
                     $($crate::__kernel!(store $kind $p blocks i);)*
@@ -126,7 +126,7 @@ macro_rules! kernel {
             let mut k = 0;
             while k < span.len {
                 lanes($($p.block(k)),*);
-                k += $crate::fuse::BLOCK;
+                k += $crate::rng::BLOCK;
             }
             $($crate::__kernel!(close $kind $p);)*
         }
@@ -138,16 +138,16 @@ macro_rules! kernel {
 #[macro_export]
 macro_rules! __kernel {
     // the function's argument
-    (argument inout) => { &mut $crate::CowTensor };
-    (argument out) => { &mut $crate::CowTensor };
+    (argument inout) => { &mut $crate::tensor::CowTensor };
+    (argument out) => { &mut $crate::tensor::CowTensor };
     (argument mat) => { &$crate::fuse::__private::Tensor };
-    (argument sum) => { &$crate::Gradient };
+    (argument sum) => { &dyn $crate::fuse::Summed };
     (argument row) => { &$crate::fuse::__private::Tensor };
     (argument col) => { &$crate::fuse::__private::Tensor };
     (argument num) => { f64 };
-    (argument uniform) => { $crate::Key };
-    (argument normal) => { $crate::Key };
-    (argument sign) => { $crate::Key };
+    (argument uniform) => { $crate::rng::Key };
+    (argument normal) => { $crate::rng::Key };
+    (argument sign) => { $crate::rng::Key };
     (argument $kind:ident) => {
         compile_error!(concat!(
             "kernel!: unknown parameter kind `", stringify!($kind),
@@ -183,7 +183,7 @@ macro_rules! __kernel {
     (source_type row $T:ident) => { &[$T] };
     (source_type col $T:ident) => { &[$T] };
     (source_type num $T:ident) => { f64 };
-    (source_type $kind:ident $T:ident) => { $crate::Key };
+    (source_type $kind:ident $T:ident) => { $crate::rng::Key };
 
     // what hands out its blocks
     (cursor_type inout $T:ident) => { $crate::fuse::__private::cursor::InOut<'_, $T> };
@@ -201,10 +201,10 @@ macro_rules! __kernel {
     (close $kind:ident $p:ident) => {};
 
     // one block
-    (block_type inout $b:lifetime $T:ident) => { &$b mut [$T; $crate::fuse::BLOCK] };
-    (block_type out $b:lifetime $T:ident) => { &$b mut [$T; $crate::fuse::BLOCK] };
+    (block_type inout $b:lifetime $T:ident) => { &$b mut [$T; $crate::rng::BLOCK] };
+    (block_type out $b:lifetime $T:ident) => { &$b mut [$T; $crate::rng::BLOCK] };
     (block_type num $b:lifetime $T:ident) => { $T };
-    (block_type $kind:ident $b:lifetime $T:ident) => { &$b [$T; $crate::fuse::BLOCK] };
+    (block_type $kind:ident $b:lifetime $T:ident) => { &$b [$T; $crate::rng::BLOCK] };
 
     // one element
     (load inout $p:ident $blocks:ident $i:ident) => { let mut $p = $blocks.$p[$i]; };

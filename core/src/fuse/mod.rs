@@ -14,8 +14,6 @@
 //! | `drawn` | a read vector that is computed chunk by chunk and never stored |
 //! | `cursor` | slices, numbers and noise as blocks of 128 elements |
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
-//! | `element`, `math` | f32 and f64, and their elementary functions |
-//! | `loops` | the other inner loops, over plain slices |
 //! | `reduce` | weighted sums, moments, dot products, row copies |
 
 mod call;
@@ -25,26 +23,21 @@ mod cpu;
 #[doc(hidden)]
 pub mod cursor;
 mod drawn;
-mod element;
 mod kernel;
-mod loops;
-pub(crate) mod math;
 mod reduce;
 #[cfg(test)]
 mod tests;
 mod threads;
 pub mod words;
 
-pub use element::Element;
 pub use reduce::{copy_rows, dot, norm, weighted_moments, weighted_sum};
 
-#[doc(hidden)]
-pub use crate::noise::law::BLOCK;
+use crate::rng::Element;
 pub(crate) use call::Call;
 use check::{MOST_READ, MOST_WRITTEN};
 use cursor::Span;
 #[doc(hidden)]
-pub use drawn::{Drawn, Sum};
+pub use drawn::{Drawn, Sum, Summed};
 
 /// What the expansion of [`kernel!`](crate::kernel!) needs, and nobody else.
 #[doc(hidden)]
@@ -71,6 +64,23 @@ pub struct Piece<'a, T> {
 pub trait Body: Sync {
     fn f32(&self, piece: Piece<'_, f32>);
     fn f64(&self, piece: Piece<'_, f64>);
+}
+
+/// A type that bodies run on.
+trait Runs: Element {
+    fn run<B: Body>(body: &B, piece: Piece<'_, Self>);
+}
+
+impl Runs for f32 {
+    fn run<B: Body>(body: &B, piece: Piece<'_, Self>) {
+        body.f32(piece)
+    }
+}
+
+impl Runs for f64 {
+    fn run<B: Body>(body: &B, piece: Piece<'_, Self>) {
+        body.f64(piece)
+    }
 }
 
 /// A [`Body`] of one closure for each type.

@@ -7,11 +7,11 @@
 use candle_core::{DType, Tensor};
 
 use super::{
-    ByType, Call, Element, Piece,
+    ByType, Call, Piece,
     cpu::{self, Slot},
     threads,
 };
-use crate::{CowTensor, Error, Result};
+use crate::{Error, Result, rng::Element, tensor::CowTensor};
 
 /// Columns that are summed over all rows before the next: small enough for the first-level cache.
 const CHUNK: usize = 1024;

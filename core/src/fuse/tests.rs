@@ -2,8 +2,13 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{BLOCK, Element, copy_rows, dot, norm, weighted_moments, weighted_sum};
-use crate::{CowTensor, Error, Key, Result, Sampler, kernel};
+use super::{copy_rows, dot, norm, weighted_moments, weighted_sum};
+use crate::{
+    Error, Result, kernel,
+    noise::Sampler,
+    rng::{BLOCK, Element, Key},
+    tensor::CowTensor,
+};
 
 kernel! {
     /// Every kind of parameter.
@@ -336,7 +341,7 @@ macro_rules! worst {
 
 #[test]
 fn elementary_functions_are_accurate() {
-    use super::math::*;
+    use crate::rng::math::*;
     let grid = |low: f64, high: f64| (0..=40_000).map(move |k| low + (high - low) * k as f64 / 40_000.0);
     let grid32 = |low, high| grid(low, high).map(|x| x as f32);
     assert!(worst!(f32, exp_f32, f64::exp, grid32(-87.0, 88.7)) <= Some(2));
@@ -351,7 +356,7 @@ fn elementary_functions_are_accurate() {
 fn elementary_functions_at_the_edges() {
     macro_rules! edges {
         ($float:ident, $exp:ident, $ln:ident, $tanh:ident) => {
-            use super::math::{$exp, $ln, $tanh};
+            use crate::rng::math::{$exp, $ln, $tanh};
             let tiny = $float::from_bits(3); // subnormal
             assert_eq!([$exp(0.0), $exp($float::INFINITY), $exp($float::NEG_INFINITY)], [1.0, $float::INFINITY, 0.0]);
             assert_eq!([$ln(1.0), $ln(0.0), $ln($float::INFINITY)], [0.0, $float::NEG_INFINITY, $float::INFINITY]);

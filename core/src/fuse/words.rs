@@ -1,6 +1,6 @@
 //! The words of the formula language: what the body of a [`kernel!`](crate::kernel!) may call. C has, or can be given, the same.
 
-use super::Element;
+use crate::rng::Element;
 
 /// The square root.
 #[inline(always)]

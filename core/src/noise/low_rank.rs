@@ -1,7 +1,6 @@
 //! Noise of low rank for every matrix.
 
-use super::{Key, law::BLOCK};
-use crate::fuse::Element;
+use crate::rng::{BLOCK, Element, Key};
 
 /// The factors of every matrix among the leaves; what is no matrix is normal.
 pub(super) struct LowRank<T> {

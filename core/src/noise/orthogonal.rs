@@ -1,7 +1,6 @@
 //! Signs that are orthogonal to those of the other members of a family.
 
-use super::{Key, Seed, law::BLOCK};
-use crate::fuse::Element;
+use crate::rng::{BLOCK, Element, Key, Seed};
 
 /// Row `number` of a Hadamard matrix in every block of coordinates, under the family's random signs, and one of its own a block.
 ///

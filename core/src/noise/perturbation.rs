@@ -1,18 +1,20 @@
 //! Noise on tensors: what estimators and seeded batches are made of.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use candle_core::{DType, Tensor};
 
 use super::{
-    Sampler, Seed,
+    Sampler,
     shaped::{CHUNK, Noise, Shape, Subspace},
     source::Source,
 };
 use crate::{
-    CowTensor, Error, Result, Space,
-    fuse::{ByType, Call, Drawn, Element, Piece},
-    host,
+    Error, Result,
+    fuse::{ByType, Call, Drawn, Piece},
+    rng::{Element, Seed},
+    space::{Shapes, Space},
+    tensor::{CowTensor, host},
 };
 
 /// A [`Sampler`] that knows the tensors it perturbs: noise of shape \[d\], in place, in parallel where it is big.
@@ -42,9 +44,6 @@ pub struct Perturbation {
     walls: Option<Space>,
 }
 
-/// The shapes of the leaves of a flat vector, in order.
-pub(crate) type Shapes = Arc<[Box<[usize]>]>;
-
 impl From<Sampler> for Perturbation {
     fn from(sampler: Sampler) -> Self {
         Self::new(sampler, None)
@@ -69,7 +68,7 @@ impl Perturbation {
     ///
     /// ```
     /// use candle_core::{Device, Tensor};
-    /// use moths_core::{CowTensor, Key, Perturbation, Sampler};
+    /// use moths_core::{CowTensor, Key, noise::Perturbation, Sampler};
     ///
     /// let basis = CowTensor::new(Tensor::new(&[[0.6f64, 0.8, 0.0]], &Device::Cpu)?);
     /// let mut x = CowTensor::new(Tensor::zeros(3, basis.dtype(), &Device::Cpu)?);

@@ -4,8 +4,13 @@ use candle_core::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Key, Perturbation, Seed};
-use crate::{CowTensor, Result, Space, fuse::Element};
+use super::Perturbation;
+use crate::{
+    Result,
+    rng::{Element, Key, Seed},
+    space::Space,
+    tensor::CowTensor,
+};
 
 /// The law of a perturbation of mean 0 and, unless it says otherwise, variance 1 in every coordinate.
 ///

@@ -2,8 +2,12 @@
 
 use std::ops::Range;
 
-use super::{Seed, law::BLOCK, low_rank::normals, source::Source};
-use crate::{CowTensor, Error, Result, fuse::Element};
+use super::{low_rank::normals, source::Source};
+use crate::{
+    Error, Result,
+    rng::{BLOCK, Element, Seed},
+    tensor::CowTensor,
+};
 
 /// Elements that are drawn at a time where noise passes through a buffer.
 pub(super) const CHUNK: usize = 4 * BLOCK;
@@ -122,9 +126,13 @@ impl<T: Element> Noise<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Key, Perturbation, Sampler};
+    use super::super::{Perturbation, Sampler};
     use super::*;
-    use crate::{Batch, Probe, Space};
+    use crate::rng::Key;
+    use crate::{
+        objective::{Batch, Probe},
+        space::Space,
+    };
     use candle_core::{DType, Device, Tensor};
 
     const D: usize = 1500;
@@ -144,7 +152,7 @@ mod tests {
     fn filled(noise: &Perturbation, seed: Seed, dtype: DType) -> Vec<f64> {
         let mut out = zeros(dtype);
         noise.fill(seed, &mut out).unwrap();
-        crate::host::to_f64s(&out).unwrap()
+        crate::tensor::host::to_f64s(&out).unwrap()
     }
 
     /// The definition, with the weights read off the first rows of the identity.
@@ -158,7 +166,7 @@ mod tests {
             let (rows, deviation) = (basis(dtype, false), zeros(dtype));
             let deviation = CowTensor::new(deviation.affine(1.0, 0.5).unwrap());
             let got = filled(&Perturbation::from(Sampler::Normal).within(&rows, 0.3, 2.0).scaled_by(&deviation), seed, dtype);
-            let rows = crate::host::to_f64s(&rows).unwrap();
+            let rows = crate::tensor::host::to_f64s(&rows).unwrap();
             for j in 0..D {
                 let expected = 0.5 * (0.3 * z[j] + 2.0 * (0..K).map(|i| w[i] * rows[i * D + j]).sum::<f64>());
                 assert!((got[j] - expected).abs() < rounding * 10.0, "{j}: {} instead of {expected}", got[j]);

@@ -1,7 +1,7 @@
 //! Noise that is smooth along the dimensions of its tensor.
 
-use super::{Key, law::BLOCK, low_rank::normals};
-use crate::fuse::Element;
+use super::low_rank::normals;
+use crate::rng::{BLOCK, Element, Key};
 
 /// What replaces an element by its neighbours along one dimension.
 #[derive(Clone, Copy)]

@@ -2,8 +2,7 @@
 
 use sobol_burley::{NUM_DIMENSION_SETS_4D, sample_4d};
 
-use super::{Key, Seed, law::BLOCK};
-use crate::fuse::Element;
+use crate::rng::{BLOCK, Element, Key, Seed};
 
 /// Numbers of points that the net has.
 const POINTS: u64 = 1 << 16;

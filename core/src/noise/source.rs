@@ -1,15 +1,14 @@
 //! The noise of one seed, made ready: from here on every element can be drawn by itself.
 
 use super::{
-    Sampler, Seed,
-    law::{BLOCK, START},
+    Sampler,
     low_rank::LowRank,
     orthogonal::Orthogonal,
     smooth::{self, Smoothing},
     sobol::Sobol,
     sparse::Sparse,
 };
-use crate::fuse::Element;
+use crate::rng::{BLOCK, Element, Key, Seed, law::START};
 
 type Block<T> = [T; BLOCK];
 
@@ -112,7 +111,7 @@ fn asymmetric<T: Element>(epsilon: f64, out: &mut [T]) {
 
 /// Student's t from two independent normals z, w and r² = z² + w²: z √(dof (e^{r²/dof} − 1) / r²) (Bailey 1994,
 /// doi:10.1090/S0025-5718-1994-1219702-8).
-fn student<T: Element>(key: super::Key, dof: f64, first: u64, blocks: &mut [Block<T>]) {
+fn student<T: Element>(key: Key, dof: f64, first: u64, blocks: &mut [Block<T>]) {
     let dof = T::of(dof.max(1.0));
     let beside = key.fold(0);
     each_with(blocks, first, |at, block, other| {

@@ -1,7 +1,6 @@
 //! Noise in a few coordinates: which ones, counted without a list.
 
-use super::{Key, law::BLOCK};
-use crate::fuse::Element;
+use crate::rng::{BLOCK, Element, Key};
 
 /// Rounds of the permutation: four make a Feistel network over random functions indistinguishable from a random permutation
 /// (Luby & Rackoff 1988, doi:10.1137/0217022).

@@ -5,17 +5,16 @@ mod state;
 
 use std::ops::RangeInclusive;
 
-use crate::{CowTensor, Error, Key, Result};
+use crate::{Error, Result, rng::Key, tensor::CowTensor};
 pub use ranged::{Ranged, range_of};
-pub(crate) use state::Value;
-pub use state::{Keep, State, atomically};
+pub use state::{Keep, State, Value, atomically};
 
 /// Something whose state is a list of named fields.
 ///
 /// One list, written once, serves saving, loading, snapshots, comparison and inspection:
 ///
 /// ```
-/// use moths_core::{Clock, CowTensor, Persist, persist};
+/// use moths_core::{persist, persist::{Clock, Persist}, CowTensor};
 ///
 /// struct Walk { clock: Clock, at: CowTensor, loss: f64 }
 /// persist!(Walk { clock, at, loss });
@@ -25,7 +24,7 @@ pub use state::{Keep, State, atomically};
 /// and dtype. What may vary, or may not take every value, [says its range](crate::persist!):
 ///
 /// ```
-/// use moths_core::{Keep, Persist, State, persist};
+/// use moths_core::{persist, persist::{Keep, Persist, State}};
 ///
 /// struct Ring { entries: Vec<f64>, next: usize }
 /// persist!(Ring { entries in |_| 1..=8, next in |ring| 0..ring.entries.len() });
@@ -80,7 +79,7 @@ impl dyn Fields + '_ {
 }
 
 /// Implements [`Persist`] by listing the fields: `persist!(Pso { clock, x, v })`, also with bounds:
-/// `persist!([E: Estimator, D: Descent] Descend<E, D> { estimator, descent })`.
+/// `persist!([E: Estimator, D: Descent] GradientDescent<E, D> { estimator, descent })`.
 ///
 /// `next in |ring| 0..ring.entries.len()`: a number in this range, a list of so many entries, a matrix of so many rows ([`Ranged`]). What is
 /// looked at on the right is what stands before it in the list, as that is restored before it. A `u64` or `usize` without a range is a count, 2⁵³ at
@@ -95,8 +94,8 @@ macro_rules! persist {
         $fields.within(stringify!($field), &mut $this.$field, range)?;
     }};
     ([$($generics:tt)*] $type:ty { $($field:ident $(in $range:expr)?),* $(,)? }) => {
-        impl<$($generics)*> $crate::Persist for $type {
-            fn visit(&mut self, fields: &mut dyn $crate::Fields) -> $crate::Result<()> {
+        impl<$($generics)*> $crate::persist::Persist for $type {
+            fn visit(&mut self, fields: &mut dyn $crate::persist::Fields) -> $crate::Result<()> {
                 let _ = &fields;
                 $($crate::persist!(@field self fields $field $($range)?);)*
                 Ok(())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Fields, Persist};
-use crate::{CowTensor, Result};
+use crate::{Result, tensor::CowTensor};
 
 /// A field that can be [confined to a range](crate::persist!): a number by its value, a list by its length, a matrix by its number of rows.
 pub trait Ranged: Persist {

@@ -7,12 +7,15 @@ use std::{
 };
 
 use super::{Fields, Persist};
-use crate::{CowTensor, Error, Result, host};
+use crate::{
+    Error, Result,
+    tensor::{CowTensor, host},
+};
 
 /// All fields of a [`Persist`], by dotted path. Taking one copies no tensor: [`CowTensor`]s are shared until the next write.
 ///
 /// ```
-/// use moths_core::{Clock, CowTensor, Keep, Key, Space, State, persist};
+/// use moths_core::{persist, persist::{Clock, Keep, State}, CowTensor, Key, Space};
 ///
 /// struct Walk { clock: Clock, at: CowTensor }
 /// persist!(Walk { clock, at });
@@ -30,9 +33,12 @@ use crate::{CowTensor, Error, Result, host};
 #[derive(Clone, Debug, Default)]
 pub struct State(BTreeMap<String, Value>);
 
+/// What one field of a [`State`] is.
 #[derive(Clone, Debug)]
-pub(crate) enum Value {
+pub enum Value {
+    /// A tensor, shared with its owner until one of the two changes it.
     Tensor(CowTensor),
+    /// Counts as they are, numbers as their bits.
     Words(Vec<u64>),
 }
 
@@ -93,11 +99,13 @@ impl State {
             .collect()
     }
 
-    pub(crate) fn values(&self) -> &BTreeMap<String, Value> {
+    /// The fields by name, `part.field`.
+    pub fn values(&self) -> &BTreeMap<String, Value> {
         &self.0
     }
 
-    pub(crate) fn from_values(values: BTreeMap<String, Value>) -> Self {
+    /// A state of these fields; nothing is checked before it is [restored](State::restore).
+    pub fn from_values(values: BTreeMap<String, Value>) -> Self {
         Self(values)
     }
 }

@@ -3,7 +3,12 @@
 use std::borrow::Cow;
 
 use super::{Reason, Stop};
-use crate::{Budget, Error, Fields, Objective, Optimizer, Persist, Report, Result};
+use crate::{
+    Error, Result,
+    objective::{Objective, layer::Budget},
+    optimizer::{Optimizer, Report},
+    persist::{Fields, Persist},
+};
 
 /// What a run has used and seen so far, and what it must not do again. Part of a checkpoint: a resumed run goes on counting, and one that has
 /// ended by itself has ended.
@@ -122,7 +127,7 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Keep, State};
+    use crate::persist::{Keep, State};
 
     /// Whatever an optimizer gives as its reason: it is saved, it comes back, and it ends the run.
     #[test]

@@ -140,14 +140,14 @@ impl Leaf {
         self.len() == 0
     }
 
-    /// The least and the most value of element `i`, infinite where there are no bounds.
-    pub(crate) fn interval(&self, i: usize) -> (f64, f64) {
+    /// The least and the most value of element `i`, infinite where there are no bounds (or no such element).
+    pub fn interval(&self, i: usize) -> (f64, f64) {
         match (self.domain, &self.bounds) {
             (Domain::Integer { lo, hi }, _) => (lo as f64, hi as f64),
             (Domain::Bool, _) => (0.0, 1.0),
             (Domain::Real, Bounds::Free) => (f64::NEG_INFINITY, f64::INFINITY),
             (Domain::Real, Bounds::Same(lo, hi)) => (*lo, *hi),
-            (Domain::Real, Bounds::Each(each)) => each[i],
+            (Domain::Real, Bounds::Each(each)) => each.get(i).copied().unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
         }
     }
 

@@ -31,7 +31,11 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::{CowTensor, Error, Key, Result, Sampler, Seed, host, memory, noise::Shapes, with_scalar};
+use crate::{
+    Error, Result, memory,
+    tensor::{CowTensor, host},
+    with_scalar,
+};
 pub use leaf::{Domain, Leaf};
 use segment::Segment;
 use start::Start;
@@ -52,6 +56,9 @@ pub use warning::Warning;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Space(Arc<Inner>);
+
+/// The shapes of the leaves of a flat vector, in order.
+pub(crate) type Shapes = Arc<[Box<[usize]>]>;
 
 #[derive(Clone, Debug)]
 struct Inner {
@@ -230,24 +237,8 @@ impl Space {
         Ok(Tensor::zeros((n, self.dim()), self.dtype(), self.device())?.into())
     }
 
-    /// n random points \[n, d\] in search coordinates: uniform inside bounds, and normal with deviation 1 around
-    /// the point `around` \[d\] where there are none.
-    pub fn scatter(&self, around: &CowTensor, key: Key, n: usize) -> Result<CowTensor> {
-        let mut points = self.zeros_for(n)?;
-        let terms: Vec<(Seed, f64)> = (0..n).map(|i| (key.member(i as u64), 1.0)).collect();
-        Sampler::Normal.over(self).perturb_rows(around, &terms, &mut points)?;
-        if self.is_bounded() {
-            let mut uniform = self.zeros()?;
-            for (i, (seed, _)) in terms.iter().enumerate() {
-                Sampler::Uniform.fill(seed.key().fold(0), &mut uniform)?;
-                self.place_uniform(&uniform, i, &mut points)?;
-            }
-        }
-        Ok(points)
-    }
-
     /// Overwrites the bounded coordinates of row `i` by points uniform in their intervals.
-    fn place_uniform(&self, uniform: &Tensor, i: usize, points: &mut CowTensor) -> Result<()> {
+    pub(crate) fn place_uniform(&self, uniform: &Tensor, i: usize, points: &mut CowTensor) -> Result<()> {
         let d = self.dim();
         with_scalar!(self.dtype(), T => host::read::<T, _>(uniform, |u| {
             host::edit::<T, _>(points, |points| {

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use candle_core::{DType, Device, Tensor};
 
 use super::segment::Segment;
-use crate::{CowTensor, Result, with_scalar};
+use crate::{Result, tensor::CowTensor, with_scalar};
 
 #[derive(Clone)]
 pub(super) enum Start {

@@ -5,7 +5,12 @@ use std::ops::Range;
 use candle_core::Tensor;
 
 use super::{Leaf, Space};
-use crate::{CowTensor, Result, fuse::Element, host, with_scalar};
+use crate::{
+    Result,
+    rng::Element,
+    tensor::{CowTensor, host},
+    with_scalar,
+};
 
 impl Space {
     /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype. They are inside the bounds, and stay so when
@@ -47,7 +52,10 @@ impl Space {
     }
 
     /// ∂θ/∂x applied to a gradient by parameter values \[d\], in place: a multiplication by the scales, by 0 where elements are fixed.
-    pub(crate) fn pull_back(&self, gradient: &mut CowTensor) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) for a gradient of another dtype.
+    pub fn pull_back(&self, gradient: &mut CowTensor) -> Result<()> {
         if self.0.segments.iter().all(|s| s.scale == 1.0 && !s.is_fixed()) {
             return Ok(());
         }

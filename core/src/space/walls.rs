@@ -17,9 +17,14 @@
 use serde::Serialize;
 
 use super::Space;
-use crate::{CowTensor, Result, fuse::Element, host, with_scalar};
+use crate::{
+    Result,
+    rng::Element,
+    tensor::{CowTensor, host},
+    with_scalar,
+};
 
-/// How a search meets bounds, declared in its [`Capabilities`](crate::Capabilities).
+/// How a search meets bounds, declared in its [`Capabilities`](crate::optimizer::Capabilities).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -41,7 +41,7 @@ impl Space {
     /// What is allowed, but hinders a search: at most one warning a leaf. Fixed elements are no hindrance.
     ///
     /// ```
-    /// use moths_core::{Leaf, Space, Warning};
+    /// use moths_core::{Leaf, Space, space::Warning};
     /// let space = Space::new(vec![Leaf::real("year", [1]).bounds(1e6, 1e6 + 1.0), Leaf::real("rate", [1]).bounds(0.0, 1.0)])?;
     /// assert!(matches!(&space.warnings()[..], [Warning::Coarse { leaf, numbers: 17, .. }] if leaf == "year"));
     /// # Ok::<(), moths_core::Error>(())

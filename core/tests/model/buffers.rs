@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use candle_core::{DType, Device, Module, ModuleT, Tensor};
 use candle_nn::{BatchNorm, Conv2d, Linear, VarBuilder, VarMap, batch_norm, conv2d, linear, loss::mse};
 use moths_core::{
-    Batch, Domain, Error, FlatModel, Keep, Key, ModelOptions, Objective, Result, Sampler, State, Stop, VarMapModel,
-    host::to_f64s, minimize,
+    Batch, Error, FlatModel, Key, ModelOptions, Objective, Result, Sampler, Stop, VarMapModel, minimize,
+    persist::{Keep, State},
+    space::Domain,
+    tensor::host::to_f64s,
 };
 
 use crate::toy::{Test, Walk};
@@ -232,7 +234,8 @@ fn elements_of_a_model_are_fixed_one_by_one() -> Test {
     let bounds = [(-1.0, 1.0), (0.25, 0.25), (0.0, 0.0), (-2.0, 2.0)];
     let options = ModelOptions::default().bounds_each("w", bounds);
     let mut model = FlatModel::with(options, |vb| vb.get(4, "w"), |w: &Tensor, _| w.sqr()?.sum_all())?;
-    let probes = (0..6).map(|i| moths_core::Probe { seed: Key::new(i).into(), scale: 5.0, draw: 0 }).collect::<Vec<_>>();
+    let probes =
+        (0..6).map(|i| moths_core::objective::Probe { seed: Key::new(i).into(), scale: 5.0, draw: 0 }).collect::<Vec<_>>();
     let batch = Batch::seeded(&model.space().start(), Sampler::Normal, probes);
     for i in 0..batch.len() {
         model.load(&batch.row(i, model.space())?)?;

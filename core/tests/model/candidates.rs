@@ -2,8 +2,9 @@
 
 use candle_core::{DType, Device, Tensor};
 use moths_core::{
-    CowTensor, Domain, Error, Key, ModelOptions, Objective,
-    host::{read, to_f64s},
+    CowTensor, Error, Key, ModelOptions, Objective,
+    space::Domain,
+    tensor::host::{read, to_f64s},
 };
 
 use crate::{PARAMETERS, flat, on_var_map, some_batch, toy::Test};

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{VarBuilder, VarMap};
-use moths_core::{Batch, CowTensor, Error, FlatModel, Key, ModelOptions, Objective, Probe, Result, Sampler, VarMapModel};
+use moths_core::{
+    Batch, CowTensor, Error, FlatModel, Key, ModelOptions, Objective, Result, Sampler, VarMapModel, objective::Probe,
+};
 
 use crate::toy::Test;
 

@@ -1,7 +1,7 @@
 //! Gradients are candle's own.
 
 use candle_core::{DType, Device, Tensor};
-use moths_core::{Batch, CowTensor, Error, FlatModel, ModelOptions, Objective, Result, host::to_f64s};
+use moths_core::{Batch, CowTensor, Error, FlatModel, ModelOptions, Objective, Result, tensor::host::to_f64s};
 
 use crate::{Mlp, PARAMETERS, flat, on_var_map, some_batch, toy::Test};
 

@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::{Init, VarBuilder};
 use moths_core::{
-    Batch, CowTensor, Domain, Error, FlatModel, Key, ModelOptions, Objective, Probe, Result, Sampler, host::to_f64s,
+    Batch, CowTensor, Error, FlatModel, Key, ModelOptions, Objective, Result, Sampler, objective::Probe, space::Domain,
+    tensor::host::to_f64s,
 };
 
 use crate::{flat, on_var_map, some_batch, toy::Test};

@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
-use moths_core::{Batch, CowTensor, Error, FlatModel, Objective, Result, Space, TensorFunction, VarMapModel, host::to_f64s};
+use moths_core::{
+    Batch, CowTensor, Error, FlatModel, Objective, Result, Space, TensorFunction, VarMapModel, tensor::host::to_f64s,
+};
 
 use crate::toy::Test;
 
@@ -108,7 +110,7 @@ fn a_loss_that_counts_has_no_gradient() -> Test {
 #[test]
 fn a_model_whose_every_loss_fails_says_so() -> Test {
     use crate::toy::Walk;
-    use moths_core::{Key, Reason, Stop, minimize};
+    use moths_core::{Key, Stop, minimize, run::Reason};
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut model = FlatModel::new(|vb| vb.get(2, "w"), move |w: &Tensor, _| w.affine(0.0, f64::from(bad))?.sum_all())?;
         let mut walk = Walk::new(model.space(), Key::new(1), 3)?;

@@ -13,7 +13,7 @@ mod var_map;
 
 use candle_core::{DType, Device, Module, Tensor};
 use candle_nn::{Linear, VarBuilder, VarMap, linear, loss::mse};
-use moths_core::{Batch, Error, FlatModel, Key, ModelOptions, Objective, Probe, Result, Sampler};
+use moths_core::{Batch, Error, FlatModel, Key, ModelOptions, Objective, Result, Sampler, objective::Probe};
 
 /// A perceptron 3-5-2.
 struct Mlp {

@@ -3,7 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use candle_core::DType;
-use moths_core::{Batch, Error, FlatModel, Keep, Key, ModelOptions, Objective, Probe, Result, Sampler, State};
+use moths_core::{
+    Batch, Error, FlatModel, Key, ModelOptions, Objective, Result, Sampler,
+    objective::Probe,
+    persist::{Keep, State},
+};
 
 use crate::{Mlp, toy::Test};
 

@@ -3,7 +3,8 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, Clock, CowTensor, Key, Objective, Optimizer, Probe, Report, Result, Sampler, Space, fuse, kernel, persist,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel, objective::Probe, persist,
+    persist::Clock,
 };
 
 /// What every test returns.

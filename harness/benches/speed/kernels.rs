@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use candle_core::{DType, Device, Tensor};
 use criterion::{Criterion, Throughput};
-use moths::{CowTensor, Key, Sampler, fuse::Element, kernel};
+use moths::{CowTensor, Key, Sampler, kernel, rng::Element};
 use multiversion::multiversion;
 
 kernel! { fn fly(v: inout, x: inout, p: mat, p_g: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use criterion::Criterion;
-use moths::{Ask, AskTell, Batch, CowTensor, FlatModel, Key, Objective, registry};
+use moths::{AskTell, Batch, CowTensor, FlatModel, Key, Objective, registry, run::Ask};
 use moths_harness::problem::{Digits, Options, Problem};
 
 pub(crate) fn bench(criterion: &mut Criterion) {

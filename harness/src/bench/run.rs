@@ -6,7 +6,12 @@ use std::{
     time::Instant,
 };
 
-use moths::{Horizon, Key, Objective, Optimizer, Reason, Spec, State, Stop, Tally, minimize_from, registry};
+use moths::{
+    Horizon, Key, Objective, Optimizer, Spec, Stop,
+    persist::State,
+    registry,
+    run::{Reason, Tally, minimize_from},
+};
 
 use super::{Record, trace::Recorder};
 use crate::{

@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
-use moths::replace_file;
+use moths::durable::replace_file;
 use serde::Serialize;
 
 use super::{Record, Results, Subject, targets};

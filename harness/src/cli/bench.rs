@@ -5,8 +5,9 @@ use std::{
     sync::atomic::Ordering,
 };
 
+use crate::noisy::Noise;
 use comfy_table::Table;
-use moths::{Noise, Spec};
+use moths::Spec;
 use serde_json::json;
 
 use super::{Ending, contestants, mishaps::Mishaps, numbers::Numbers, table::table, watch::Hall};

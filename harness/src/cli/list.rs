@@ -2,8 +2,11 @@
 
 use clap::ValueEnum;
 use moths::{
-    Capabilities, Family, Spec,
-    descent::{self, DescentEntry},
+    Spec,
+    optimizer::{
+        Capabilities, Family,
+        descent::{self, DescentEntry},
+    },
     registry,
 };
 use serde_json::{Value, json};

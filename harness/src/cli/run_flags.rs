@@ -9,7 +9,7 @@ use std::{
 
 use moths::{
     Checkpoint, Spec,
-    descent::{self, DescentEntry},
+    optimizer::descent::{self, DescentEntry},
     registry,
 };
 use serde_json::{Map, Value, json};

@@ -1,9 +1,13 @@
 //! `moths show NAME`.
 
 use moths::{
-    Capabilities, Spec, Walls,
-    descent::{self, DescentEntry},
+    Spec,
+    optimizer::{
+        Capabilities,
+        descent::{self, DescentEntry},
+    },
     registry,
+    space::Walls,
 };
 use serde_json::{Value, json};
 

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf, absolute};
 
 use moths::{
-    Checkpoint, Reason,
+    Checkpoint,
     durable::{Claim, check_file},
-    host,
+    run::Reason,
+    tensor::host,
 };
 use serde_json::{Map, Value, json};
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use candle_core::{Device, Tensor};
-use moths::{Batch, Objective, host};
+use moths::{Batch, Objective, tensor::host};
 use serde_json::json;
 
 use super::Ending;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use moths::Tally;
+use moths::run::Tally;
 use serde_json::json;
 
 use super::{one_line, single::figures};

@@ -1,6 +1,6 @@
 //! What settings can be, in words: the kinds of values that many settings share are explained once.
 
-use moths::{Sampler, Schedule, settings};
+use moths::{Sampler, Schedule, optimizer::settings};
 use serde_json::{Value, json};
 
 use crate::names::alternatives;

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn starts_differ_with_the_seed_and_lie_inside() -> Result<()> {
         let problem = classic("ackley").problem(&Options::default())?;
-        let start = |seed| moths::host::to_f64s(&*problem.space(seed)?.decode(&problem.space(seed)?.start())?);
+        let start = |seed| moths::tensor::host::to_f64s(&*problem.space(seed)?.decode(&problem.space(seed)?.start())?);
         assert_eq!(start(1)?, start(1)?);
         assert_ne!(start(1)?, start(2)?);
         assert!(start(3)?.iter().all(|x| x.abs() <= 32.768));

@@ -1,6 +1,7 @@
 //! Any problem with noise over its losses.
 
-use moths::{Key, Noise, Noisy, Objective, Spec};
+use crate::noisy::{Noise, Noisy};
+use moths::{Key, Objective, Spec};
 
 use super::{Answer, Examiner, Measure, Problem};
 use crate::Result;

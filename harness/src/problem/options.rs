@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use moths::Noise;
+use crate::noisy::Noise;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, whole::whole};

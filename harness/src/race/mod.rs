@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use moths::{Spec, Tally};
+use moths::{Spec, run::Tally};
 
 use crate::{
     Error, Result,

@@ -56,14 +56,14 @@ fn damaged_results_are_refused_or_run_again() -> Tested {
     Ok(())
 }
 
-fn damaged(file: &Path, stream: &mut moths::Stream) -> Tested {
+fn damaged(file: &Path, stream: &mut moths::rng::Stream) -> Tested {
     let mut bytes = fs::read(file)?;
     by_chance(&mut bytes, stream);
     Ok(fs::write(file, bytes)?)
 }
 
 /// One value of one line is another.
-fn altered(file: &Path, stream: &mut moths::Stream) -> Tested {
+fn altered(file: &Path, stream: &mut moths::rng::Stream) -> Tested {
     let text = fs::read_to_string(file)?;
     let whole = serde_json::from_str::<Value>(&text).is_ok();
     let mut lines: Vec<String> = if whole { vec![text] } else { text.lines().map(str::to_owned).collect() };

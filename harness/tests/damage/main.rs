@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use moths::{Key, Stream};
+use moths::{Key, rng::Stream};
 use rand::RngExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;

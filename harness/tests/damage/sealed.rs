@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, error::Error};
 
-use moths::Stream;
+use moths::rng::Stream;
 use rand::RngExt;
 use safetensors::{Dtype, SafeTensors, View};
 use serde_json::Value;

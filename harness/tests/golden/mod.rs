@@ -4,10 +4,8 @@ use std::{fs, path::PathBuf};
 
 use candle_core::DType;
 use libtest_mimic::Failed;
-use moths_core::{
-    Spec,
-    laws::{Subject, golden},
-};
+use moths_core::Spec;
+use moths_laws::{Subject, golden};
 
 /// Compares the first losses with the file; writes the file instead where `MOTHS_BLESS=1` is set.
 pub(crate) fn check(id: &str) -> Result<(), Failed> {

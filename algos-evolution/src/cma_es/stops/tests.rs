@@ -1,5 +1,5 @@
 use crate::cma_es::CmaEsConfig;
-use moths_core::{Algorithm, Error, Function, Key, Optimizer, Space};
+use moths_core::{Error, Function, Key, Optimizer, Space, optimizer::Algorithm};
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! The family of JADE beside the equations of its papers, point by point, on the same random numbers.
 
-use moths_core::{Algorithm, Function, Key, Optimizer, Sampler, Space};
+use moths_core::{Function, Key, Optimizer, Sampler, Space, optimizer::Algorithm};
 use rand::RngExt;
 
 use super::{Exponentials, other, ridge};
@@ -66,7 +66,7 @@ impl Plain {
         self.used as f64 / BUDGET as f64
     }
 
-    fn parameters(&self, z: f64, stream: &mut moths_core::Stream) -> (f64, f64) {
+    fn parameters(&self, z: f64, stream: &mut moths_core::rng::Stream) -> (f64, f64) {
         let h = self.m_f.len();
         let r = if self.method == Jade { 0 } else { stream.random_range(0..h) };
         let fixed = self.method == Jso && r == h - 1;
@@ -99,7 +99,7 @@ impl Plain {
         }
     }
 
-    fn top(&self, n: usize, stream: &mut moths_core::Stream) -> usize {
+    fn top(&self, n: usize, stream: &mut moths_core::rng::Stream) -> usize {
         let p = match self.method {
             Jade => 0.05,
             Shade => 2.0 / n as f64 + (0.2 - 2.0 / n as f64).max(0.0) * stream.random::<f64>(),
@@ -154,7 +154,7 @@ impl Plain {
         self.k = (k + 1) % h;
     }
 
-    fn shrink(&mut self, lots: &mut moths_core::Stream) {
+    fn shrink(&mut self, lots: &mut moths_core::rng::Stream) {
         let n = (self.first as f64 - (self.first as f64 - 4.0) * self.time().min(1.0)).round() as usize;
         if self.x.len() <= n {
             return;

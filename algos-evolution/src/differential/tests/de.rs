@@ -1,6 +1,6 @@
 //! `de` beside the equations of its module, point by point, on the same random numbers.
 
-use moths_core::{Algorithm, Function, Key, Optimizer, Space};
+use moths_core::{Function, Key, Optimizer, Space, optimizer::Algorithm};
 use rand::RngExt;
 
 use super::{Exponentials, other, repaired, ridge};

@@ -53,7 +53,7 @@ impl Exponentials {
 }
 
 /// One of n that is none of `taken`, drawn until it is.
-fn other(stream: &mut moths_core::Stream, n: usize, taken: &[usize]) -> usize {
+fn other(stream: &mut moths_core::rng::Stream, n: usize, taken: &[usize]) -> usize {
     let mut drawn = stream.random_range(0..n);
     while taken.contains(&drawn) {
         drawn = stream.random_range(0..n);

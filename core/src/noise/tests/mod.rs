@@ -7,8 +7,12 @@ mod tensors;
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Key, Perturbation, Sampler, Seed};
-use crate::{CowTensor, Error, Result, fuse::Element};
+use super::{Perturbation, Sampler};
+use crate::{
+    Error, Result,
+    rng::{Element, Key, Seed},
+    tensor::CowTensor,
+};
 
 const ALL: [Sampler; 15] = [
     Sampler::Normal,

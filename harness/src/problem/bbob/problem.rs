@@ -62,7 +62,7 @@ mod tests {
         let problem = build(8, &Options { dim: Some(20), ..Options::default() })?;
         let start = |seed| {
             let objective = problem.objective(seed)?;
-            moths::host::to_f64s(&*objective.space().decode(&objective.space().start())?)
+            moths::tensor::host::to_f64s(&*objective.space().decode(&objective.space().start())?)
         };
         assert_eq!(start(1)?, start(1)?);
         assert_ne!(start(1)?, start(2)?);
@@ -75,7 +75,7 @@ mod tests {
         let problem = build(15, &Options { dim: Some(3), instance: Some(4), ..Options::default() })?;
         let mut bbob = Bbob::new(15, 3, 4)?;
         let start = problem.objective(1)?.space().start();
-        let x = moths::host::to_f64s(&*problem.objective(1)?.space().decode(&start)?)?;
+        let x = moths::tensor::host::to_f64s(&*problem.objective(1)?.space().decode(&start)?)?;
         let value = bbob.value(&x);
         assert_eq!(problem.examiner(1)?.examine(&start)?, [value, value - bbob.minimum()]);
         assert_eq!((problem.minimum(), problem.default_evaluations()), (Some(bbob.minimum()), 3000));

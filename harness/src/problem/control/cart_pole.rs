@@ -19,7 +19,7 @@
 //! is 1. Source: Barto, Sutton, Anderson 1983, "Neuronlike adaptive elements that can solve difficult learning control problems",
 //! doi:10.1109/TSMC.1983.6313077; without friction, and with the constants that have become usual since.
 
-use moths::Stream;
+use moths::rng::Stream;
 use rand::RngExt;
 
 use super::task::{Ending, Step, Task, choice};

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use moths::{Batch, Clock, Key, Objective, Space, host};
+use moths::{Batch, Key, Objective, Space, persist::Clock, tensor::host};
 use rayon::prelude::*;
 
 use super::{policy::Policy, task::Task};

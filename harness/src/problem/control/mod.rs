@@ -14,7 +14,7 @@ mod task;
 use std::{collections::HashMap, marker::PhantomData};
 
 use candle_core::Tensor;
-use moths::{CowTensor, Key, Objective, Space, Spec, host};
+use moths::{CowTensor, Key, Objective, Space, Spec, tensor::host};
 
 use super::{Answer, Entry, Examiner, Figure, Has, Kind, Measure, Options, Problem};
 use crate::Result;

@@ -18,7 +18,7 @@
 
 use std::f64::consts::PI;
 
-use moths::Stream;
+use moths::rng::Stream;
 use rand::RngExt;
 
 use super::task::{Ending, Step, Task, wrapped};

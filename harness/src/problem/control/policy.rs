@@ -99,7 +99,7 @@ pub(super) fn space(inputs: usize, outputs: usize, key: Key) -> Result<Space> {
 
 #[cfg(test)]
 mod tests {
-    use moths::host::to_f64s;
+    use moths::tensor::host::to_f64s;
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What a simulated machine is to a policy.
 
-use moths::Stream;
+use moths::rng::Stream;
 
 /// A machine in a certain state.
 pub(super) trait Task: Send + Sync + Sized + 'static {

@@ -1,4 +1,8 @@
-use moths::{Batch, Optimizer, Pool, Probe, Sampler, registry};
+use moths::{
+    Batch, Optimizer, Sampler,
+    objective::{Probe, layer::Pool},
+    registry,
+};
 
 use super::*;
 use crate::Error;

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 use candle_nn::{Init, VarBuilder};
-use moths::{Domain, ModelOptions};
+use moths::{ModelOptions, space::Domain};
 
 use super::{
     classification::{Architecture, Forward},

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
-use moths::{Batch, CowTensor, FlatModel, Key, ModelOptions, Objective, Space, Spec, host};
+use moths::{Batch, CowTensor, FlatModel, Key, ModelOptions, Objective, Space, Spec, tensor::host};
 use serde_json::json;
 
 use crate::{

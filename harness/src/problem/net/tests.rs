@@ -1,6 +1,6 @@
 //! What holds of every network.
 
-use moths::{Batch, CowTensor, Horizon, Key, Objective, Probe, Sampler, Space, Spec, registry};
+use moths::{Batch, CowTensor, Horizon, Key, Objective, Sampler, Space, Spec, objective::Probe, registry};
 
 use super::{
     characters, mnist, on_digits, spirals,

@@ -6,7 +6,7 @@
 
 use moths::{
     fuse::words::{exp, ln, max},
-    host,
+    tensor::host,
 };
 use multiversion::multiversion;
 

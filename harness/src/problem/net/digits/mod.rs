@@ -166,8 +166,8 @@ mod tests {
 
     /// Points near the start and far from it.
     fn points(space: &Space) -> Result<Batch> {
-        let probes: Vec<moths::Probe> =
-            (0..8).map(|i| moths::Probe { seed: Key::new(i).into(), scale: 0.4 * i as f64, draw: 0 }).collect();
+        let probes: Vec<moths::objective::Probe> =
+            (0..8).map(|i| moths::objective::Probe { seed: Key::new(i).into(), scale: 0.4 * i as f64, draw: 0 }).collect();
         Ok(Batch::seeded(&space.start(), Sampler::Normal, probes))
     }
 
@@ -189,7 +189,7 @@ mod tests {
         let start = CowTensor::new(digits.model(model_options(1), Path::Plain)?.space().start().copy()?);
         let gradient = |path| -> Result<Vec<f64>> {
             let found = digits.model(model_options(1), path)?.gradient(&start)?.expect("differentiable");
-            moths::host::to_f64s(&found.1)
+            moths::tensor::host::to_f64s(&found.1)
         };
         let fused = gradient(Path::Fused)?;
         assert_eq!(fused, gradient(Path::Plain)?);

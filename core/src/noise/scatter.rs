@@ -1,0 +1,27 @@
+//! Random points of a space.
+
+use super::Sampler;
+use crate::{
+    Result,
+    rng::{Key, Seed},
+    space::Space,
+    tensor::CowTensor,
+};
+
+impl Space {
+    /// n random points \[n, d\] in search coordinates: uniform inside bounds, and normal with deviation 1 around
+    /// the point `around` \[d\] where there are none.
+    pub fn scatter(&self, around: &CowTensor, key: Key, n: usize) -> Result<CowTensor> {
+        let mut points = self.zeros_for(n)?;
+        let terms: Vec<(Seed, f64)> = (0..n).map(|i| (key.member(i as u64), 1.0)).collect();
+        Sampler::Normal.over(self).perturb_rows(around, &terms, &mut points)?;
+        if self.is_bounded() {
+            let mut uniform = self.zeros()?;
+            for (i, (seed, _)) in terms.iter().enumerate() {
+                Sampler::Uniform.fill(seed.key().fold(0), &mut uniform)?;
+                self.place_uniform(&uniform, i, &mut points)?;
+            }
+        }
+        Ok(points)
+    }
+}

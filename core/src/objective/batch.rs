@@ -1,0 +1,204 @@
+//! Batches of candidates: described, and not stored where a description is enough.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{
+    Error, Result,
+    noise::{Perturbation, Sampler},
+    rng::{Element, Key, Seed},
+    space::Space,
+    tensor::{CowTensor, host},
+    with_scalar,
+};
+
+/// One candidate of a seeded batch: x = centre + scale · noise(seed).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probe {
+    /// Which noise.
+    pub seed: Seed,
+    /// The factor of its noise.
+    pub scale: f64,
+    /// Candidates of one draw see the same data of a stochastic objective.
+    pub draw: u32,
+}
+
+/// Candidates to be evaluated, in search coordinates. Cloning is cheap.
+///
+/// ```
+/// use moths_core::{Batch, Key, objective::Probe, Sampler, Space};
+///
+/// let space = Space::real(1000)?;
+/// let probe = |seed| Probe { seed: Key::new(seed).into(), scale: 0.1, draw: 0 };
+/// let near = Batch::seeded(&space.start(), Sampler::Normal, [probe(1), probe(2)]); // two seeds, not 2,000 numbers
+/// let both = Batch::Joined([Batch::one(&space.start())?, near].into());
+/// assert_eq!((both.len(), both.is_dense()), (3, false));
+/// assert_eq!(both.row(0, &space)?.to_vec1::<f64>()?, space.start().to_vec1::<f64>()?);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Batch {
+    /// The rows of an \[n, d\] tensor. All of one draw.
+    Dense(CowTensor),
+    /// xᵢ = centre + scaleᵢ · noise(seedᵢ): n seeds instead of n × d numbers.
+    Seeded {
+        /// The point \[d\] all candidates are near.
+        centre: CowTensor,
+        /// The distribution of the noise.
+        noise: Perturbation,
+        /// One entry a candidate.
+        probes: Arc<[Probe]>,
+    },
+    /// Several batches, one after another, evaluated in one go.
+    Joined(Arc<[Batch]>),
+    /// Some neighbouring candidates of another batch.
+    Part {
+        /// The whole batch.
+        of: Arc<Batch>,
+        /// Which of its candidates.
+        range: Range<usize>,
+    },
+}
+
+impl Batch {
+    /// One candidate: the point \[d\].
+    pub fn one(point: &CowTensor) -> Result<Self> {
+        Ok(Self::Seeded {
+            centre: point.clone(),
+            noise: Sampler::Rademacher.into(),
+            probes: [Probe { seed: Key::new(0).into(), scale: 0.0, draw: 0 }].into(),
+        })
+    }
+
+    /// A seeded batch. Noise is a [`Sampler`] [over](Sampler::over) the space; a sampler alone takes the point for one leaf.
+    pub fn seeded(centre: &CowTensor, noise: impl Into<Perturbation>, probes: impl Into<Arc<[Probe]>>) -> Self {
+        Self::Seeded { centre: centre.clone(), noise: noise.into(), probes: probes.into() }
+    }
+
+    /// Number of candidates.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Dense(points) => points.dims()[0],
+            Self::Seeded { probes, .. } => probes.len(),
+            Self::Joined(parts) => parts.iter().map(Self::len).sum(),
+            Self::Part { range, .. } => range.len(),
+        }
+    }
+
+    /// Are there no candidates?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Candidates `range` of this batch, as a batch.
+    pub fn part(&self, range: Range<usize>) -> Self {
+        debug_assert!(range.end <= self.len());
+        match self {
+            Self::Part { of, range: outer } => {
+                Self::Part { of: of.clone(), range: outer.start + range.start..outer.start + range.end }
+            }
+            whole => Self::Part { of: Arc::new(whole.clone()), range },
+        }
+    }
+
+    /// Does any candidate stand as a row of numbers, rather than as a seed?
+    pub fn is_dense(&self) -> bool {
+        match self {
+            Self::Dense(_) => true,
+            Self::Seeded { .. } => false,
+            Self::Joined(parts) => parts.iter().any(Self::is_dense),
+            Self::Part { of, .. } => of.is_dense(),
+        }
+    }
+
+    /// The draw of candidate `i`; 0 for rows of numbers.
+    pub fn draw(&self, i: usize) -> u32 {
+        match self.find(i) {
+            Some(Row::Noise { probe, .. }) => probe.draw,
+            Some(Row::Stored { .. }) | None => 0,
+        }
+    }
+
+    /// Writes candidate `i`, in search coordinates, over the \[d\] tensor `out`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there is no such candidate, or it has another number of coordinates than `out`.
+    pub fn write(&self, i: usize, out: &mut CowTensor) -> Result<()> {
+        with_scalar!(out.dtype(), T => host::edit::<T, _>(out, |point| self.write_slice(i, point))?)
+    }
+
+    /// Candidate `i` as a \[d\] tensor of its own.
+    pub fn row(&self, i: usize, space: &Space) -> Result<CowTensor> {
+        let mut row = space.zeros()?;
+        self.write(i, &mut row)?;
+        Ok(row)
+    }
+
+    /// All candidates as an \[n, d\] tensor.
+    pub fn dense(&self, space: &Space) -> Result<CowTensor> {
+        if let Self::Dense(points) = self {
+            return Ok(points.clone());
+        }
+        let mut points = space.zeros_for(self.len())?;
+        with_scalar!(space.dtype(), T => host::edit::<T, _>(&mut points, |points| {
+            points.chunks_mut(space.dim()).enumerate().try_for_each(|(i, row)| self.write_slice(i, row))
+        })?)?;
+        Ok(points)
+    }
+
+    /// Writes candidate `i` over a slice of d numbers.
+    pub(crate) fn write_slice<T: Element>(&self, i: usize, point: &mut [T]) -> Result<()> {
+        let d = point.len();
+        let row = self.find(i).ok_or_else(|| Error::shape("candidate", format!("an index below {}", self.len()), i))?;
+        row.check(d)?;
+        match row {
+            Row::Stored { points, row } => host::read::<T, _>(points, |all| point.copy_from_slice(&all[row * d..(row + 1) * d])),
+            Row::Noise { centre, noise, probe } => host::read::<T, _>(centre, |centre| {
+                if probe.scale == 0.0 {
+                    point.copy_from_slice(centre);
+                    return Ok(());
+                }
+                noise.perturb_slice(centre, probe.scale, probe.seed, point)
+            })?,
+        }
+    }
+
+    fn find(&self, i: usize) -> Option<Row<'_>> {
+        match self {
+            Self::Dense(points) => (i < self.len()).then_some(Row::Stored { points, row: i }),
+            Self::Seeded { centre, noise, probes } => probes.get(i).map(|probe| Row::Noise { centre, noise, probe: *probe }),
+            Self::Part { of, range } => (i < range.len()).then(|| of.find(range.start + i))?,
+            Self::Joined(parts) => {
+                let mut i = i;
+                for part in parts.iter() {
+                    if i < part.len() {
+                        return part.find(i);
+                    }
+                    i -= part.len();
+                }
+                None
+            }
+        }
+    }
+}
+
+/// Where a candidate's numbers come from.
+enum Row<'a> {
+    Stored { points: &'a CowTensor, row: usize },
+    Noise { centre: &'a CowTensor, noise: &'a Perturbation, probe: Probe },
+}
+
+impl Row<'_> {
+    /// Is the candidate a point of `d` numbers?
+    fn check(&self, d: usize) -> Result<()> {
+        match self {
+            Self::Stored { points, .. } if !matches!(points.dims(), [_, columns] if *columns == d) => {
+                Err(Error::shape("candidates", format!("[n, {d}]"), format!("{:?}", points.dims())))
+            }
+            Self::Noise { centre, .. } if centre.dims() != [d] => {
+                Err(Error::shape("centre of candidates", format!("[{d}]"), format!("{:?}", centre.dims())))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Objective in, objective out: what can be laid around any objective.
+
+mod best;
+mod budget;
+mod pool;
+
+pub use best::Best;
+pub use budget::Budget;
+pub use pool::Pool;
+
+/// The methods of [`Objective`](crate::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient);`
+/// in its implementation, `inner` being the field with the objective inside. `refresh` is `skip` as well.
+#[macro_export]
+macro_rules! passes_on {
+    ($inner:ident: $($method:ident),*) => { $($crate::passes_on!(@ $inner $method);)* };
+    (@ $inner:ident space) => {
+        fn space(&self) -> &$crate::Space {
+            self.$inner.space()
+        }
+    };
+    (@ $inner:ident stochastic) => {
+        fn stochastic(&self) -> bool {
+            self.$inner.stochastic()
+        }
+    };
+    (@ $inner:ident refresh) => {
+        fn refresh(&mut self) -> $crate::Result<()> {
+            self.$inner.refresh()
+        }
+
+        fn skip(&mut self, steps: u64) -> $crate::Result<()> {
+            self.$inner.skip(steps)
+        }
+    };
+    (@ $inner:ident gradient) => {
+        fn gradient(&mut self, at: &$crate::CowTensor) -> $crate::Result<Option<(f64, $crate::candle_core::Tensor)>> {
+            self.$inner.gradient(at)
+        }
+    };
+}

@@ -1,0 +1,275 @@
+//! A model whose tensors are views of one flat buffer.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use candle_core::{Device, Tensor, Var};
+use candle_nn::VarBuilder;
+
+use super::{
+    DataClock,
+    buffers::Buffers,
+    effect,
+    layout::{Layout, Named, Recorder},
+    options::ModelOptions,
+    scalar,
+};
+use crate::{
+    Error, Result,
+    objective::{Batch, Objective},
+    persist::{Fields, Persist},
+    rng::{Element, Key},
+    space::{Leaf, Space},
+    tensor::{CowTensor, host},
+    with_scalar,
+};
+
+type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
+type Loss<M> = Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>;
+
+/// An objective from a candle model: its tensors are views of one flat buffer, so that a candidate is written straight into the
+/// model, with no tensor made or copied on the way.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use candle_nn::{Linear, Module, linear, loss::mse};
+/// use moths_core::FlatModel;
+///
+/// let x = Tensor::new(&[[1f32, 2.0], [3.0, 4.0]], &Device::Cpu)?;
+/// let y = Tensor::new(&[[1f32], [0.0]], &Device::Cpu)?;
+/// let objective = FlatModel::new(|vb| linear(2, 1, vb.pp("out")), move |model: &Linear, _| mse(&model.forward(&x)?, &y))?;
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
+/// **Buffers.** What a model keeps beside its parameters, and changes itself, is not searched: tensors called `running_mean`, `running_var` or
+/// `num_batches_tracked`, and what [`ModelOptions::buffers`] names. They are frozen leaves, are part of [`FlatModel::tensors`] as they are
+/// now, and of the saved state. In training mode every candidate moves the statistics of a batch normalisation: after a search
+/// [load](FlatModel::load) the answer and go through the data a few times before the model is saved.
+///
+/// **Layers that copy.** A layer that keeps a copy of a tensor it was given, rather than the tensor, never sees a candidate;
+/// [`FlatModel::without_effect`] finds such leaves.
+pub struct FlatModel<M> {
+    space: Space,
+    flat: Tensor,
+    model: M,
+    build: Build<M>,
+    loss: Loss<M>,
+    frozen: HashMap<String, Tensor>,
+    buffers: Buffers,
+    differentiable: Option<Differentiable<M>>,
+    clock: DataClock,
+    stochastic: bool,
+}
+
+/// The same model over variables, built when a gradient is asked for the first time.
+struct Differentiable<M> {
+    vars: Vec<Var>,
+    model: M,
+}
+
+impl<M> FlatModel<M> {
+    /// A model in f32 on the CPU with the default [`ModelOptions`].
+    ///
+    /// `build` makes the model from a [`VarBuilder`], and is called more than once; `loss` gives its loss: one number of any dtype, or a
+    /// tensor of which the mean is taken. The key that `loss` is given is for stochastic losses: equal keys must give equal data.
+    pub fn new(
+        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
+    ) -> Result<Self> {
+        Self::with(ModelOptions::default(), build, loss)
+    }
+
+    /// A model with options.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] for an option that concerns no leaf; what `build` fails with; [`Error::Tensor`] when `build` asks for
+    /// several dtypes; [`Error::Invalid`] for initial values that are not finite, and for bounds that hold no number of the dtype.
+    pub fn with(
+        options: ModelOptions,
+        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
+    ) -> Result<Self> {
+        let requests = Mutex::new(vec![]);
+        build(VarBuilder::from_backend(Box::new(Recorder(&requests)), options.dtype, Device::Cpu))?;
+        let requests = requests.into_inner().map_err(|e| Error::Objective(e.to_string()))?;
+        let layout = Layout::new(&requests, &options)?;
+        let flat = layout.space.decoded(layout.space.start())?.to_dtype(options.dtype)?;
+        let mut given = views(&layout.space, &flat)?;
+        given.extend(layout.frozen.clone());
+        given.extend(layout.buffers.shared());
+        let model = build(VarBuilder::from_backend(Box::new(Named(given)), options.dtype, Device::Cpu))?;
+        Ok(Self {
+            space: layout.space,
+            flat,
+            model,
+            build: Box::new(build),
+            loss: Box::new(loss),
+            frozen: layout.frozen,
+            buffers: layout.buffers,
+            differentiable: None,
+            // The initial values use folds of the key by leaf: the data use another branch of it.
+            clock: DataClock::new(options.key.fold(u64::MAX)),
+            stochastic: options.stochastic,
+        })
+    }
+
+    /// The model, with the parameters that were loaded last.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// Loads a point \[d\] given in search coordinates: the model then has these parameters, decoded.
+    pub fn load(&mut self, at: &CowTensor) -> Result<()> {
+        self.load_candidate(&Batch::one(at)?, 0)
+    }
+
+    /// Exchanges the model's parameters with those in `values` \[d\], in the model's dtype, in constant time whatever d: the two
+    /// tensors exchange their memory.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless `values` is a \[d\] tensor of the model's dtype; [`Error::Unsupported`] when somebody else
+    /// holds `values` too.
+    pub fn swap(&mut self, values: &mut CowTensor) -> Result<()> {
+        // What is exchanged is the memory itself: it must begin where the tensor does.
+        let whole = values.is_contiguous() && values.layout().start_offset() == 0;
+        if values.dims() != self.flat.dims() || values.dtype() != self.flat.dtype() || !whole {
+            let expected = format!("{:?} {}", self.flat.dims(), self.flat.dtype().as_str());
+            return Err(Error::shape("values", expected, format!("{:?} {}", values.dims(), values.dtype().as_str())));
+        }
+        if values.is_shared() {
+            return Err(Error::unsupported("swap", "needs a tensor that nobody else holds"));
+        }
+        host::swap(&self.flat, values.make_mut()?)
+    }
+
+    /// The model's parameters as they are now, \[d\], in the model's dtype.
+    pub fn values(&self) -> Result<CowTensor> {
+        Ok(CowTensor::new(self.flat.copy()?))
+    }
+
+    /// Every tensor of the model by name as it is now, frozen ones and buffers too: to be saved, or loaded into the same model elsewhere.
+    pub fn tensors(&self) -> Result<HashMap<String, Tensor>> {
+        let given = views(&self.space, &self.flat)?.into_iter().chain(self.frozen.clone());
+        let mut tensors = given.map(|(name, view)| Ok((name, view.copy()?))).collect::<Result<HashMap<_, _>>>()?;
+        tensors.extend(self.buffers.copies()?);
+        Ok(tensors)
+    }
+
+    /// The names of leaves that the loss does not depend on, which are searched for nothing: those a layer copies, as batch normalisations
+    /// do with their statistics, and those no path leads from to the loss.
+    ///
+    /// The start is compared, to the bit, with points in which some leaves are drawn anew, or NaN. With k of n leaves that have an effect this takes
+    /// up to 3 k log₂ n losses, on the same data. Afterwards the model is what it was. A leaf whose effect begins elsewhere,
+    /// as behind a layer that is dead at the start, is named too.
+    ///
+    /// ```
+    /// use candle_nn::{Linear, Module, VarBuilder, linear};
+    /// use moths_core::FlatModel;
+    ///
+    /// let build = |vb: VarBuilder<'_>| Ok((linear(2, 1, vb.pp("used"))?, linear(2, 1, vb.pp("forgotten"))?));
+    /// let x = candle_core::Tensor::new(&[[1f32, 2.0]], &candle_core::Device::Cpu)?;
+    /// let mut model = FlatModel::new(build, move |(used, _): &(Linear, Linear), _| used.forward(&x)?.sqr())?;
+    /// assert_eq!(model.without_effect()?, ["forgotten.weight", "forgotten.bias"]);
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a loss that is another for the same parameters, or not finite at the start; what the loss fails with.
+    pub fn without_effect(&mut self) -> Result<Vec<String>> {
+        let (mut before, statistics, key) = (self.values()?, self.buffers.copies()?, self.clock.key(0));
+        let found = effect::without_effect(&self.space.clone(), |point| {
+            self.load(point)?;
+            self.buffers.restore(&statistics)?;
+            scalar(&(self.loss)(&self.model, key)?)
+        });
+        self.swap(&mut before)?;
+        self.buffers.restore(&statistics)?;
+        found
+    }
+
+    fn load_candidate(&mut self, batch: &Batch, i: usize) -> Result<()> {
+        if self.flat.dtype() == self.space.dtype() {
+            return with_scalar!(self.space.dtype(), T => self.write_candidate::<T>(batch, i));
+        }
+        let values = self.space.decode(&*batch.row(i, &self.space)?)?.to_dtype(self.flat.dtype())?;
+        Ok(self.flat.slice_set(&values, 0, 0)?)
+    }
+
+    /// Centre, noise, scales and bounds in one go, straight into the model's memory.
+    fn write_candidate<T: Element>(&mut self, batch: &Batch, i: usize) -> Result<()> {
+        let space = &self.space;
+        host::edit_shared::<T, _>(&self.flat, |values| {
+            batch.write_slice(i, values)?;
+            space.decode_slice(values);
+            Ok(())
+        })?
+    }
+
+    fn differentiable(&mut self) -> Result<&Differentiable<M>> {
+        if self.differentiable.is_none() {
+            let named = self.space.tensors(&*self.space.decoded(self.space.start())?)?;
+            let vars: Vec<(String, Var)> =
+                named.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect::<Result<_>>()?;
+            let mut tensors = self.frozen.clone();
+            tensors.extend(self.buffers.shared());
+            tensors.extend(vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())));
+            let builder = VarBuilder::from_backend(Box::new(Named(tensors)), self.flat.dtype(), Device::Cpu);
+            let model = (self.build)(builder)?;
+            self.differentiable = Some(Differentiable { vars: vars.into_iter().map(|(_, var)| var).collect(), model });
+        }
+        self.differentiable.as_ref().ok_or_else(|| Error::unsupported("the model", "cannot be differentiated"))
+    }
+}
+
+/// The free leaves as views of the flat buffer.
+fn views(space: &Space, flat: &Tensor) -> Result<HashMap<String, Tensor>> {
+    let view = |at: usize, leaf: &Leaf| flat.narrow(0, at, leaf.len())?.reshape(leaf.shape());
+    space.places().map(|(leaf, place)| Ok((leaf.name().to_owned(), view(place.start, leaf)?))).collect()
+}
+
+impl<M> Objective for FlatModel<M> {
+    fn space(&self) -> &Space {
+        &self.space
+    }
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        (0..batch.len())
+            .map(|i| {
+                self.load_candidate(batch, i)?;
+                scalar(&(self.loss)(&self.model, self.clock.key(batch.draw(i)))?)
+            })
+            .collect()
+    }
+
+    fn stochastic(&self) -> bool {
+        self.stochastic
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        self.skip(1)
+    }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.clock.refreshes = self.clock.refreshes.saturating_add(steps);
+        Ok(())
+    }
+
+    fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
+        if self.space.is_discrete() {
+            return Ok(None);
+        }
+        let values = self.space.tensors(&*self.space.decode(at)?)?;
+        let key = self.clock.key(0);
+        self.differentiable()?;
+        let Some(Differentiable { vars, model }) = &self.differentiable else { return Ok(None) };
+        vars.iter().zip(&values).try_for_each(|(var, (_, value))| var.set(value))?;
+        super::var_map::gradient_of(&(self.loss)(model, key)?, vars, &self.space)
+    }
+}
+
+/// A model's own state is where its data are, and its buffers: its parameters belong to the optimizer.
+impl<M> Persist for FlatModel<M> {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("data", &mut self.clock)?;
+        fields.field("buffers", &mut self.buffers)
+    }
+}

@@ -1,0 +1,59 @@
+//! candle models as objectives.
+//!
+//! Their losses are averaged in f64, whatever their dtype and shape: in eight bits a thousand ones would average to 0.26, and a share of
+//! errors that is an integer tensor to 0.
+
+mod buffers;
+mod effect;
+mod flat;
+mod layout;
+mod options;
+mod var_map;
+
+pub use flat::FlatModel;
+pub use options::ModelOptions;
+pub use var_map::VarMapModel;
+
+use candle_core::Tensor;
+
+use crate::{
+    Error, Result,
+    persist::{Fields, Persist},
+    rng::Key,
+    tensor::host,
+};
+
+/// The keys of a stochastic model's data: one a refresh and draw.
+#[derive(Clone, Copy, Debug)]
+struct DataClock {
+    key: Key,
+    refreshes: u64,
+}
+
+impl DataClock {
+    fn new(key: Key) -> Self {
+        Self { key, refreshes: 0 }
+    }
+
+    fn key(&self, draw: u32) -> Key {
+        self.key.fold(self.refreshes).fold(u64::from(draw))
+    }
+}
+
+impl Persist for DataClock {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("refreshes", &mut self.refreshes)
+    }
+}
+
+/// The mean of a loss of any shape and dtype, as a scalar f64 that gradients go through.
+fn mean(loss: &Tensor) -> Result<Tensor> {
+    if loss.elem_count() == 0 {
+        return Err(Error::shape("loss", "a number, or several to be averaged", format!("{:?}", loss.dims())));
+    }
+    Ok(host::in_f64(&loss.flatten_all()?)?.mean_all()?)
+}
+
+fn scalar(loss: &Tensor) -> Result<f64> {
+    Ok(mean(loss)?.to_scalar()?)
+}

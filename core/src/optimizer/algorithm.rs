@@ -1,0 +1,152 @@
+//! The static side of an optimizer: what the registry knows about it.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Result,
+    optimizer::Optimizer,
+    rng::Key,
+    space::{Space, Walls},
+};
+
+/// An optimizer that can be built from settings, and so be looked up by name.
+pub trait Algorithm: Optimizer + Sized + 'static {
+    /// What it is, for people and for the laws.
+    const META: Meta;
+
+    /// Its settings. Ranges stand once, in the JSON schema (`#[schemars(range(..))]`): documentation, the command line, the
+    /// laws and [`settings::check`](crate::optimizer::settings::check) read them there.
+    type Config: Serialize + DeserializeOwned + JsonSchema + Default;
+
+    /// A fresh optimizer. Equal arguments give equal optimizers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid), naming field, value and what is valid.
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self>;
+
+    /// What it can do with these settings: wrappers depend on what they wrap.
+    fn capabilities(_config: &Self::Config) -> Result<Capabilities> {
+        Ok(Self::META.capabilities)
+    }
+
+    /// How many evaluations an ordinary step takes with these settings, the first ones apart; the most where they vary a little. On a stochastic
+    /// objective some evaluate their point again in every step: then `stochastic`. `None`: nobody can say. A [`Schedule`](crate::optimizer::schedule::Schedule) as
+    /// long as the run goes by it.
+    ///
+    /// # Errors
+    /// What naming another optimizer wrongly gives.
+    fn evaluations_per_step(_config: &Self::Config, _space: &Space, _stochastic: bool) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// How many evaluations an optimizer that a setting names has at a time, where this one gives it a budget of its own. `None`: it shares
+    /// the run's, as far as known by what a step of either takes.
+    fn evaluations_of_parts(_config: &Self::Config, _space: &Space) -> Option<u64> {
+        None
+    }
+}
+
+/// What an algorithm is.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    /// The name it is looked up by; also the name of its file.
+    pub id: &'static str,
+    /// The kind of method, and the crate it lives in.
+    pub family: Family,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Authors, year and DOI or arXiv id.
+    pub citation: &'static str,
+    /// What it can do, with the default settings.
+    pub capabilities: Capabilities,
+    /// The setting that says how many candidates or members it has: an integer, or null for a default. `None`: it has no size.
+    pub size: Option<&'static str>,
+    /// The setting that says how many evaluations the run has: an integer, or null where nobody knows. `None`: it has none.
+    pub horizon: Option<&'static str>,
+}
+
+impl Meta {
+    /// What need not be said: of `Meta { id, family, summary, citation, capabilities, ..Meta::NONE }`.
+    pub const NONE: Self = Self {
+        id: "",
+        family: Family::Random,
+        summary: "",
+        citation: "",
+        capabilities: Capabilities::NONE,
+        size: None,
+        horizon: None,
+    };
+}
+
+/// The families of algorithms, each a crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Family {
+    /// Random walks, stochastic approximation, annealing.
+    Random,
+    /// Particles that see each other.
+    Swarm,
+    /// Populations with selection, adaptive distributions.
+    Evolution,
+    /// Optimizers made of optimizers.
+    Ensemble,
+}
+
+/// What the laws hold an optimizer to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Capabilities {
+    /// Needs [`Objective::gradient`](crate::objective::Objective::gradient): no derivative-free method, a yardstick for them.
+    pub needs_gradient: bool,
+    /// Is made of comparing losses of different steps, on a stochastic objective too: one number added to all losses of a step changes
+    /// its path. Whoever merely remembers losses has [`Objective::losses_beside`](crate::objective::Objective#method.losses_beside).
+    pub compares_steps: bool,
+    /// Only ever asks seeded batches, so that memory does not grow with the number of candidates.
+    pub seeds_only: bool,
+    /// A strictly increasing transform of the loss changes no bit of its path.
+    pub rank_based: bool,
+    /// Moving the problem and its start moves the path, but for rounding.
+    pub translation: bool,
+    /// Rotating the problem, its start and the noise rotates the path, but for rounding.
+    pub rotation: bool,
+    /// The lowest loss seen never makes way for a higher one: the answer's loss never rises on a deterministic objective.
+    pub monotone: bool,
+    /// Expected to beat random search at equal evaluations on smooth problems.
+    pub beats_random: bool,
+    /// How it meets bounds.
+    pub walls: Walls,
+    /// Finds minima on bounds, in their corners and close to them, to 1e-6 of the box.
+    pub at_walls: bool,
+    /// Says `converged` sooner or later: on an easy problem, once it is solved, and on a plateau.
+    pub converges: bool,
+    /// Integers and flags do not freeze while real numbers converge.
+    pub discrete: bool,
+    /// State size: numbers per parameter.
+    pub state_per_parameter: f64,
+    /// State size: numbers per parameter and candidate of a step.
+    pub state_per_candidate: f64,
+    /// State size: numbers per pair of parameters, as in a d × d matrix.
+    pub state_per_pair: f64,
+}
+
+impl Capabilities {
+    /// A method of which nothing is promised but the laws every optimizer keeps: it wants losses and keeps one point.
+    pub const NONE: Self = Self {
+        needs_gradient: false,
+        compares_steps: false,
+        seeds_only: false,
+        rank_based: false,
+        translation: false,
+        rotation: false,
+        monotone: false,
+        beats_random: false,
+        walls: Walls::Clamp,
+        at_walls: false,
+        converges: false,
+        discrete: false,
+        state_per_parameter: 1.0,
+        state_per_candidate: 0.0,
+        state_per_pair: 0.0,
+    };
+}

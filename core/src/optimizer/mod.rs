@@ -1,0 +1,93 @@
+//! The page everyone reads first: what an optimizer is.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `mod` | what an [`Optimizer`] is, and what a step reports |
+//! | `algorithm` | its static side: settings, promises, what the registry knows |
+//! | [`registry`], `spec`, [`settings`], `horizon` | how it is named, built and told how long the run is |
+//! | [`schedule`] | settings that change with the step |
+//! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
+//! | [`shaping`], `comparison`, [`convergence`] | what losses are made into, when two may be compared, when to end |
+
+mod algorithm;
+mod comparison;
+pub mod convergence;
+pub mod descent;
+mod estimator;
+mod gradient_descent;
+pub(crate) mod horizon;
+pub mod registry;
+pub mod schedule;
+pub mod settings;
+pub mod shaping;
+mod spec;
+
+pub use algorithm::{Algorithm, Capabilities, Family, Meta};
+pub use comparison::Comparison;
+pub use descent::Descent;
+pub use estimator::{Antithetic, DataDraws, Estimate, Estimator};
+pub use gradient_descent::{GradientDescent, GradientDescentConfig, NamedEstimator};
+pub use horizon::Horizon;
+pub use spec::Spec;
+
+use crate::{Result, objective::Objective, persist::Persist, tensor::CowTensor};
+
+/// An iterative method that needs nothing but losses.
+///
+/// > **A step is a pure, deterministic, atomic function of (state, key, losses).**
+/// > Equal key and equal losses give equal bits. A step that fails changes nothing.
+///
+/// Exact resume, ask/tell, replay, distribution and the tests all follow from this one law, so it holds for every
+/// implementation, wrappers and ensembles included. A step therefore has three parts: *propose* candidates (pure),
+/// *evaluate* them (the only part that is slow or can fail), *commit* (the last lines, which cannot fail).
+pub trait Optimizer: Persist + Send {
+    /// One iteration.
+    ///
+    /// # Errors
+    /// What the objective fails with. The state is then as it was before.
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report>;
+
+    /// The point \[d\], in search coordinates, that you would deploy now: of a distribution its mean, which may never have been evaluated,
+    /// and which need not be the best point [seen](crate::run::Outcome::best). It keeps its values whatever the optimizer does next.
+    fn answer(&self) -> Result<CowTensor>;
+
+    /// Continues the search around this point \[d\], in search coordinates: for warm starts, wrappers and ensembles.
+    /// The [`answer`](Optimizer::answer) is then this point, until a step finds a better one.
+    ///
+    /// # Errors
+    /// For a point of another shape or dtype, or with a coordinate that is not finite; see [`Space::point`](crate::space::Space::point). Nothing
+    /// has then changed.
+    fn move_to(&mut self, at: &CowTensor) -> Result<()>;
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The lowest loss seen in this step; +∞ when every candidate failed.
+    pub loss: f64,
+    /// Loss evaluations this step used.
+    pub evaluations: u64,
+    /// Set when the algorithm's own criterion says that going on is pointless, with the reason.
+    pub converged: Option<&'static str>,
+}
+
+impl Report {
+    /// The report of a step that evaluated these losses once.
+    pub fn of(losses: &crate::objective::Losses) -> Self {
+        Self { loss: losses.lowest(), evaluations: losses.len() as u64, converged: None }
+    }
+}
+
+impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        (**self).step(objective)
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        (**self).answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        (**self).move_to(at)
+    }
+}

@@ -1,0 +1,237 @@
+//! Everything that can be looked up by name. Crates fill it through [`inventory`]; nothing is listed by hand.
+
+mod difference;
+mod memory;
+
+use serde_json::{Map, Value, json};
+
+pub use difference::difference;
+
+use crate::{
+    Error, Result,
+    optimizer::{Algorithm, Capabilities, Horizon, Meta, Optimizer, Spec, descent, horizon, settings},
+    rng::Key,
+    space::Space,
+};
+
+/// One registered optimizer.
+pub struct Entry {
+    /// What it is.
+    pub meta: Meta,
+    schema: fn() -> Value,
+    capabilities: fn(&Map<String, Value>) -> Result<Capabilities>,
+    /// The settings with their defaults.
+    whole: Whole,
+    cost: Cost,
+    parts: fn(&Map<String, Value>, &Space) -> Result<Option<u64>>,
+    build: Build,
+}
+
+type Whole = fn(&Map<String, Value>) -> Result<Map<String, Value>>;
+type Cost = fn(&Map<String, Value>, &Space, bool) -> Result<Option<u64>>;
+type Build = fn(&Map<String, Value>, &Space, Key) -> Result<Box<dyn Optimizer>>;
+
+inventory::collect!(Entry);
+
+impl Entry {
+    /// The entry of an algorithm; [`register!`](crate::register) submits it.
+    pub const fn of<A: Algorithm>() -> Self {
+        Self {
+            meta: A::META,
+            schema: settings::schema::<A::Config>,
+            capabilities: |settings| A::capabilities(&settings::resolve(A::META.id, settings)?),
+            whole: |settings| settings::whole::<A::Config>(A::META.id, settings),
+            cost: |settings, space, stochastic| {
+                A::evaluations_per_step(&settings::resolve(A::META.id, settings)?, space, stochastic)
+            },
+            parts: |settings, space| Ok(A::evaluations_of_parts(&settings::resolve(A::META.id, settings)?, space)),
+            build: |settings, space, key| {
+                let config = settings::resolve(A::META.id, settings)?;
+                Ok(Box::new(A::new(config, space, key)?))
+            },
+        }
+    }
+
+    /// The JSON schema of its settings.
+    pub fn schema(&self) -> Value {
+        (self.schema)()
+    }
+}
+
+/// Registers an [`Algorithm`] under the id of its [`Meta`]: one line at the end of its file.
+#[macro_export]
+macro_rules! register {
+    ($algorithm:ty) => {
+        $crate::__private::inventory::submit! { $crate::optimizer::registry::Entry::of::<$algorithm>() }
+    };
+}
+
+/// All registered optimizers, by id.
+pub fn entries() -> Vec<&'static Entry> {
+    let mut entries: Vec<_> = inventory::iter::<Entry>.into_iter().collect();
+    entries.sort_by_key(|e| e.meta.id);
+    entries
+}
+
+/// The optimizer registered under this id.
+///
+/// ```
+/// use moths_core::{Error, registry};
+/// # // This crate alone registers nothing.
+/// match registry::find("pos") {
+///     Ok(entry) => println!("{}: {}", entry.meta.id, entry.meta.summary),
+///     Err(Error::Unknown { name, nearest, .. }) => println!("no `{name}`, but perhaps {nearest:?}"),
+///     Err(other) => return Err(other),
+/// }
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Unknown`], with the nearest id.
+pub fn find(id: &str) -> Result<&'static Entry> {
+    let entries = entries();
+    let found = entries.iter().find(|e| e.meta.id == id).copied();
+    found.ok_or_else(|| Error::unknown("optimizer", id, entries.iter().map(|e| e.meta.id)))
+}
+
+/// What an optimizer can do with the settings of this spec.
+///
+/// # Errors
+/// As [`build`], except for what only shows with a space.
+pub fn capabilities(spec: &Spec) -> Result<Capabilities> {
+    (find(&spec.name)?.capabilities)(&spec.settings)
+}
+
+/// Builds the optimizer a spec names, for this space. Equal arguments give equal optimizers.
+///
+/// Of the length of the run it knows what the settings say: [`build_for`] tells it.
+///
+/// Registered is what is linked: the facade `moths` links the families that its features name.
+///
+/// ```
+/// use moths_core::{Function, Key, Space, Spec, registry};
+///
+/// # fn main() -> moths_core::Result<()> {
+/// let space = Space::real(3)?;
+/// let spec: Spec = r#"{"name": "pso", "particles": 80}"#.parse()?;
+/// # if registry::find("pso").is_err() { return Ok(()) } // this crate alone registers nothing
+/// let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+/// let report = optimizer.step(&mut Function::new(space, |x| x.iter().sum()))?;
+/// assert_eq!(report.evaluations, 80);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`Error::Unknown`] for a name or a setting that does not exist; [`Error::Invalid`] for a value that is not valid; [`Error::Memory`] where
+/// these settings need more memory than there is.
+pub fn build(spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
+    let entry = find(&spec.name)?;
+    entry.fits(spec, space)?;
+    (entry.build)(&spec.settings, space, key)
+}
+
+/// [`build`] for a run of this length: builds what is [`planned`].
+///
+/// ```
+/// use moths_core::{Horizon, Key, Space, Spec, registry};
+///
+/// # fn main() -> moths_core::Result<()> {
+/// let space = Space::real(3)?;
+/// # if registry::find("jso").is_err() { return Ok(()) } // this crate alone registers nothing
+/// let optimizer = registry::build_for(&Spec::new("jso"), &space, Key::new(1), Horizon::evaluations(20_000))?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// As [`build`] and [`planned`].
+pub fn build_for(spec: &Spec, space: &Space, key: Key, horizon: Horizon) -> Result<Box<dyn Optimizer>> {
+    build(&planned(spec, space, horizon)?, space, key)
+}
+
+/// The spec with everything said that it leaves to the length of the run: the setting that [`Meta::horizon`] names, and schedules whose length
+/// is null, inside the descents and optimizers that it names too. What is said already stays, so that a planned spec is its own plan.
+///
+/// Schedules go by steps: they get the run's evaluations divided by those of [a step](Algorithm::evaluations_per_step).
+///
+/// # Errors
+/// As [`build`]; [`Error::Invalid`] for a horizon of no evaluations, and for a schedule as long as the run of an optimizer whose steps take no
+/// fixed number of evaluations.
+pub fn planned(spec: &Spec, space: &Space, horizon: Horizon) -> Result<Spec> {
+    let Some(evaluations) = horizon.checked()? else { return Ok(spec.clone()) };
+    let entry = find(&spec.name)?;
+    let whole = (entry.whole)(&spec.settings)?;
+    let cost = (entry.cost)(&spec.settings, space, horizon.is_stochastic())?;
+    let steps = |path: &str| match cost {
+        Some(cost) => Ok(evaluations / cost.max(1)),
+        None => {
+            let valid = format!("a number: a step of {} takes no fixed number of evaluations", spec.name);
+            Err(Error::invalid(path, "null", valid))
+        }
+    };
+    let part = |part: &Spec| match kind_of(part) {
+        Some(Part::Descent) => descent::planned(part, &steps),
+        Some(Part::Optimizer) => {
+            let own = (entry.parts)(&spec.settings, space)?.map(|own| own.min(evaluations));
+            let shared = || shared(evaluations, cost, evaluations_per_step(part, space, horizon.is_stochastic())?);
+            planned(part, space, horizon.of_length(own.map_or_else(shared, Ok)?))
+        }
+        None => Ok(part.clone()),
+    };
+    let mut settings = horizon::completed(&spec.settings, &whole, &entry.schema(), &steps, &part)?;
+    if let Some(budget) = entry.meta.horizon.filter(|budget| whole.get(*budget).is_none_or(Value::is_null)) {
+        settings.insert(budget.to_owned(), json!(evaluations));
+    }
+    Ok(Spec { name: spec.name.clone(), settings })
+}
+
+/// What a part sees of the evaluations, where a step of the whole takes `all` of them and the part has `own` of those.
+fn shared(evaluations: u64, all: Option<u64>, own: Option<u64>) -> Result<u64> {
+    let share = |all: u64, own: u64| (u128::from(evaluations) * u128::from(own) / u128::from(all.max(1))) as u64;
+    Ok(all.zip(own).filter(|(all, own)| own <= all).map_or(evaluations, |(all, own)| share(all, own).max(1)))
+}
+
+/// The dotted paths of the settings that [`planned`] would fill: `evaluations`, `descent.rate.cosine.steps`.
+///
+/// # Errors
+/// As [`build`], except for what only shows with a space.
+pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
+    let entry = find(&spec.name)?;
+    let whole = (entry.whole)(&spec.settings)?;
+    let budget = entry.meta.horizon.filter(|budget| whole.get(*budget).is_none_or(Value::is_null)).map(str::to_owned);
+    let paths = horizon::open(&whole, &entry.schema(), &|part| match kind_of(part) {
+        Some(Part::Descent) => descent::left_to_the_horizon(part),
+        Some(Part::Optimizer) => left_to_the_horizon(part),
+        None => Ok(vec![]),
+    })?;
+    Ok(budget.into_iter().chain(paths).collect())
+}
+
+/// What stands in a setting.
+enum Part {
+    Descent,
+    Optimizer,
+}
+
+/// `None` of a name that nothing is registered under: building says so.
+fn kind_of(part: &Spec) -> Option<Part> {
+    let descent = descent::find(&part.name).is_ok().then_some(Part::Descent);
+    descent.or_else(|| find(&part.name).is_ok().then_some(Part::Optimizer))
+}
+
+/// What [`Algorithm::evaluations_per_step`] says of an optimizer with the settings of this spec.
+///
+/// # Errors
+/// As [`build`].
+pub fn evaluations_per_step(spec: &Spec, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+    (find(&spec.name)?.cost)(&spec.settings, space, stochastic)
+}
+
+/// [`evaluations_per_step`] of an optimizer inside another: errors name the setting it stands in.
+pub fn evaluations_per_step_of_part(setting: &str, spec: &Spec, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+    evaluations_per_step(spec, space, stochastic).map_err(|e| e.within(setting))
+}
+
+/// [`build`] for an optimizer inside another: errors name the setting it stands in.
+pub fn build_part(setting: &str, spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
+    build(spec, space, key).map_err(|e| e.within(setting))
+}

@@ -1,0 +1,72 @@
+//! Nothing outside the problem is ever looked at.
+
+use super::{
+    Law, Subject,
+    broken::Verdict,
+    path::KEY,
+    problem::Problem,
+    tap::{Round, Tap},
+};
+use moths_core::{CowTensor, Error, Leaf, Optimizer, Result, Space, space::Domain, tensor::host};
+
+pub(super) const LAW: Law =
+    Law { name: "bounds", statement: "no candidate, and no answer, is outside bounds and domains", holds };
+
+const STEPS: usize = 12;
+
+fn holds(subject: &Subject) -> Verdict {
+    for (name, mut problem) in Problem::all()? {
+        let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { continue };
+        for k in 0..STEPS {
+            step(&mut *optimizer, &mut problem)
+                .and_then(|()| Ok(answers(&*optimizer, problem.space())?))
+                .map_err(|b| b.under(format_args!("{name}, in step {k}")))?;
+        }
+    }
+    Ok(())
+}
+
+fn step(optimizer: &mut dyn Optimizer, problem: &mut Problem) -> Verdict {
+    let space = problem.space().clone();
+    let listen = |round: Round<'_>| {
+        if round.losses.is_some() {
+            return Ok(());
+        }
+        (0..round.batch.len()).try_for_each(|i| valid(&format!("candidate {i}"), &round.batch.row(i, &space)?, &space))
+    };
+    optimizer.step(&mut Tap::new(problem, listen))?;
+    Ok(())
+}
+
+/// The answer is also inside in search coordinates: what drifts outside, unseen, is late to come back.
+fn answers(optimizer: &dyn Optimizer, space: &Space) -> Result<()> {
+    let answer = optimizer.answer()?;
+    let mut confined = answer.clone();
+    space.confine(&mut confined)?;
+    if host::to_f64s(&confined)? != host::to_f64s(&answer)? {
+        return Err(Error::invalid("the answer", &*answer, "inside the bounds, in search coordinates"));
+    }
+    valid("the answer", &answer, space)
+}
+
+/// Are the parameter values of this point what their leaves allow?
+fn valid(what: &str, point: &CowTensor, space: &Space) -> Result<()> {
+    let values = host::to_f64s(&*space.decode(point)?)?;
+    let elements =
+        space.leaves().iter().filter(|leaf| !leaf.is_frozen()).flat_map(|leaf| (0..leaf.len()).map(move |i| (leaf, i)));
+    for ((leaf, i), value) in elements.zip(values) {
+        if !allowed(leaf, i, value) {
+            return Err(Error::invalid(what, value, format!("element {i} of `{}` is {:?}", leaf.name(), leaf.domain())));
+        }
+    }
+    Ok(())
+}
+
+fn allowed(leaf: &Leaf, i: usize, value: f64) -> bool {
+    let (lo, hi) = leaf.interval(i);
+    match leaf.domain() {
+        // The bounds as f32s hold for a search in f32.
+        Domain::Real => value.is_finite() && value >= lo.min(f64::from(lo as f32)) && value <= hi.max(f64::from(hi as f32)),
+        _ => value.fract() == 0.0 && (lo..=hi).contains(&value),
+    }
+}

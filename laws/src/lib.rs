@@ -1,0 +1,132 @@
+//! What every optimizer is held to, whoever wrote it: one law a file.
+//!
+//! A law asks the [registry](moths_core::registry) for an optimizer, puts it through its paces, and says how it was broken if it was. What an
+//! optimizer promises it reads from its [`Capabilities`](moths_core::optimizer::Capabilities); there is no list of exceptions. Everything is
+//! deterministic: a law that is broken is broken again in the next run, in the same way.
+//!
+//! A crate with optimizers of its own holds them against the laws in a test:
+//!
+//! ```
+//! use moths_core::Spec;
+//! use moths_laws;
+//!
+//! # fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! let subject = laws::Subject::new(Spec::new("my-optimizer"))?;
+//! for law in laws::LAWS {
+//!     law.check(&subject)?;
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! | law | file it stands in is named alike; what it says is [`Law::statement`] |
+//! |---|---|
+//! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
+//! | the step is atomic | `snapshot` `atomic` `failures` |
+//! | a state is checked before it is trusted | `damage` |
+//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` `fixed` |
+//! | losses of different steps are not compared | `shift` |
+//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` |
+
+/// Returns from a law with how it was broken, unless the condition holds.
+macro_rules! ensure {
+    ($holds:expr, $($how:tt)+) => {
+        match $holds {
+            true => {}
+            // Not by negation: a comparison with NaN does not hold, and means it.
+            false => return Err($crate::broken::Breach::new(format!($($how)+))),
+        }
+    };
+}
+
+mod ask_tell;
+mod atomic;
+mod beats_random;
+mod bounds;
+mod broken;
+mod converged;
+mod counts;
+mod damage;
+mod discrete;
+mod domains;
+mod draws;
+mod failures;
+mod fixed;
+pub mod golden;
+mod horizon;
+mod monotone;
+mod move_to;
+mod path;
+mod problem;
+mod rank_based;
+mod replay;
+mod resume;
+mod rotation;
+mod seeds;
+mod seeds_only;
+mod settings;
+mod shift;
+mod snapshot;
+mod split;
+mod state_size;
+mod subject;
+mod tap;
+#[cfg(test)]
+mod tests;
+mod translation;
+mod walls;
+
+pub use broken::Broken;
+pub use subject::{Subject, subjects};
+
+use broken::Verdict;
+
+/// One law.
+#[derive(Clone, Copy, Debug)]
+pub struct Law {
+    /// What tests are named after: `resume` in `resume::pso`.
+    pub name: &'static str,
+    /// What it says.
+    pub statement: &'static str,
+    holds: fn(&Subject) -> Verdict,
+}
+
+/// All laws.
+pub const LAWS: &[Law] = &[
+    resume::LAW,
+    snapshot::LAW,
+    atomic::LAW,
+    split::LAW,
+    ask_tell::LAW,
+    replay::LAW,
+    damage::LAW,
+    failures::LAW,
+    shift::LAW,
+    bounds::LAW,
+    counts::LAW,
+    seeds_only::LAW,
+    state_size::LAW,
+    rank_based::LAW,
+    translation::LAW,
+    rotation::LAW,
+    domains::LAW,
+    settings::LAW,
+    horizon::LAW,
+    move_to::LAW,
+    seeds::LAW,
+    monotone::LAW,
+    beats_random::LAW,
+    walls::LAW,
+    converged::LAW,
+    discrete::LAW,
+    fixed::LAW,
+];
+
+impl Law {
+    /// Holds an optimizer against this law.
+    ///
+    /// # Errors
+    /// How the law was broken.
+    pub fn check(&self, subject: &Subject) -> Result<(), Broken> {
+        (self.holds)(subject).map_err(|breach| breach.of(self, subject))
+    }
+}

@@ -1,0 +1,65 @@
+//! A run is its losses.
+
+use candle_core::DType;
+
+use super::{
+    Law, Subject,
+    broken::{Breach, Verdict, is_refusal},
+    path::{self, KEY, Moment, OTHER_KEY},
+    problem::Problem,
+};
+use moths_core::{
+    Error, Journal, Objective,
+    run::{Origin, Replay},
+};
+
+pub(super) const LAW: Law = Law {
+    name: "replay",
+    statement: "replaying a journal takes the path that the run took; a method that needs gradients refuses to be journalled",
+    holds,
+};
+
+const STEPS: usize = 5;
+
+fn holds(subject: &Subject) -> Verdict {
+    replays(subject, Problem::free(5, DType::F32)?)?;
+    replays(subject, Problem::boxed(4, DType::F64)?)?;
+    replays(subject, Problem::free(4, DType::F64)?.noisy()).map_err(|b| b.under("of a stochastic objective"))
+}
+
+fn replays(subject: &Subject, problem: Problem) -> Verdict {
+    let (folder, space) = (tempfile::tempdir()?, problem.space().clone());
+    let path = folder.path().join("run.journal");
+    let origin = Origin::new(subject.spec().clone(), KEY);
+    let mut journal = Journal::open(problem, &origin, &path)?;
+    let mut optimizer = subject.build(&space, KEY)?;
+    if subject.capabilities()?.needs_gradient {
+        return match optimizer.step(&mut journal) {
+            Err(error) if is_refusal(&error) => Ok(()),
+            other => Err(Breach::new(format!("needs gradients, which a journal does not hold, yet its step gave {other:?}"))),
+        };
+    }
+    let run = path::run(&mut *optimizer, &mut journal, STEPS)?;
+    drop(journal);
+
+    let mut replay = Replay::open(&space, &path)?;
+    let mut optimizer = subject.build(&space, KEY)?;
+    let replayed = path::run(&mut *optimizer, &mut replay, STEPS)?;
+    path::same_path(&run, &replayed)?;
+    ensure!(replay.is_finished(), "the replay has losses left over");
+
+    let (end, after) = (path::digest(&mut *optimizer)?, optimizer.step(&mut replay));
+    ensure!(matches!(after, Err(Error::Suspended)), "after the last loss of the journal a step gave {after:?}");
+    path::same_state(&end, &path::digest(&mut *optimizer)?).map_err(|b| b.under("after the journal had ended"))?;
+    is_told(subject, &run, &mut Replay::open(&space, &path)?)
+}
+
+/// A run of another key is told that the journal is not its own, unless the key changes nothing that is asked.
+fn is_told(subject: &Subject, run: &[Moment], replay: &mut Replay) -> Verdict {
+    let mut other = subject.build(&replay.space().clone(), OTHER_KEY)?;
+    match path::run(&mut *other, replay, STEPS) {
+        Err(Error::Unsupported { .. }) => Ok(()),
+        Err(error) => Err(Breach::new(format!("under another key the replay gave {error:?}"))),
+        Ok(moments) => moments.iter().zip(run).try_for_each(|(one, other)| path::same_candidates(one, other)),
+    }
+}

@@ -1,0 +1,59 @@
+//! The state is as big as was said.
+
+use candle_core::DType;
+
+use super::{
+    Law, Subject,
+    broken::{Breach, Verdict},
+    draws,
+    path::KEY,
+    problem::Problem,
+};
+use moths_core::{Space, optimizer::Capabilities, persist::State};
+
+pub(super) const LAW: Law = Law {
+    name: "state_size",
+    statement: "the state takes no more bytes than declared: (per parameter · d + per candidate · n · d + per pair · d²) elements, \
+                and 4096",
+    holds,
+};
+
+/// What scalars, lists of losses and the like may take.
+const SLACK: usize = 4096;
+const STEPS: usize = 3;
+const DRAWS: u32 = 8;
+
+fn holds(subject: &Subject) -> Verdict {
+    for problem in [Problem::free(10, DType::F64)?, Problem::free(3000, DType::F32)?, Problem::boxed(1500, DType::F64)?] {
+        is_within(subject, &problem)?;
+    }
+    let problem = Problem::free(1000, DType::F32)?;
+    draws::each(subject, DRAWS, |drawn| is_within(drawn, &problem))
+}
+
+fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
+    let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
+    let mut most = 0;
+    for _ in 0..STEPS {
+        most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
+    }
+    within(&subject.capabilities()?, &State::of(&mut optimizer)?, problem.space(), most)
+}
+
+/// `candidates`: how many a step has.
+pub(super) fn within(declared: &Capabilities, state: &State, space: &Space, candidates: u64) -> Verdict {
+    let d = space.dim() as f64;
+    let numbers =
+        (declared.state_per_parameter + declared.state_per_candidate * candidates as f64 + declared.state_per_pair * d) * d;
+    let allowed = (numbers * space.dtype().size_in_bytes() as f64) as usize + SLACK;
+    let bytes = state.bytes();
+    if bytes <= allowed {
+        return Ok(());
+    }
+    let &Capabilities { state_per_parameter, state_per_candidate, state_per_pair, .. } = declared;
+    Err(Breach::new(format!(
+        "the state takes {bytes} bytes, where {allowed} are declared: {state_per_parameter} numbers per parameter, \
+         {state_per_candidate} per parameter and candidate, {state_per_pair} per pair of parameters, for {d} parameters and \
+         {candidates} candidates"
+    )))
+}

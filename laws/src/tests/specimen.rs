@@ -1,0 +1,411 @@
+//! A small, sound evolution strategy, and what it becomes with a flaw.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use candle_core::Tensor;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::flaw::Flaw;
+use moths_core::{
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse,
+    noise::Perturbation,
+    objective::Probe,
+    optimizer::{Algorithm, Capabilities, Family, Meta},
+    persist::{Clock, Fields, Persist},
+    register,
+    tensor::host,
+    with_scalar,
+};
+
+/// How the specimen asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    /// Seeded candidates.
+    #[default]
+    Seeds,
+    /// Rows that stand in its state.
+    Rows,
+    /// Gradients.
+    Gradients,
+}
+
+/// Settings of a [`Specimen`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SpecimenConfig {
+    flaw: Flaw,
+    kind: Kind,
+    /// Candidates a step.
+    #[schemars(range(min = 1, max = 1000))]
+    lambda: usize,
+    /// The first step size.
+    #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0.0))]
+    sigma: f64,
+}
+
+impl Default for SpecimenConfig {
+    fn default() -> Self {
+        Self { flaw: Flaw::None, kind: Kind::Seeds, lambda: 8, sigma: 0.5 }
+    }
+}
+
+/// A (1 + λ) evolution strategy of two rounds: the point itself where its loss is not known, then λ candidates around it. Its step
+/// size grows with success and shrinks without.
+pub(super) struct Specimen {
+    config: SpecimenConfig,
+    space: Space,
+    clock: Clock,
+    at: CowTensor,
+    loss: f64,
+    sigma: f64,
+    /// The candidates of the next step, of a kind that holds them.
+    rows: Option<CowTensor>,
+    /// Nothing, in a sound specimen.
+    built_with: Key,
+    hidden: u64,
+    pretended: Option<CowTensor>,
+    hoard: Option<CowTensor>,
+}
+
+static SHARED: AtomicU64 = AtomicU64::new(0);
+
+impl Algorithm for Specimen {
+    const META: Meta = Meta {
+        id: "specimen",
+        family: Family::Evolution,
+        summary: "What the laws themselves are tried on.",
+        citation: "none",
+        capabilities: Capabilities::NONE,
+        ..Meta::NONE
+    };
+    type Config = SpecimenConfig;
+
+    fn new(config: SpecimenConfig, space: &Space, key: Key) -> Result<Self> {
+        let flaw = config.flaw;
+        if space.is_discrete() && flaw == Flaw::RefusesRudely {
+            return Err(Error::Objective("only real numbers".into()));
+        }
+        if space.is_discrete() && config.kind == Kind::Gradients {
+            return Err(Error::unsupported("specimen", "needs gradients"));
+        }
+        if config.lambda % 7 == 6 && flaw == Flaw::RejectsRudely {
+            return Err(Error::Objective("not six".into()));
+        }
+        let first = if flaw == Flaw::IgnoresKey { Key::new(0) } else { key };
+        let mut specimen = Self {
+            space: space.clone(),
+            clock: Clock::new(first),
+            at: space.start(),
+            loss: f64::INFINITY,
+            sigma: config.sigma,
+            rows: None,
+            built_with: key,
+            hidden: 0,
+            pretended: None,
+            hoard: if flaw == Flaw::Hoards { Some(space.zeros_for(config.lambda)?) } else { None },
+            config,
+        };
+        specimen.propose()?;
+        Ok(specimen)
+    }
+
+    fn capabilities(config: &SpecimenConfig) -> Result<Capabilities> {
+        let all = Capabilities {
+            seeds_only: true,
+            rank_based: true,
+            translation: true,
+            rotation: true,
+            monotone: true,
+            beats_random: true,
+            converges: true,
+            discrete: true,
+            at_walls: config.flaw == Flaw::StopsAtWalls,
+            ..Capabilities::NONE
+        };
+        Ok(match config.kind {
+            Kind::Seeds => all,
+            Kind::Rows if config.flaw == Flaw::AsksRows => all,
+            Kind::Rows => Capabilities { seeds_only: false, state_per_candidate: 1.0, ..all },
+            Kind::Gradients => Capabilities {
+                needs_gradient: true,
+                rank_based: false,
+                monotone: false,
+                converges: false,
+                discrete: false,
+                ..all
+            },
+        })
+    }
+
+    fn evaluations_per_step(config: &SpecimenConfig, _space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let sound = if config.kind == Kind::Gradients { 1 } else { config.lambda as u64 + u64::from(stochastic) };
+        Ok(Some(sound + u64::from(config.flaw == Flaw::Overcharges)))
+    }
+}
+
+impl Specimen {
+    fn has(&self, flaw: Flaw) -> bool {
+        self.config.flaw == flaw
+    }
+
+    /// The key of this step's noise.
+    fn key(&self) -> Key {
+        match self.config.flaw {
+            Flaw::HiddenGenerator => self.clock.key().fold(self.hidden),
+            Flaw::KeyBesideClock => self.built_with.fold(self.clock.step),
+            Flaw::SharedGenerator => self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed)),
+            Flaw::CountsThreads => self.clock.key().fold(rayon::current_num_threads() as u64),
+            _ => self.clock.key(),
+        }
+    }
+
+    fn probes(&self) -> Vec<Probe> {
+        let (key, last) = (self.key(), self.config.lambda - 1);
+        let stands = self.has(Flaw::StandsWithFixed) && self.space.has_fixed();
+        let sigma = if stands { 1e-9 } else { self.sigma };
+        let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { sigma };
+        (0..self.config.lambda).map(|i| Probe { seed: key.fold(i as u64).into(), scale: scale(i), draw: 0 }).collect()
+    }
+
+    /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
+    /// does not drift towards the next level, and must reach it at once.
+    fn noise(&self) -> Result<Perturbation> {
+        let noise = Sampler::Normal.over(&self.space);
+        match self.space.floor_tensor()? {
+            Some(floor) if !self.has(Flaw::FreezesSwitches) => {
+                let deviation = CowTensor::new(floor.affine(4.0 / self.sigma, 0.0)?.maximum(1.0)?);
+                Ok(noise.scaled_by(&deviation))
+            }
+            _ => Ok(noise),
+        }
+    }
+
+    /// Has it converged?
+    fn converged(&self) -> Option<&'static str> {
+        let least = match self.config.flaw {
+            Flaw::NeverStops => 0.0,
+            Flaw::StopsEarly => 0.1,
+            _ => 1e-12,
+        };
+        (self.sigma < least * self.config.sigma).then_some("its steps vanished")
+    }
+
+    /// The rows of the next step, for a kind that holds them.
+    fn propose(&mut self) -> Result<()> {
+        if self.config.kind == Kind::Rows {
+            let mut rows = self.rows.take().map_or_else(|| self.space.zeros_for(self.config.lambda), Ok)?;
+            let terms: Vec<_> = self.probes().iter().map(|p| (p.seed, p.scale)).collect();
+            if self.has(Flaw::OverwritesBatch) {
+                rows = CowTensor::new((*rows).clone());
+            }
+            self.noise()?.perturb_rows(&self.at, &terms, &mut rows)?;
+            self.rows = Some(rows);
+        }
+        Ok(())
+    }
+
+    fn batch(&self) -> Result<Batch> {
+        if let Some(rows) = &self.rows {
+            return Ok(Batch::Dense(rows.clone()));
+        }
+        let seeded = Batch::seeded(&self.at, self.noise()?, self.probes());
+        if !self.has(Flaw::KnowsAxes) {
+            return Ok(seeded);
+        }
+        // The square roots of the inverse weights of the law's problem.
+        let last = (self.space.dim() - 1).max(1) as f64;
+        let axes: Vec<f64> = (0..self.space.dim()).map(|i| 1e-2f64.powf(i as f64 / last)).collect();
+        let axes = Tensor::from_vec(axes, self.space.dim(), self.space.device())?.to_dtype(self.space.dtype())?;
+        let offsets = seeded.dense(&self.space)?.broadcast_sub(&self.at)?.broadcast_mul(&axes)?;
+        Ok(Batch::Dense(CowTensor::new(offsets.broadcast_add(&self.at)?)))
+    }
+
+    fn losses(&self, objective: &mut dyn Objective, batch: &Batch) -> Result<Vec<f64>> {
+        match self.config.flaw {
+            Flaw::TrustsLengths => objective.evaluate(batch),
+            Flaw::BelievesInfinity => {
+                let losses = objective.evaluate(batch)?;
+                Ok(losses.into_iter().map(|l| if l.is_nan() { f64::INFINITY } else { l }).collect())
+            }
+            Flaw::PrefersNan if batch.len() > 1 => {
+                let losses = objective.evaluate(batch)?;
+                Ok(losses.into_iter().map(|l| if l.is_nan() { -f64::MAX } else { l }).collect())
+            }
+            Flaw::SwallowsErrors => Ok(objective.evaluate(batch).unwrap_or_else(|_| vec![f64::INFINITY; batch.len()])),
+            _ => Ok(objective.losses(batch)?.to_vec()),
+        }
+    }
+
+    /// The loss at the point, and how many evaluations that took.
+    fn own_loss(&mut self, objective: &mut dyn Objective) -> Result<(f64, u64)> {
+        if self.loss.is_finite() && (!objective.stochastic() || self.has(Flaw::ComparesSteps)) {
+            return Ok((self.loss, 0));
+        }
+        let losses = self.losses(objective, &Batch::one(&self.at)?)?;
+        let loss = losses.first().copied().unwrap_or(f64::INFINITY);
+        if self.has(Flaw::CommitsEarly) {
+            self.loss = loss;
+        }
+        Ok((loss, 1))
+    }
+
+    fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        if self.config.kind == Kind::Gradients {
+            return self.descend(objective);
+        }
+        if self.has(Flaw::RefusesLate) && self.space.is_discrete() {
+            return Err(Error::unsupported("specimen", "needs real numbers"));
+        }
+        if self.has(Flaw::PeeksAtGradients) && objective.gradient(&self.at)?.is_some() {
+            self.sigma *= 0.5;
+        }
+        let (old, extra) = self.own_loss(objective)?;
+        let batch = self.batch()?;
+        let losses = self.losses(objective, &batch)?;
+        if self.has(Flaw::PanicsWhenLarge) && self.config.lambda > 30 {
+            panic!("there are only thirty places");
+        }
+        let evaluated = batch.len() as u64;
+        self.commit(old, batch, &losses)?;
+        let seen = losses.iter().copied().fold(if extra > 0 { old } else { f64::INFINITY }, f64::min);
+        let loss = if self.has(Flaw::ReportsMean) { losses.iter().sum::<f64>() / losses.len() as f64 } else { seen };
+        let extra = if self.has(Flaw::CountsOneRound) { 0 } else { extra };
+        Ok(Report { loss, evaluations: evaluated + extra, converged: self.converged() })
+    }
+
+    fn commit(&mut self, old: f64, batch: Batch, losses: &[f64]) -> Result<()> {
+        let best = losses.iter().copied().enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
+        let (best, loss) = best.ok_or_else(|| Error::Objective("no losses".into()))?;
+        let accepts = loss < old || (self.has(Flaw::AcceptsWorse) && loss.is_finite());
+        self.loss = if accepts { loss } else { old };
+        self.sigma *= match self.config.flaw {
+            Flaw::StandsStill => 0.1,
+            Flaw::AddsLosses => 1.0 + losses.iter().sum::<f64>() / 1000.0,
+            Flaw::WeighsLosses if accepts => 1.0 + (old - loss).min(1.0) / 2.0,
+            _ if accepts => 1.4,
+            _ => 0.9,
+        };
+        if accepts {
+            let mut row = batch.row(best, &self.space)?;
+            if !self.has(Flaw::Drifts) {
+                self.space.confine(&mut row)?;
+            }
+            drop(batch);
+            self.place(row)?;
+        }
+        if self.has(Flaw::PullsToOrigin) {
+            self.at = CowTensor::new((&*self.at * 0.9)?);
+        }
+        match self.config.flaw {
+            Flaw::TrustsIndices => self.sigma *= [1.0; 8][self.hidden as usize],
+            _ => self.hidden += 1,
+        }
+        self.pretended = None;
+        if !self.has(Flaw::TicksFirst) && !self.has(Flaw::ForgetsPanics) {
+            self.clock.tick();
+        }
+        self.propose()
+    }
+
+    /// Moves the point, by a new tensor if sound.
+    fn place(&mut self, row: CowTensor) -> Result<()> {
+        match self.config.flaw {
+            Flaw::OverwritesPoint => overwrite(&mut CowTensor::new((*self.at).clone()), &row),
+            Flaw::LendsAnswer | Flaw::KeepsGivenPoint => overwrite(&mut self.at, &row),
+            _ => {
+                self.at = row;
+                Ok(())
+            }
+        }
+    }
+
+    /// A step of fixed length down the gradient.
+    fn descend(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let Some((loss, gradient)) = objective.gradient(&self.at)? else {
+            if self.has(Flaw::NeedsNoGradients) {
+                return Ok(Report { loss: f64::INFINITY, evaluations: 0, converged: None });
+            }
+            return Err(Error::unsupported("specimen", "needs gradients"));
+        };
+        let norm = fuse::norm(&gradient)?;
+        let valid = loss.is_finite() && norm.is_finite() && norm > 0.0;
+        if valid {
+            let mut at = CowTensor::new((&*self.at - (gradient * (0.1 / norm))?)?);
+            self.space.confine(&mut at)?;
+            self.at = at;
+        }
+        self.clock.tick();
+        Ok(Report { loss: if loss.is_finite() { loss } else { f64::INFINITY }, evaluations: 1, converged: None })
+    }
+}
+
+fn overwrite(tensor: &mut CowTensor, by: &CowTensor) -> Result<()> {
+    with_scalar!(by.dtype(), T => {
+        let by = by.to_vec1::<T>()?;
+        host::edit::<T, _>(tensor, |values| values.copy_from_slice(&by))
+    })
+}
+
+impl Optimizer for Specimen {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        if !self.has(Flaw::TicksFirst) && !self.has(Flaw::ForgetsPanics) {
+            return self.attempt(objective);
+        }
+        self.clock.tick();
+        let report = self.attempt(objective);
+        if report.is_err() && self.has(Flaw::ForgetsPanics) {
+            self.clock.step -= 1;
+        }
+        report
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        let at = self.pretended.as_ref().unwrap_or(&self.at);
+        if self.has(Flaw::LendsAnswer) { Ok((**at).clone().into()) } else { Ok(at.clone()) }
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let fits = at.dims() == [self.space.dim()] && at.dtype() == self.space.dtype();
+        if !fits && !self.has(Flaw::MovesAnywhere) {
+            return Err(Error::shape("point", self.space.dim(), format!("{:?}", at.dims())));
+        }
+        if fits && !self.has(Flaw::MovesToNan) {
+            self.space.point(at)?;
+        }
+        let mut to = if self.has(Flaw::KeepsGivenPoint) { CowTensor::new((**at).clone()) } else { at.clone() };
+        if fits && !self.has(Flaw::MovesOutside) {
+            self.space.confine(&mut to)?;
+        }
+        match self.config.flaw {
+            Flaw::IgnoresMoves => return Ok(()),
+            Flaw::PretendsToMove => self.pretended = Some(to),
+            _ => self.at = to,
+        }
+        self.loss = f64::INFINITY;
+        if fits { self.propose() } else { Ok(()) }
+    }
+}
+
+impl Persist for Specimen {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("clock", &mut self.clock)?;
+        fields.field("at", &mut self.at)?;
+        fields.field("loss", &mut self.loss)?;
+        match self.config.flaw {
+            Flaw::TrustsIndices => fields.field("hidden", &mut self.hidden)?,
+            Flaw::RestoresRudely if self.loss.is_nan() || self.loss <= 0.0 => {
+                return Err(Error::Objective("no loss is so low".into()));
+            }
+            _ => {}
+        }
+        if !self.has(Flaw::UnlistedField) {
+            fields.field("sigma", &mut self.sigma)?;
+        }
+        self.hoard.as_mut().map_or(Ok(()), |hoard| fields.field("hoard", hoard))?;
+        self.rows.as_mut().map_or(Ok(()), |rows| fields.field("rows", rows))
+    }
+}
+
+register!(Specimen);
