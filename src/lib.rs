@@ -34,7 +34,8 @@
 //!
 //! A function of plain numbers is a [`Function`]; a model that already lives on a `VarMap` a [`VarMapModel`]. [`Leaf`] gives bounds, scales,
 //! integers and switches; [`AskTell`] turns any optimizer inside out; [`Checkpoint`] saves one, [`Journal`] a run; [`Pool`](objective::layer::Pool) evaluates on several
-//! replicas at once. A [`Spec`] names an optimizer with its settings. The README of the repository goes through all of these.
+//! replicas at once. A [`Spec`] names an optimizer with its settings. The README of the repository, and its
+//! `docs/guide.md`, go through all of these.
 //!
 //! # Features
 //!
@@ -93,3 +94,8 @@ pub use moths_swarm as swarm;
 #[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// And so are the guide's.
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"))]
+#[doc = include_str!("../docs/guide.md")]
+struct Guide;
