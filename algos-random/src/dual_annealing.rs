@@ -20,8 +20,16 @@
 //! 2 d steps.
 //! The answer is the best point seen, also by a local search that is still going on.
 //! Minima on a wall are not promised: the local search, `one-plus-one-es` by default, does not promise them.
-//! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation after its
-//! last. 2 numbers of state per parameter, and those of the local search.
+//! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation
+//! after its last. 2 numbers of state per parameter, and those of the local search; scratch of `visits` + 2 numbers per parameter, and of
+//! what a step of the local search takes, which is copied before it is overwritten; 2 per parameter, held throughout, for the box, and
+//! those of the local search as it was made.
+//!
+//! Take it when a function of few parameters has many local minima, and is evaluated one point at a time: it reaches more of BBOB than
+//! `simulated-annealing` in 2 to 20 dimensions. Where a population can be evaluated, `jade` or `restart` around `cma-es` reach more still.
+//!
+//! Tune first: `temperature`, about the differences of losses between basins; `local` and `local_evaluations`, a stronger and longer search
+//! where basins are narrow or bent; `visit`, lower for shorter tails.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
