@@ -16,8 +16,8 @@
 //! Cost per step: n evaluations in one round; 2 numbers of state per parameter; scratch of n + 2 numbers per parameter, and 1 with integers
 //! or flags, held throughout.
 //!
-//! Take it when many candidates can be evaluated at once and some of the parameters may be integers or flags. `sep-cma-es` needs far fewer
-//! candidates a step, and also says `converged` when it has.
+//! Take it when many candidates can be evaluated at once, and some of the parameters may be integers or flags. `sep-cma-es` needs far fewer
+//! candidates a step, and promises to converge.
 //!
 //! Tune first: `population`, more where the answer stops short of the minimum; `noise` and `noise_steps`, against the same;
 //! `elite_fraction`, larger for a slower, safer search.

@@ -35,8 +35,8 @@
 //! of a candidate (480 µs at 1,000 parameters). In runs long enough to converge put `restart` around it; with more parameters take
 //! `cr-fm-nes`.
 //!
-//! Tune first: `sigma`, about a quarter of the interval where the minimum may be; `population`, larger where there are many valleys or
-//! noise; `learning_rate`, "adapted" where the population cannot be.
+//! Tune first: `sigma`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
+//! coordinate; `population`, larger where there are many valleys or noise; `learning_rate`, "adapted" where the population cannot be.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -47,8 +47,8 @@
 //! Take it when there are ten parameters or more and only some 100 evaluations a dimension, or hundreds and thousands that depend on each
 //! other. `vd-cma-es` has the same covariance, takes more evaluations (ellipsoid in 20-D: 9,480, here 3,900), and promises right integers.
 //!
-//! Tune first: `sigma`, about a quarter of the interval where the minimum may be; `population`, even, and larger where there are many
-//! valleys or noise.
+//! Tune first: `sigma`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
+//! coordinate; `population`, larger where there are many valleys or noise, and even.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

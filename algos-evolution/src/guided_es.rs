@@ -21,7 +21,7 @@
 //! which is never stored.
 //!
 //! Take it when an evaluation costs far more than a pass over `memory` points, and successive gradients are alike. `asebo` adapts the share
-//! of the subspace and the number of pairs; `open-es` has no memory, and should be tried first.
+//! of the subspace and the number of pairs; where memory is short take `open-es`, which keeps no gradients.
 //!
 //! Tune first: `sigma`, the length of a whole perturbation and not its deviation in a coordinate; `memory` (20 did better than 10, 4 or 1);
 //! `alpha`, lower where past gradients can be trusted.

@@ -26,11 +26,11 @@
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵);
 //! scratch of 2 λ + 3 numbers per parameter, held throughout, and λ while candidates are moved inside.
 //!
-//! Take it when thousands of parameters depend on each other in any direction, and a d × d matrix is too large: it alone of the linear ones
-//! promises *rotation*. Where scales differ by much take `cr-fm-nes` (ellipsoid in 10-D: 2,010 evaluations, here 124,460).
+//! Take it when thousands of parameters depend on each other in any direction, and a d × d matrix is too large: of its kin in linear time
+//! it alone promises *rotation*. Where scales differ by much take `cr-fm-nes` (ellipsoid in 10-D: 2,010 evaluations, here 124,460).
 //!
-//! Tune first: `sigma`, about the way to the minimum over √d; `population`, larger where there are many valleys or noise; `directions`,
-//! more for more memory of what was learnt.
+//! Tune first: `sigma`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
+//! coordinate; `population`, larger where there are many valleys or noise; `directions`, more for a longer memory.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

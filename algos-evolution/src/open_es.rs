@@ -12,8 +12,8 @@
 //! Cost per step: 2 · pairs evaluations in one round; no state beside the point and the descent's; no scratch of size d, but d numbers with
 //! `clip-up` or a smoothed sampler.
 //!
-//! Take it when a network is trained on whole data or large batches: it did best on the digits (97.2 and 97.8 %). On minibatches take
-//! `gaussian-smoothing`; where deviations of single coordinates should adapt, `pgpe`.
+//! Take it when a network is trained on whole data or large batches: of the populations measured on the digits it is the one to take
+//! (docs/how-to-choose.md). On minibatches take `gaussian-smoothing`; where deviations of single coordinates should adapt, `pgpe`.
 //!
 //! Tune first: `descent.rate`, falling towards the end; `sigma`, large enough that losses differ by more than their noise; `pairs`, more
 //! where ĝ is too noisy.

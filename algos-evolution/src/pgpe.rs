@@ -22,7 +22,7 @@
 //! once a pair to move, and is never stored; 2 numbers of scratch per parameter.
 //!
 //! Take it when the parameters of a network or policy are of different sensitivity, so that each should have a deviation that adapts, at
-//! the price of one number. On the digits `open-es`, which has one for all, did as well or a little better.
+//! the price of one number of state. On the digits `open-es`, which has one for all, did as well.
 //!
 //! Tune first: `sigma` together with `descent.rate`, a thirtieth of it; `sigma_rate`, lower where deviations vanish early; `pairs`, more
 //! where gradients are noisy.

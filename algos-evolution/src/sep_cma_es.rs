@@ -23,8 +23,8 @@
 //! Take it when hundreds or thousands of parameters hardly depend on each other, integers and flags among them, or minima lie on bounds.
 //! Where they do depend take `cr-fm-nes`, and with up to some 100 of them `cma-es`.
 //!
-//! Tune first: `sigma`, about a quarter of the interval where the minimum may be; `population`, larger where there are many valleys or
-//! noise; then `mean_rate`, 2.5 and 1.5 on the digits with 128 candidates.
+//! Tune first: `sigma`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
+//! coordinate; `population`, larger where there are many valleys or noise; then `mean_rate`, 2.5 and 1.5 on the digits with 128 candidates.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -35,8 +35,9 @@
 //! Take it when up to some 100 parameters depend on each other, and a natural gradient without paths is wanted. `cma-es` promises right
 //! integers too and takes fewer evaluations (Rosenbrock in 20-D: 16,776, here 46,788).
 //!
-//! Tune first: `sigma`, about a quarter of the interval where the minimum may be; `population`, larger where there are many valleys or
-//! noise; `shape_rate`, higher to learn scales faster, at the risk of learning noise.
+//! Tune first: `sigma`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
+//! coordinate; `population`, larger where there are many valleys or noise; `shape_rate`, higher to learn scales faster, at the risk of
+//! learning noise.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
