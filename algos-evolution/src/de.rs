@@ -24,8 +24,8 @@
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data;
 //! 1 number of state per parameter and candidate; scratch of n numbers per parameter, and 2 for the box, held throughout.
 //!
-//! Take it when a run is long, bounds are given, and F and CR are known or shall stay as they are, as for comparisons. Otherwise take
-//! `jade`, which learns them: it reaches more of BBOB in 2 to 20 dimensions.
+//! Take it when F and CR are known or shall stay as they are, as for comparisons. Otherwise take `jade`, which learns them, and reaches
+//! more of BBOB in 2 to 20 dimensions.
 //!
 //! Tune first: `population`, up to 10 d in runs ten times longer than 1,000 d evaluations; `crossover_rate`, low where coordinates do not
 //! depend on each other; `weight`, higher where all points become one too early.

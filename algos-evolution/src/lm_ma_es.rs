@@ -24,7 +24,7 @@
 //! in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::convergence), stagnation over windows twice as long.
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵);
-//! scratch of 2 λ + 3 numbers per parameter, held throughout, and λ while candidates are moved inside.
+//! scratch of 2 λ + 3 numbers per parameter, held throughout, and λ more where there are bounds.
 //!
 //! Take it when thousands of parameters depend on each other in any direction, and a d × d matrix is too large: of its kin in linear time
 //! it alone promises *rotation*. Where scales differ by much take `cr-fm-nes` (ellipsoid in 10-D: 2,010 evaluations, here 124,460).

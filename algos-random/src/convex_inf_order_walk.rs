@@ -16,8 +16,8 @@
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: as `inf-order-walk`, and max_order + 1 numbers; scratch as there.
 //!
-//! Take it when `inf-order-walk`, which is better wherever it was measured, runs away on lucky streaks: this one gives a velocity up as
-//! soon as the loss no longer falls ever more smoothly.
+//! Take it when `inf-order-walk`, which did better on the networks that were measured, runs away on lucky streaks: this one gives a
+//! velocity up as soon as the loss no longer falls ever more smoothly.
 //!
 //! Tune first: as `inf-order-walk`, `step`, the typical way to something better; `max_order`, 3 at most; `finer`, lower where high orders
 //! overshoot.

@@ -19,7 +19,8 @@
 //! point that is taken, and with integers or flags 2 d more.
 //!
 //! Take it when a deterministic loss is evaluated one point at a time, or memory is short: the least search that finds the length of its
-//! steps. Where scales differ take `sep-cma-es` or `cma-es`, on minibatches `stochastic-three-points`, whose steps follow a schedule.
+//! steps. Where scales differ take `sep-cma-es` or `cma-es`; on minibatches, where success says little of a length,
+//! `stochastic-three-points`.
 //!
 //! Tune first: `length`, about the way to the minimum; `children`, as many as can be evaluated at once.
 //!

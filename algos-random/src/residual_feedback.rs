@@ -19,8 +19,8 @@
 //! Cost per step: 1 evaluation; no state of size d beside the point and the descent's; no scratch of size d, but d numbers with `clip-up`
 //! or a smoothed sampler.
 //!
-//! Take it when no two losses of one step can be had, as of a system that moves on with every evaluation. Wherever two can, `spsa` or
-//! `gaussian-smoothing` learn more from as many; that it beats random search is not promised.
+//! Take it when no two losses of one step can be had, as of a system that moves on with every evaluation. Wherever two can, take `spsa` or
+//! `gaussian-smoothing`: that this one beats random search is not promised.
 //!
 //! Tune first: `descent.rate`, lower until steps are short compared with δ; `delta`, larger where losses are noisier; `clip`, lower where a
 //! residual throws it out.
