@@ -13,7 +13,7 @@
 //! x, v, u: \[n, d\]; the archive: \[r n, d\]; M: \[H\]. Source: Tanabe & Fukunaga 2014, doi:10.1109/CEC.2014.6900380 (n₀ = 18 d, H = 6,
 //! p = 0.11, r = 2.6; a budget of 10,000 d evaluations is the competition's). After the budget, four points search on. p n is rounded, to
 //! two points at least; the archive has ⌊r n⌋ places.
-//! **Differs from the paper**: the start is one of the first points, and where there are no bounds the others are normal around it; n₀ is
+//! Differs from the paper: the start is one of the first points, and where there are no bounds the others are normal around it; n₀ is
 //! no more than half a million numbers hold, or 32; a gain over a parent that had failed is infinite, and then only such gains count; a
 //! trial that failed never takes the place of its parent; on a stochastic objective the parents are evaluated again beside their trials,
 //! and that counts against the budget; integers as in `de`. `converged` is said by the criteria that all share,

@@ -21,7 +21,7 @@
 //! doi:10.1145/2576768.2598258; h, the least f of ½ and the limit of .7 from the first author's program.
 //!
 //! All of the gradient is linear in three sums over candidates, so that v and D cost O(d) beside them.
-//! **Differs from the paper**: candidates that failed have no weight, and μ_eff and the rates stay as they are; coordinates with bounds are
+//! Differs from the paper: candidates that failed have no weight, and μ_eff and the rates stay as they are; coordinates with bounds are
 //! moved to the nearest point inside, and count as sampled there, and so is m; deviations of discrete coordinates stay above a tenth of a
 //! level; σ grows e-fold in a step at most and stays within 10⁻¹⁸ and 10⁹ of its start; a step of v and D is computed in f64, kept in the
 //! dtype of the space, and left out where it leaves no usable numbers.

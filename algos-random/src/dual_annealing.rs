@@ -12,11 +12,11 @@
 //! search, fresh but for its random numbers, goes on from there for `local_evaluations`; after `patience` chains that found none, from where the chain ended.
 //! x, y, Δ: \[d\]; q = q_v. Source: Tsallis & Stariolo 1996, doi:10.1016/S0378-4371(96)00271-3; Xiang et al. 1997,
 //! doi:10.1016/S0375-9601(97)00474-X; constants of Xiang et al. 2013, "Generalized simulated annealing for global optimization: the GenSA package".
-//! **Differs from the papers**: the local search is any optimizer; the first x is the start of the space; where there are no bounds, steps
+//! Differs from the papers: the local search is any optimizer; the first x is the start of the space; where there are no bounds, steps
 //! are wrapped into `reach` around the best point; |b| is 1e-6 at least, and a tail longer than 1000 times the width, which wrapping makes
 //! uniform, is drawn as such; several visits may be evaluated in a step, of which the best is judged; on a stochastic objective the best
 //! point is where the search is. Factors that cancel in the published ln σ (the Γ and sine) are cancelled.
-//! **Differs from scipy's `dual_annealing`**, whose default `restart` is: when annealing begins anew, x stays where it is (scipy draws a
+//! Differs from scipy's `dual_annealing`, whose default `restart` is: when annealing begins anew, x stays where it is (scipy draws a
 //! new one); a local search follows 10 idle chains, `patience` (scipy: 1,000, then d), and x goes where it ends if that is lower than x
 //! (scipy: than the best point); it is not L-BFGS-B by default, but any optimizer. Left out: an end of its own, as after a number of
 //! chains; `converged` is never said.
