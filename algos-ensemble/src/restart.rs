@@ -22,7 +22,13 @@
 //! "Benchmarking a BI-population CMA-ES on the BBOB-2009 function testbed", doi:10.1145/1570256.1570333.
 //! Differs from the papers: any optimizer can be wrapped, and its own criteria say when a run has ended.
 //! Cost per step: the wrapped step, and one or two evaluations in a step that compares, none in the first run; 2 numbers of state per
-//! parameter more.
+//! parameter more; scratch of the wrapped step, of a copy of the state it overwrites, and 3 numbers per parameter.
+//!
+//! Take it when nothing is known of a function and the budget lets a run converge more than once: around `cma-es` it is the first to try
+//! (docs/how-to-choose.md). In shorter runs it is its inner optimizer; around what never says `converged` it does nothing.
+//!
+//! Tune first: `inner`, and its own first size and deviation; `scheme`, "bipop" where small sizes may do as well as large ones; `growth`,
+//! lower where runs become too long for the budget.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};

@@ -10,7 +10,13 @@
 //! `NegateOnLossIncrease` with backtracking is a relative).
 //! Cost per step: the wrapped step's evaluations, and one more if the answer has changed to a point that is not the best candidate of the
 //! step, whose loss is known; one more still when the loss before it is not known (once at the start and after `move_to`). On a stochastic
-//! objective both points are evaluated on the same data whenever the answer has changed.
+//! objective both points are evaluated on the same data whenever the answer has changed; 1 number of state; scratch of the wrapped step, of
+//! a copy of the state it overwrites, and 3 numbers per parameter.
+//!
+//! Take it when steps of the wrapped optimizer overshoot and its answer must never become worse, as with gradient estimates at a high rate.
+//! Around what promises *monotone* already it only costs evaluations; the promise *discrete* is lost.
+//!
+//! Tune first: the settings of `inner`: what bounds its steps, such as a rate, may be higher than it bears alone.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -13,7 +13,14 @@
 //! Source: Mania, Guy & Recht 2018, arXiv:1803.07055.
 //! Differs from the paper: any descent takes the place of plain gradient descent, and a pair with a candidate that failed counts for nothing.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round; no state of size d beside the point and the descent's.
+//! Cost per step: 2 · pairs evaluations in one round; no state of size d beside the point and the descent's; no scratch of size d, but d
+//! numbers with `clip-up` or a smoothed sampler.
+//!
+//! Take it when a policy is searched whose returns differ in scale from step to step, and steps of one length in that unit are wanted.
+//! Otherwise take `open-es`, whose ranks and Adam need no schedule to settle.
+//!
+//! Tune first: `descent.rate`, as a schedule that falls, since steps do not shrink by themselves; `nu`, large enough that losses differ by
+//! more than their noise; `top`, fewer than `pairs` where some directions are hopeless.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

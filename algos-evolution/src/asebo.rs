@@ -21,8 +21,15 @@
 //! be indefinite, and 0 would end all search outside U; perturbations and ĝ are not rescaled to a length. As in the paper, and not in the
 //! program, estimates are not centred and U has no components beyond r. Failed pairs are left out.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · n evaluations in one round; `memory` numbers of state per parameter beside the point and the descent's, and r more
-//! while it runs; memory² · d multiplications for U, and r a candidate and parameter for ε, which is never stored.
+//! Cost per step: 2 · n evaluations in one round; `memory` numbers of state per parameter beside the point and the descent's; scratch of r
+//! numbers per parameter, twice while U is made, and 2 for ĝ and its direction; memory² · d multiplications for U, and r a candidate and
+//! parameter for ε, which is never stored.
+//!
+//! Take it when an evaluation costs far more than a pass over `memory` points, and gradients stay within a few directions, which it then
+//! needs few pairs for; `guided-es` has a fixed number of pairs and a fixed share of the subspace, and `open-es` no memory at all.
+//!
+//! Tune first: `sigma`, the length of a whole perturbation and not its deviation in a coordinate; `memory`, 40 on Rosenbrock's function in
+//! 100 dimensions and 10 on a network of digits; `least_pairs`, more where losses are noisy.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

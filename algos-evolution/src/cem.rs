@@ -13,7 +13,14 @@
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Minima on a wall are not promised: the elite's deviations collapse on a slope before its corner is reached.
 //! Convergence is not promised: the elite of 100 samples collapses short of the minimum of a bowl in 10 dimensions, and then says so.
-//! Cost per step: n evaluations in one round; 2 numbers of state per parameter.
+//! Cost per step: n evaluations in one round; 2 numbers of state per parameter; scratch of n + 2 numbers per parameter, and 1 with integers
+//! or flags, held throughout.
+//!
+//! Take it when many candidates can be evaluated at once, and some of the parameters may be integers or flags. `sep-cma-es` needs far fewer
+//! candidates a step, and promises to converge.
+//!
+//! Tune first: `population`, more where the answer stops short of the minimum; `noise` and `noise_steps`, against the same;
+//! `elite_fraction`, larger for a slower, safer search.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Stop, minimize, registry};

@@ -26,8 +26,17 @@
 //! Integer and boolean coordinates are drawn as m + σ a ⊙ y and kept from freezing by a margin (Hamano et al. 2022, arXiv:2205.13482).
 //! `learning_rate: "adapted"` takes as much of every update as its signal-to-noise ratio allows (Nomura et al. 2023, arXiv:2304.03473): far
 //! slower, but noise, and many valleys, do not lead it astray with a small population.
-//! Cost per step: λ evaluations in one round, O(λ d²) arithmetic; state of 3 d² + 5 d numbers (f64). Dimensions for which the three matrices
-//! take more than 1 GiB (d > 6,688) are refused.
+//! Cost per step: λ evaluations in one round, O(λ d²) arithmetic; state of 3 d² + 5 d numbers (f64), d² + d more with adapted learning
+//! rates; scratch of 3 λ d numbers, held throughout, and up to 2 λ d while candidates are drawn again or C is updated, d² while C is
+//! decomposed, some 7 d² with adapted learning rates (f64). Dimensions for which the three matrices take more than 1 GiB (d > 6,688) are
+//! refused.
+//!
+//! Take it when there are up to some 100 real parameters, integers and flags among them, or an evaluation takes longer than the arithmetic
+//! of a candidate (480 µs at 1,000 parameters). In runs long enough to converge put `restart` around it; with more parameters take
+//! `cr-fm-nes`.
+//!
+//! Tune first: `sigma`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
+//! coordinate; `population`, larger where there are many valleys or noise; `learning_rate`, "adapted" where the population cannot be.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

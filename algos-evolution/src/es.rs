@@ -16,9 +16,15 @@
 //! one step size, an ellipsoid of condition 1000 is not solved within 200,000 evaluations in 5 dimensions. Nor are right integers and flags
 //! (wrong in 2 of 20 runs within `restart`).
 //! Minima on a wall are not promised: children that were moved to it are as good as their parents, and step sizes learn from them.
-//! Cost per step: λ evaluations in one round;
-//! with plus, of a stochastic objective μ more, as parents are evaluated beside their children on the same data;
-//! μ numbers of state per parameter with one step size, 2 μ with one a coordinate.
+//! Cost per step: λ evaluations in one round; with plus, of a stochastic objective μ more, as parents are evaluated beside their children
+//! on the same data; μ numbers of state per parameter with one step size, 2 μ with one a coordinate; scratch of λ + μ numbers per
+//! parameter, λ of them held throughout; both twice with a step size a coordinate.
+//!
+//! Take it when some hundred children can be evaluated at once and step sizes shall evolve beside the points, with parents that make way or
+//! stay. `sep-cma-es` learns deviations from fewer candidates, and promises to converge.
+//!
+//! Tune first: `sigma`, about the way to the minimum over √d; `population` with `parents` at a seventh of it, larger where losses are
+//! noisy; `step_sizes`, "each" where scales differ.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};

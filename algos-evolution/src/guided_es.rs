@@ -16,8 +16,15 @@
 //! (`gradient` is that of the loss itself); u is the loss only where `shaping` is raw; an estimate that newer ones span adds no direction
 //! to U; failed pairs are left out.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round; `memory` numbers of state per parameter beside the point and the descent's, and
-//! as many again while it runs; 2 · memory² · d multiplications for U, and r a candidate and parameter for ε, which is never stored.
+//! Cost per step: 2 · pairs evaluations in one round; `memory` numbers of state per parameter beside the point and the descent's; scratch
+//! of as many again for U, and 2 for ĝ and its direction; 2 · memory² · d multiplications for U, and r a candidate and parameter for ε,
+//! which is never stored.
+//!
+//! Take it when an evaluation costs far more than a pass over `memory` points, and successive gradients are alike. `asebo` adapts the share
+//! of the subspace and the number of pairs; where memory is short take `open-es`, which keeps no gradients.
+//!
+//! Tune first: `sigma`, the length of a whole perturbation and not its deviation in a coordinate; `memory` (20 did better than 10, 4 or 1);
+//! `alpha`, lower where past gradients can be trusted.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

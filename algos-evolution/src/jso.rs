@@ -15,8 +15,15 @@
 //! doi:10.1109/CEC.2017.7969456 (n₀ = 25 √d ln d, H = 5, p₀ = 0.25; a budget of 10,000 d evaluations is the competition's).
 //! Differs from the paper: n₀ is at least 8, and no more than half a million numbers hold; a gain over a parent that had failed is
 //! infinite, and then only such gains count; integers as in `de`.
-//! Cost per step: n evaluations in one round;
-//! of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data; 2 numbers of state per parameter and candidate.
+//! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data;
+//! 2 numbers of state per parameter and candidate; scratch of n numbers per parameter, and 2 for the box, held throughout; in a step in
+//! which the population shrinks, copies of it and of the archive.
+//!
+//! Take it when the length of the run is known, and it is long: F, CR and the pull to the best are held back for its sake. It reaches more
+//! of BBOB than `l-shade`, which does not hold back; where the length is not known take `jade` or `shade`.
+//!
+//! Tune first: `evaluations`, the length of the run, which every command tells; `population`, smaller in runs far shorter than 10,000 d;
+//! `best_fraction`, larger where it settles too early.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};

@@ -9,7 +9,14 @@
 //! 2017, arXiv:1703.03864. Differs from the paper: no table of noise is shared, since every ε_k follows from its key alone and is
 //! never stored; weight decay is a setting of the descent.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round; no state beside the point and the descent's.
+//! Cost per step: 2 · pairs evaluations in one round; no state beside the point and the descent's; no scratch of size d, but d numbers with
+//! `clip-up` or a smoothed sampler.
+//!
+//! Take it when a network is trained on whole data or large batches: of the populations measured on the digits it is the one to take
+//! (docs/how-to-choose.md). On minibatches take `gaussian-smoothing`; where deviations of single coordinates should adapt, `pgpe`.
+//!
+//! Tune first: `descent.rate`, falling towards the end; `sigma`, large enough that losses differ by more than their noise; `pairs`, more
+//! where ĝ is too noisy.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -19,7 +19,13 @@
 //! within 10⁻¹⁸ and 10⁹ of its start.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; 1 number of state per parameter beside the point and the descent's. Noise is drawn
-//! once a pair to move, and is never stored.
+//! once a pair to move, and is never stored; 2 numbers of scratch per parameter.
+//!
+//! Take it when the parameters of a network or policy are of different sensitivity, so that each should have a deviation that adapts, at
+//! the price of one number of state. On the digits `open-es`, which has one for all, did as well.
+//!
+//! Tune first: `sigma` together with `descent.rate`, a thirtieth of it; `sigma_rate`, lower where deviations vanish early; `pairs`, more
+//! where gradients are noisy.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -10,7 +10,15 @@
 //! Differs from the paper: several candidates may be evaluated in a step, of the radii r, r/c, r/c², ... that as many failures would have led to;
 //! the best of them is taken.
 //! Minima on a wall are not promised: the box that is searched never becomes smaller than ρ times the whole.
-//! Cost per step: `candidates` evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
+//! Cost per step: `candidates` evaluations in one round, one more when f(x) is not known; 1 number of state per parameter; `candidates` + 1
+//! numbers of scratch per parameter, and 3, held throughout, for the box.
+//!
+//! Take it when a function of few bounded parameters has several basins: after a success, and below `precision`, everything is searched
+//! again, where `one-plus-one-es` stays in one basin (BBOB, 1,000 d evaluations: .534 of the targets in 2-D, there .377; .190 in 10-D,
+//! there .205).
+//!
+//! Tune first: `precision`, the lower the more digits and the rarer a new beginning; `contraction`, nearer to 1 for more trials of each
+//! radius; where there are no bounds `reach`, so that the minimum lies within it.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

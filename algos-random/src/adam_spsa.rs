@@ -15,7 +15,15 @@
 //! correction for it, so that some of the first hundred steps are a few times as long as later ones; ĝ is calibrated and clipped. It
 //! takes no other descent: `{"name": "spsa", "descent": "adam"}` is the pair with lasting memory.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; 3 numbers of state per parameter.
+//! Cost per step: 2 · pairs evaluations in one round, 2 · max(pairs, calibration) in the first, one more in a round of its own with
+//! blocking; 3 numbers of state per parameter; no scratch of size d, but d numbers with a smoothed sampler, and with blocking as much as in
+//! `spsa`.
+//!
+//! Take it when a step can have two evaluations, the losses are noisy, and old gradients mislead: the memory of `spsa` with `adam` lasts,
+//! this one fades. Otherwise take `spsa`, which takes any descent.
+//!
+//! Tune first: `rate`, the first step in every search coordinate, lower where the loss rises; `c`, larger where losses are noisier;
+//! `pairs`, more where their differences are mostly noise.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -84,6 +84,10 @@ pub trait Rule: Persist + Send + Sized + 'static {
     type Config: Serialize + DeserializeOwned + JsonSchema + Default;
 
     /// A fresh rule; the settings are within the ranges of their schema.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](moths_core::Error::Invalid) for settings that contradict each other, naming field, value and what is valid;
+    /// [`Error::Tensor`](moths_core::Error::Tensor) where candle refuses.
     fn new(config: Self::Config, space: &Space) -> Result<Self>;
 
     /// What it can do with these settings.
@@ -103,12 +107,21 @@ pub trait Rule: Persist + Send + Sized + 'static {
     }
 
     /// The candidates of a step from the point `x` \[d\]. Nothing that is saved may change here.
+    ///
+    /// # Errors
+    /// What making the candidates fails with. The step has then failed, and must have changed nothing.
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch>;
 
     /// What becomes of the point, and of the rule's own numbers, now that the candidates have losses.
+    ///
+    /// # Errors
+    /// What making the next point fails with. The step has then failed, and must have changed nothing.
     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict>;
 
     /// The search goes on at another point: what belongs to the place that was left is forgotten.
+    ///
+    /// # Errors
+    /// What changing the tensors of the rule fails with.
     fn moved(&mut self, _to: &CowTensor) -> Result<()> {
         Ok(())
     }
@@ -157,6 +170,9 @@ impl Trial<'_> {
     }
 
     /// Goes to candidate `i`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](moths_core::Error::Shape) when there is no such candidate.
     pub fn go(&self, i: usize) -> Result<Verdict> {
         let mut point = self.batch.row(i, self.space)?;
         self.space.confine(&mut point)?;
@@ -164,6 +180,9 @@ impl Trial<'_> {
     }
 
     /// Goes to the best candidate if it is better than the point, and stays otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](moths_core::Error::Tensor) where candle refuses to make the point.
     pub fn if_lower(&self) -> Result<Verdict> {
         match self.best() {
             Some((i, loss)) if loss < self.before => self.go(i),
@@ -172,6 +191,9 @@ impl Trial<'_> {
     }
 
     /// Goes to the best candidate unless it is worse than the point: plateaus are crossed.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](moths_core::Error::Tensor) where candle refuses to make the point.
     pub fn if_not_higher(&self) -> Result<Verdict> {
         match self.best() {
             Some((i, loss)) if loss <= self.before => self.go(i),
@@ -180,6 +202,9 @@ impl Trial<'_> {
     }
 
     /// Goes to a point whose loss is not known.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](moths_core::Error::Shape) for a point that is not of the space.
     pub fn go_unseen(&self, mut point: CowTensor) -> Result<Verdict> {
         self.space.confine(&mut point)?;
         Ok(Verdict::Go(point, f64::INFINITY))

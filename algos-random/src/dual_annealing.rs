@@ -12,16 +12,29 @@
 //! search, fresh but for its random numbers, goes on from there for `local_evaluations`; after `patience` chains that found none, from where the chain ended.
 //! x, y, Δ: \[d\]; q = q_v. Source: Tsallis & Stariolo 1996, doi:10.1016/S0378-4371(96)00271-3; Xiang et al. 1997,
 //! doi:10.1016/S0375-9601(97)00474-X; constants of Xiang et al. 2013, "Generalized simulated annealing for global optimization: the GenSA package".
-//! Differs from the papers: the local search is any optimizer; where there are no bounds, steps are wrapped into `reach` around
-//! the best point; a tail longer than 1000 times the width, which wrapping makes uniform, is drawn as such; several visits may be evaluated in
-//! a step, of which the best is judged. Factors that cancel in the published ln σ (the Γ and sine) are cancelled.
+//! Differs from the papers: the local search is any optimizer; the first x is the start of the space; where there are no bounds, steps
+//! are wrapped into `reach` around the best point; |b| is 1e-6 at least, and a tail longer than 1000 times the width, which wrapping makes
+//! uniform, is drawn as such; several visits may be evaluated in a step, of which the best is judged; on a stochastic objective the best
+//! point is where the search is. Factors that cancel in the published ln σ (the Γ and sine) are cancelled.
+//! Differs from scipy's `dual_annealing`, whose default `restart` is: when annealing begins anew, x stays where it is (scipy draws a
+//! new one); a local search follows 10 idle chains, `patience` (scipy: 1,000, then d), and x goes where it ends if that is lower than x
+//! (scipy: than the best point); it is not L-BFGS-B by default, but any optimizer. Left out: an end of its own, as after a number of
+//! chains; `converged` is never said.
 //! Where the length of the run is known, T goes all the way down in it (BBOB, 1000 d evaluations, 12 instances: .607, .348, .272 of the targets in
 //! 2, 5, 10-D; not told .576, .353, .253). T is in the unit of the loss, as published. For many local minima in few dimensions: a chain alone takes
 //! 2 d steps.
 //! The answer is the best point seen, also by a local search that is still going on.
 //! Minima on a wall are not promised: the local search, `one-plus-one-es` by default, does not promise them.
-//! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation after its
-//! last. 2 numbers of state per parameter, and those of the local search.
+//! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation
+//! after its last. 2 numbers of state per parameter, and those of the local search; scratch of `visits` + 2 numbers per parameter, and of
+//! what a step of the local search takes, which is copied before it is overwritten; 2 per parameter, held throughout, for the box, and
+//! those of the local search as it was made.
+//!
+//! Take it when a function of few parameters has many local minima, and is evaluated one point at a time: it reaches more of BBOB than
+//! `simulated-annealing` in 2 to 20 dimensions. Where a population can be evaluated, `jade` or `restart` around `cma-es` reach more still.
+//!
+//! Tune first: `temperature`, about the differences of losses between basins; `local` and `local_evaluations`, a stronger and longer search
+//! where basins are narrow or bent; `visit`, lower for shorter tails.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -15,8 +15,14 @@
 //! Differs from the paper: any descent, by default Adam, takes the place of gains a_k = a/k, and random blocks of
 //! coordinates keep a step affordable where there are many.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · min(d, coordinates) evaluations, in as many rounds as it takes to hold no more than some four million numbers
-//! of candidates at once; no state of size d beside the point and the descent's.
+//! Cost per step: 2 · min(d, coordinates) evaluations, in as many rounds as it takes to hold no more than some four million numbers of
+//! candidates at once, or one candidate (f64, and once more in the dtype of the space where that is f32); no state of size d beside the
+//! point and the descent's; beside these candidates some 4 d numbers of scratch.
+//!
+//! Take it when there are some hundreds of parameters at most, the loss is smooth and has little noise, and a step may cost 2 d
+//! evaluations; `spsa` takes two, whatever d, and `forward-differences` half.
+//!
+//! Tune first: `c`, as small as rounding and noise of the loss allow; `descent.rate`; `coordinates`, fewer for more but less exact steps.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -13,7 +13,13 @@
 //! Differs from the paper: any descent, by default Adam, takes the place of its gains.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: min(d, coordinates) + 1 evaluations, the first in a round of its own; no state of size d beside the point and the
-//! descent's.
+//! descent's; scratch as `fdsa`.
+//!
+//! Take it when the loss is exact to many digits, so that c can be small, and the evaluations of `fdsa`, twice as many, are too dear; with
+//! noise take `fdsa`.
+//!
+//! Tune first: `c`, as small as the rounding of the loss allows, for the error is c/2 times the curvature; `descent.rate`; `coordinates`,
+//! fewer for more but less exact steps.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

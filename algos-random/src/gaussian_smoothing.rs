@@ -17,8 +17,14 @@
 //! Differs from the paper: several directions may be averaged, slopes are calibrated and clipped, and any descent takes the place of the
 //! paper's, by default Adam.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: directions + 1 evaluations (2 · directions antithetic) in one round, with at least `calibration` directions in the
-//! first; no state of size d beside the point and the descent's.
+//! Cost per step: directions + 1 evaluations (2 · directions antithetic) in one round, with at least `calibration` directions in the first;
+//! no state of size d beside the point and the descent's; no scratch of size d, but d numbers with `clip-up` or a smoothed sampler.
+//!
+//! Take it when a network is trained on minibatches, or a loss has jumps and kinks: on MNIST it reached the most of what was measured from
+//! losses alone (86.5 %; `spsa` 85.9 %). On whole data, or large batches, take `open-es`.
+//!
+//! Tune first: `descent.rate`, falling to 0 over the run; `mu`, which may fall too (0.3 to 0.08 on MNIST); `directions`, more where slopes
+//! are noisier.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

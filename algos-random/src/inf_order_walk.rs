@@ -17,7 +17,14 @@
 //! grow as a power of their number. What this walk does not do is find the length of its steps; `one-plus-one-es` does, and is better where the loss
 //! is not noisy.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
-//! Cost per step: best_of evaluations in one round, one more when f(x) is not known; k numbers of state per parameter, at most max_order, 3 by default.
+//! Cost per step: best_of evaluations in one round, one more when f(x) is not known; k numbers of state per parameter, at most max_order, 3
+//! by default; k + 3 numbers of scratch per parameter at most, when the order rises.
+//!
+//! Take it when a network, or another noisy loss of many parameters, is searched in steps that are short for the way that is left; without
+//! noise `one-plus-one-es` is better, and `random-walk` has no velocity.
+//!
+//! Tune first: `step`, short for the way that is left; `max_order`, 3 at most, less where it runs away; `best_of`, as many as can be
+//! evaluated at once.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

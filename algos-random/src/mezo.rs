@@ -18,7 +18,14 @@
 //! η = 1e-6 / 0.02² = 0.0025. By default no step is longer than η · clip in units of z, 0.1 at first. Candidates are made from copies of x, not
 //! by walking x there and back, which would leave rounding errors in it.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point.
+//! Cost per step: 2 · pairs evaluations in one round, 2 · max(pairs, calibration) in the first; no state of size d beside the point; no
+//! scratch of that size either, but with a smoothed sampler.
+//!
+//! Take it when memory is short: a model is tuned in the memory that evaluating it takes (2.08 models, where `spsa` with `adamw` takes
+//! 4.08). Otherwise take `spsa`, which takes any descent.
+//!
+//! Tune first: `rate`, lower where the loss rises; `c`, large enough that losses differ by more than their noise; `pairs`, more for steps
+//! that are less noisy.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -15,7 +15,14 @@
 //! On a stochastic objective σ never exceeds its first value: steps of any length lead down on one minibatch more often than one time in
 //! five, and σ would grow without end.
 //! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
-//! Cost per step: λ evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
+//! Cost per step: λ evaluations in one round, one more when f(x) is not known; 1 number of state per parameter; d numbers of scratch, the
+//! point that is taken, and with integers or flags 2 d more.
+//!
+//! Take it when a deterministic loss is evaluated one point at a time, or memory is short: the least search that finds the length of its
+//! steps. Where scales differ take `sep-cma-es` or `cma-es`; on minibatches, where success says little of a length,
+//! `stochastic-three-points`.
+//!
+//! Tune first: `length`, about the way to the minimum; `children`, as many as can be evaluated at once.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -14,7 +14,14 @@
 //!
 //! Source: an idea of this project.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 3 evaluations in one round; no state of size d beside the point and the descent's.
+//! Cost per step: 3 evaluations in one round; no state of size d beside the point and the descent's; no scratch of size d, but d numbers
+//! with `clip-up` or a smoothed sampler.
+//!
+//! Take it when the loss is nearly free of noise and smooth, and neither its unit nor a learning rate is known. Where curvatures differ
+//! much take `spsa2`, which remembers them; with noise take `spsa`.
+//!
+//! Tune first: `h`, larger where losses are noisier, since the curvature divides their noise by h²; `longest`, how far a parabola is
+//! believed; `step`.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

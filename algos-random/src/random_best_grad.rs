@@ -19,8 +19,14 @@
 //!
 //! Source: an idea of this project.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: k + 1 evaluations, in one round; judged after the step in two, and k + 1 steps of the descent. No state of size d
-//! beside the point and the descent's; while it judges after the step, k points.
+//! Cost per step: k + 1 evaluations, in one round; judged after the step in two, and k + 1 steps of the descent. No state of size d beside
+//! the point and the descent's; no scratch of size d, but d numbers with `clip-up` or a smoothed sampler; while it judges after the step, k
+//! points and a copy of what the descent overwrites.
+//!
+//! Take it when only the order of losses can be trusted, and k + 1 candidates can be evaluated at a time; `random-grad` needs two, and
+//! `gaussian-smoothing` also uses how much each direction gains.
+//!
+//! Tune first: `descent.rate`, the length of a step; `k`, more for a better direction; `judge`, "step" where momentum leads astray.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -16,7 +16,15 @@
 //!
 //! Source: an idea of this project.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 evaluations, in one round; judged after the step in two. No state of size d beside the point and the descent's.
+//! Cost per step: 2 evaluations, in one round; judged after the step in two. No state of size d beside the point and the descent's; no
+//! scratch of size d, but d numbers with `clip-up` or a smoothed sampler; while it judges after the step, a point and a copy of what the
+//! descent overwrites.
+//!
+//! Take it when a step can have two evaluations, and only the sign of a change of the loss can be trusted. Where its size can, `spsa`
+//! learns more (on MNIST 85.9 %, here 80.2 %).
+//!
+//! Tune first: `descent.rate`, falling towards the end; `c`, large enough that losses differ by more than their noise; `judge`, "step"
+//! where momentum leads astray.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

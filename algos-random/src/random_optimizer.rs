@@ -13,7 +13,13 @@
 //! Differs from the paper: both ways are evaluated at once and the better is taken; several draws may be tried in a step; on a
 //! stochastic objective ρ never exceeds its first value, since steps of any length suit one minibatch now and then.
 //! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
-//! Cost per step: 2 · draws evaluations in one round, one more when f(x) is not known; 2 numbers of state per parameter.
+//! Cost per step: 2 · draws evaluations in one round, one more when f(x) is not known; 2 numbers of state per parameter; 3 d numbers of
+//! scratch: two centres, and the point that is taken.
+//!
+//! Take it when a deterministic loss keeps falling along one direction for a while, which the bias b learns; `one-plus-one-es` has none,
+//! takes half the evaluations a step, and reaches more of BBOB from 5 dimensions on.
+//!
+//! Tune first: `length`, about the way to the minimum; `draws`, half as many as can be evaluated at once.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -7,8 +7,13 @@
 //!
 //! x, best, centre: \[d\]. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
 //! Differs from the paper: coordinates without bounds are drawn from a normal distribution around the start.
-//! Cost per step: n evaluations in one round;
-//! of a stochastic objective one more, as the best is evaluated beside them on the same data; 2 numbers of state per parameter.
+//! Cost per step: n evaluations in one round; of a stochastic objective one more, as the best is evaluated beside them on the same data; 2
+//! numbers of state per parameter; n + 1 numbers of scratch per parameter.
+//!
+//! Take it when a yardstick is wanted: where another optimizer does no better at the same budget, the budget is too small, or the losses
+//! say nothing. To search, take `accelerated-random-search`.
+//!
+//! Tune first: `candidates`, as many as can be evaluated at once; nothing else depends on it.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -29,7 +29,14 @@
 //! steps, and meanwhile the walk stands (order 2, steps of 0.05: digits 2.4, chance being 2.3; Rosenbrock a gap of 60,000). A walk that drops
 //! what fails keeps a velocity better: [`inf-order-walk`](crate::inf_order_walk).
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
-//! Cost per step: best_of evaluations in one round, one more when f(x) is not known; n numbers of state per parameter.
+//! Cost per step: best_of evaluations in one round, one more when f(x) is not known; n numbers of state per parameter; d numbers of
+//! scratch, 4 d with n of 2 and more.
+//!
+//! Take it when the length of the run is known, so that steps can fall over it, or a plain walk is wanted to compare with;
+//! `one-plus-one-es` finds the length of its steps, and `inf-order-walk` keeps a velocity better than orders above 1 do.
+//!
+//! Tune first: `step`, from the way to the minimum down to the accuracy that is wanted; `opposite`, for smooth losses of many parameters;
+//! `order`, 1 unless a race says otherwise.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -14,8 +14,13 @@
 //! Source: Prashanth et al. 2017, arXiv:1502.05577.
 //! Differs from the paper: the laws are scaled to variance 1, which turns its factors 3/η² and 1/(1 + ε) into 1; and see [`spsa`](crate::spsa).
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first; no state of size d beside the point and the
-//! descent's.
+//! Cost per step: 2 · pairs evaluations in one round, 2 · max(pairs, calibration) in the first, one more in a round of its own with
+//! blocking; no state of size d beside the point and the descent's; scratch as in `spsa`.
+//!
+//! Take it when directions of another law are wanted than signs, normal ones for instance. Otherwise take `spsa`, where the error of ĝ is
+//! least.
+//!
+//! Tune first: `descent.rate` and `c`, as in `spsa`; `sampler`, of which the paper recommends asymmetric signs with a small ε.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

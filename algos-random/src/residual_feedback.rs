@@ -16,7 +16,14 @@
 //! stochastic objective the two losses are of different data, and their difference is noise; the same is true of the first residual
 //! after the point was moved from outside.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 1 evaluation; no state of size d beside the point and the descent's.
+//! Cost per step: 1 evaluation; no state of size d beside the point and the descent's; no scratch of size d, but d numbers with `clip-up`
+//! or a smoothed sampler.
+//!
+//! Take it when no two losses of one step can be had, as of a system that moves on with every evaluation. Wherever two can, take `spsa` or
+//! `gaussian-smoothing`: that this one beats random search is not promised.
+//!
+//! Tune first: `descent.rate`, lower until steps are short compared with δ; `delta`, larger where losses are noisier; `clip`, lower where a
+//! residual throws it out.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

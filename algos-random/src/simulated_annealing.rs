@@ -15,7 +15,14 @@
 //! step, as in Kirkpatrick's, from 0.01 to 1e-6: of 30 ways the lowest ends that serve BBOB in 5 and 10 dimensions and a network of 2,410 parameters
 //! alike. Where it is not, T falls as 1/k after the first 100 steps.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
-//! Cost per step: n evaluations in one round, `calibration` in the first, one more when f(x) is not known; 2 numbers of state per parameter.
+//! Cost per step: n evaluations in one round, max(n, calibration) in the first, one more when f(x) is not known; 2 numbers of state per
+//! parameter; d numbers of scratch, the point that is taken.
+//!
+//! Take it when a loss has many local minima near each other and is evaluated one point at a time, so that steps up must be possible.
+//! `dual-annealing` also leaves wide basins and refines what it finds; `random-walk`, as it is by default, never goes up.
+//!
+//! Tune first: `temperature`, higher at first where it stays in the basin it began in; `length`, about the distance of neighbouring minima
+//! at first; both end low only where they fall over the run, whose length every command tells.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

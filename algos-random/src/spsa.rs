@@ -25,8 +25,15 @@
 //! Differs from the paper: several pairs may be averaged, slopes are clipped, any descent takes the place of plain gradient descent,
 //! Δ may have another law (then it is ĝ = ŝ Δ as for random directions), and a pair with a candidate that failed counts for nothing.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round, 2 · calibration in the first, one more in a round of its own with blocking; no
-//! state of size d beside the point and the descent's.
+//! Cost per step: 2 · pairs evaluations in one round, 2 · max(pairs, calibration) in the first, one more in a round of its own with
+//! blocking; no state of size d beside the point and the descent's; no scratch of size d, but d numbers with `clip-up` or a smoothed
+//! sampler, and with blocking a point and a copy of what the descent overwrites.
+//!
+//! Take it when there are many parameters, losses are noisy, and a step should cost little. `gaussian-smoothing` gets nearly twice the
+//! directions out of as many evaluations, `mezo` needs no memory, and `spsa2` learns scales where there is little noise.
+//!
+//! Tune first: `descent.rate`, lower where the loss rises; `c`, about the deviation of the noise of the loss (Spall 1998); `pairs`, more
+//! where differences are mostly noise.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -31,8 +31,15 @@
 //! both perturbations have the length c; Δ may have another law; the weights of feedback are not fitted to the noise; a measurement with a
 //! candidate that failed counts for nothing.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 4 · pairs evaluations in one round, 2 · calibration more in the first, one more in a round of its own with blocking.
-//! Full: d² numbers of state (f64) and some 10 d³ operations; diagonal: 2 numbers of state per parameter.
+//! Cost per step: 4 · pairs evaluations in one round, 2 · max(pairs, calibration) + 2 · pairs in the first, one more in a round of its own
+//! with blocking. Full: d² numbers of state (f64) and some 10 d³ operations; diagonal: 2 numbers of state per parameter. Scratch of some 2
+//! · pairs + 4 numbers per parameter, and of H̄ twice.
+//!
+//! Take it when up to some hundred parameters differ in scale or depend on each other, losses have little noise, and `spsa` creeps; where
+//! nothing is known of the function, take `cma-es`, which has no c.
+//!
+//! Tune first: `c`, larger where losses are noisier, since q divides their noise by c²; `delta`, larger where steps swing; with noise
+//! `weight`, falling.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -11,7 +11,14 @@
 //! wants a lower end, a network of 2,410 parameters a higher one. Steps never grow: once they are much shorter than the way that is left, progress is slow;
 //! [`one-plus-one-es`](crate::one_plus_one_es) finds the length by itself.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
-//! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
+//! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter; d numbers of
+//! scratch, the point that is taken.
+//!
+//! Take it when the length of the run is known, or the loss is of minibatches, so that a schedule of lengths is safer than one that adapts.
+//! On a deterministic loss `one-plus-one-es` finds the length by itself.
+//!
+//! Tune first: `alpha`, from the way to the minimum down to the accuracy that is wanted; `directions`, half as many as can be evaluated at
+//! once.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

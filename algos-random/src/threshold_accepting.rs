@@ -7,7 +7,11 @@
 //! Everything else is [`simulated-annealing`](crate::simulated_annealing), of which this is a setting: candidates, schedules, the unit of T.
 //! Source: Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
-//! Cost per step: that of simulated annealing.
+//! Cost per step: that of simulated annealing, in state and scratch too.
+//!
+//! Take it when `simulated-annealing` would be taken, and no rise above a known size may ever be accepted: that one takes any now and then.
+//!
+//! Tune first: `temperature`, the highest rise that is taken, in units of the first differences of the loss; `length`, as there.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

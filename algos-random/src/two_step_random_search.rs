@@ -9,7 +9,13 @@
 //! Differs from the paper: both ways are evaluated at once and the better is taken, where the paper takes the first that leads down.
 //! This is [`stochastic-three-points`](crate::stochastic_three_points) with two lengths in turn, and not a method of its own beyond that.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
-//! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter.
+//! Cost per step: 2 · directions evaluations in one round, one more when f(x) is not known; 1 number of state per parameter; d numbers of
+//! scratch, the point that is taken.
+//!
+//! Take it when saddles or shallow basins hold up steps of one length, such as those of `stochastic-three-points`; `gradientless-descent`
+//! tries all lengths, for more evaluations a step.
+//!
+//! Tune first: `long`, about the width of the basins that are to be left; `short`, the accuracy that is wanted, falling if it is high.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

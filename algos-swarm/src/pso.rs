@@ -11,8 +11,15 @@
 //! PSO of 2006 (a fixed 40 reaches fewer targets of COCO's functions in 2 and 5 dimensions, and as many in 10 and 20).
 //! Differs from the papers: velocities begin at zero, there is no velocity limit, and a particle that is stopped at a bound turns back:
 //! in the coordinates where x_i was clamped, v_i ← −v_i/2. (With the velocity that was left, none, whole swarms sat on faces and corners.)
-//! Cost per step: n evaluations in one round;
-//! of a stochastic objective 2 n, as the p_i are evaluated beside the x_i on the same data; 3 numbers of state per parameter and particle.
+//! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as the p_i are evaluated beside the x_i on the same data; 3
+//! numbers of state per parameter and particle; no scratch of size d, but 2 numbers per parameter, held throughout, for the box.
+//!
+//! Take it when a function of few bounded parameters has several basins, its minimum may lie on a bound, and a swarm can be evaluated at
+//! once. `jade` reaches more of BBOB in 2 to 20 dimensions (1,000 d evaluations, 2 and 5-D: .893 and .736 of the targets, here .677 and
+//! .370).
+//!
+//! Tune first: `particles`, more in long runs and where there are many minima; `inertia`, higher for a longer search; `social` below
+//! `cognitive` where the swarm settles too early.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -25,8 +25,14 @@
 //! of targets: .49/.27/.22/.17/.16 with 20, .42/.22/.17/.10/.07 with 100) and on the digits.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence) (of a population).
 //! Minima close to a wall are not promised to 1e-6 of the box: mutations end longer.
-//! Cost per step: n − e evaluations in one round (n in the first step);
-//! of a stochastic objective n, as the elite is evaluated beside the children on the same data; 1 number of state per parameter and point.
+//! Cost per step: n − e evaluations in one round (n in the first step); of a stochastic objective n, as the elite is evaluated beside the
+//! children on the same data; 1 number of state per parameter and point; scratch of n numbers per parameter, held throughout.
+//!
+//! Take it when what is searched is made of parts that are worth exchanging, as integers, flags, or rows of tensors. Of real parameters
+//! `jade` finds lower losses (BBOB, 5-D, 1,000 d evaluations: .736 of the targets, here .287).
+//!
+//! Tune first: `population`, small in short runs; `genes` and `crossover`, so that what belongs together is inherited as one;
+//! `mutation_rate`, higher where the population becomes alike.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};

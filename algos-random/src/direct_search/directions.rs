@@ -22,6 +22,10 @@ impl Directions {
     }
 
     /// The same directions, so that a step of this length has at least the deviations `floor` \[d\].
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](moths_core::Error::Unsupported) for a `floor` that is neither f32 nor f64;
+    /// [`Error::Tensor`](moths_core::Error::Tensor) where candle refuses.
     pub fn above(&self, floor: &CowTensor, length: f64) -> Result<Self> {
         let mut deviation = CowTensor::new(Tensor::zeros_like(floor)?);
         lengthen(&mut deviation, floor, self.root_dim / length)?;
@@ -35,6 +39,9 @@ impl Directions {
     }
 
     /// Adds one step to `onto` \[d\].
+    ///
+    /// # Errors
+    /// [`Error::Shape`](moths_core::Error::Shape) for an `onto` that is not of the space; it is then as it was.
     pub fn add(&self, seed: impl Into<Seed>, length: f64, onto: &mut CowTensor) -> Result<()> {
         self.noise.add(seed, length / self.root_dim, onto)
     }

@@ -124,6 +124,9 @@ impl<'t> Call<'t> {
     }
 
     /// Checks everything, then runs `body` over the grid.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit; nothing has then been written.
     pub fn run<B: Body>(&mut self, body: &B) -> Result<()> {
         self.run_heavy(1, body)
     }

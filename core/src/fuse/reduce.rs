@@ -30,6 +30,9 @@ const DOT_CHUNK: usize = 4096;
 /// assert_eq!(mean.to_vec1::<f32>()?, [3.0, 4.0]);
 /// # Ok::<(), moths_core::Error>(())
 /// ```
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit; `out` is then as it was.
 pub fn weighted_sum(rows: &Tensor, weights: &[f64], out: &mut CowTensor) -> Result<()> {
     let columns = check_rows("weighted_sum.rows", rows, weights.len())?;
     check_vector("weighted_sum.out", out, columns)?;
@@ -53,6 +56,10 @@ fn sum<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
 /// `first = sum_i w_i (x_i - c)` and `second = sum_i w_i (x_i - c)^2`, the square element by element, in one pass.
 ///
 /// `rows` holds the `x_i` and is `[n, d]`; `centre`, `first` and `second` are `[d]`. Rows of weight zero are not read.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit; `first` and `second` are then as
+/// they were.
 pub fn weighted_moments(
     rows: &Tensor,
     centre: &Tensor,
@@ -84,6 +91,10 @@ fn moments<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
 }
 
 /// Row `r` of `from` onto row `r` of `onto`, for each `r` of `rows`; both are `[n, d]`, and the other rows stay.
+///
+/// # Errors
+/// [`Error::Invalid`] when there is no such row; [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`] for tensors that do not
+/// fit; `onto` is then as it was.
 pub fn copy_rows(from: &Tensor, rows: &[usize], onto: &mut CowTensor) -> Result<()> {
     let [n, columns] = *from.dims() else {
         return Err(Error::shape("copy_rows.from", "[n, d]", format!("{:?}", from.dims())));
@@ -114,6 +125,10 @@ fn copy<T: Element>(piece: Piece<'_, T>, rows: &[usize], columns: usize) {
 }
 
 /// `sum_i a_i b_i` over all elements of two tensors of one shape, summed in f64.
+///
+/// # Errors
+/// [`Error::Shape`] for two shapes, [`Error::Invalid`] for two dtypes, [`Error::Unsupported`] for a dtype other than f32 and f64 or another
+/// device.
 pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
     if a.dims() != b.dims() {
         return Err(Error::shape("dot.b", format!("{:?}", a.dims()), format!("{:?}", b.dims())));
@@ -134,6 +149,9 @@ pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
 }
 
 /// The Euclidean length of all elements, summed in f64.
+///
+/// # Errors
+/// [`Error::Unsupported`] for a dtype other than f32 and f64, or another device than the CPU.
 pub fn norm(a: &Tensor) -> Result<f64> {
     Ok(dot(a, a)?.sqrt())
 }

@@ -64,6 +64,9 @@ impl Gradient {
     /// `Σ_k weight_k noise(seed_k)` for the `terms` (`seed_k`, `weight_k`).
     ///
     /// Noise that has to be stored to be drawn, or is shaped by tensors of its own, is summed up at once.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for noise over another space, where it is summed up at once.
     pub fn drawn(noise: Perturbation, terms: Vec<(Seed, f64)>, space: &Space) -> Result<Self> {
         let gradient = Self(Kind::Drawn { noise, terms: terms.into(), space: space.clone() });
         match &gradient.0 {
@@ -73,6 +76,9 @@ impl Gradient {
     }
 
     /// Its numbers \[d\].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for noise over another space than the gradient is of.
     pub fn dense(&self) -> Result<CowTensor> {
         match &self.0 {
             Kind::Dense(numbers) => Ok(numbers.clone()),
@@ -85,6 +91,9 @@ impl Gradient {
     }
 
     /// Are all its numbers finite, and the square of its length?
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for noise over another space than the gradient is of.
     pub fn is_finite(&self) -> Result<bool> {
         if let Kind::Drawn { terms, .. } = &self.0
             && terms.iter().map(|(_, weight)| weight.abs()).sum::<f64>() < LARGEST_WEIGHTS

@@ -106,6 +106,9 @@ impl Perturbation {
     }
 
     /// `out = centre + scale noise(seed)`, in one pass; `centre` has `out`'s shape, `out`'s old values are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the leaves, or `centre`, have another number of elements than `out`, which is then as it was.
     pub fn perturb(&self, centre: &Tensor, scale: f64, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
         let noise = self.prepare([seed.into()], out)?;
         let mut call = Call::new("Sampler::perturb");
@@ -119,6 +122,9 @@ impl Perturbation {
     }
 
     /// `onto += scale noise(seed)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the leaves have another number of elements than `onto`, which is then as it was.
     pub fn add(&self, seed: impl Into<Seed>, scale: f64, onto: &mut CowTensor) -> Result<()> {
         self.add_weighted(&[(seed.into(), scale)], onto)
     }
@@ -127,6 +133,9 @@ impl Perturbation {
     ///
     /// Bit for bit what [`Perturbation::add`] gives term by term, but `onto` is read and written once whatever their number (once
     /// a term where the noise has to be stored to be smoothed).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the leaves have another number of elements than `onto`, which is then as it was.
     pub fn add_weighted(&self, terms: &[(Seed, f64)], onto: &mut CowTensor) -> Result<()> {
         terms.chunks(self.together(terms.len())).try_for_each(|terms| {
             let noise = self.prepare(terms.iter().map(|(seed, _)| *seed), onto)?;
@@ -145,6 +154,9 @@ impl Perturbation {
 
     /// `first += sum_k a_k noise(seed_k)` and `second += sum_k b_k noise(seed_k)^2`, the square element by element, the terms
     /// `(seed_k, a_k, b_k)` in order; every noise is drawn once.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the leaves, or `second`, have another number of elements than `first`; both are then as they were.
     pub fn add_moments(&self, terms: &[(Seed, f64, f64)], first: &mut CowTensor, second: &mut CowTensor) -> Result<()> {
         terms.chunks(self.together(terms.len())).try_for_each(|terms| {
             let noise = self.prepare(terms.iter().map(|(seed, ..)| *seed), first)?;
@@ -165,6 +177,10 @@ impl Perturbation {
     /// Row `i` of `out` `= centre + scale_i noise(seed_i)`: `centre` is `[d]`, `out` `[n, d]`, `rows` the `n` `(seed_i, scale_i)`.
     ///
     /// Each row is what [`Perturbation::perturb`] gives for it alone.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless `out` has a row for each of `rows`, and the leaves and `centre` as many elements as a row; `out` is then as
+    /// it was.
     pub fn perturb_rows(&self, centre: &Tensor, rows: &[(Seed, f64)], out: &mut CowTensor) -> Result<()> {
         let &[n, columns] = out.dims() else {
             return Err(Error::shape("Sampler::perturb_rows.out", "[n, d]", format!("{:?}", out.dims())));

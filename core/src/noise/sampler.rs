@@ -117,16 +117,27 @@ impl Sampler {
     }
 
     /// `out_i = noise(seed)_i`; `out` is `[d]` or `[n, d]`, its old values are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for an `out` that is neither f32 nor f64, or on another device than the CPU; it is
+    /// then as it was.
     pub fn fill(self, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
         Perturbation::from(self).fill(seed, out)
     }
 
     /// `out = centre + scale noise(seed)`, in one pass; `centre` has `out`'s shape, `out`'s old values are not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) where `centre` is of another shape than `out`;
+    /// [`Error::Unsupported`](crate::Error::Unsupported) as [`Sampler::fill`]. `out` is then as it was.
     pub fn perturb(self, centre: &Tensor, scale: f64, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
         Perturbation::from(self).perturb(centre, scale, seed, out)
     }
 
     /// `onto += scale noise(seed)`.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) as [`Sampler::fill`]; `onto` is then as it was.
     pub fn add(self, seed: impl Into<Seed>, scale: f64, onto: &mut CowTensor) -> Result<()> {
         Perturbation::from(self).add(seed, scale, onto)
     }

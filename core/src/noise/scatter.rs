@@ -11,6 +11,9 @@ use crate::{
 impl Space {
     /// n random points \[n, d\] in search coordinates: uniform inside bounds, and normal with deviation 1 around
     /// the point `around` \[d\] where there are none.
+    ///
+    /// # Errors
+    /// [`Error::Memory`](crate::Error::Memory) where there is no room for so many; [`Error::Shape`](crate::Error::Shape) for an `around` of another length.
     pub fn scatter(&self, around: &CowTensor, key: Key, n: usize) -> Result<CowTensor> {
         let mut points = self.zeros_for(n)?;
         let terms: Vec<(Seed, f64)> = (0..n).map(|i| (key.member(i as u64), 1.0)).collect();

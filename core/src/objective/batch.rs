@@ -62,6 +62,9 @@ pub enum Batch {
 
 impl Batch {
     /// One candidate: the point \[d\].
+    ///
+    /// # Errors
+    /// None at present.
     pub fn one(point: &CowTensor) -> Result<Self> {
         Ok(Self::Seeded {
             centre: point.clone(),
@@ -128,6 +131,9 @@ impl Batch {
     }
 
     /// Candidate `i` as a \[d\] tensor of its own.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there is no such candidate, or it has another number of coordinates than the space.
     pub fn row(&self, i: usize, space: &Space) -> Result<CowTensor> {
         let mut row = space.zeros()?;
         self.write(i, &mut row)?;
@@ -135,6 +141,9 @@ impl Batch {
     }
 
     /// All candidates as an \[n, d\] tensor.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where there is no room for so many; [`Error::Shape`] when they have another number of coordinates than the space.
     pub fn dense(&self, space: &Space) -> Result<CowTensor> {
         if let Self::Dense(points) = self {
             return Ok(points.clone());

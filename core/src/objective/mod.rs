@@ -37,6 +37,10 @@ pub trait Objective {
     ///
     /// Within a step all calls see the same data, except that candidates of different [draws](Batch::draw) may see different
     /// data when the objective is [stochastic](Objective::stochastic).
+    ///
+    /// # Errors
+    /// [`Error::Objective`], or whatever says why no losses came back at all: [`Error::Budget`] and [`Error::Suspended`] are of the layers
+    /// around an objective.
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>>;
 
     /// Is the loss of the same point different after the next [`refresh`](Objective::refresh)?
@@ -45,16 +49,25 @@ pub trait Objective {
     }
 
     /// Moves on to new data. Called between steps, never within one.
+    ///
+    /// # Errors
+    /// What getting new data fails with.
     fn refresh(&mut self) -> Result<()> {
         Ok(())
     }
 
     /// [`refresh`](Objective::refresh) so many times: where a run goes on, its data do too. Whoever counts can do it at once.
+    ///
+    /// # Errors
+    /// What [`refresh`](Objective::refresh) fails with; so many as went well have been taken.
     fn skip(&mut self, steps: u64) -> Result<()> {
         (0..steps).try_for_each(|_| self.refresh())
     }
 
     /// Loss and gradient \[d\] with respect to the search coordinates, where the objective can be differentiated.
+    ///
+    /// # Errors
+    /// What evaluating the point, or differentiating there, fails with.
     fn gradient(&mut self, _at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         Ok(None)
     }

@@ -26,6 +26,9 @@ pub trait Algorithm: Optimizer + Sized + 'static {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self>;
 
     /// What it can do with these settings: wrappers depend on what they wrap.
+    ///
+    /// # Errors
+    /// What naming another optimizer wrongly gives.
     fn capabilities(_config: &Self::Config) -> Result<Capabilities> {
         Ok(Self::META.capabilities)
     }

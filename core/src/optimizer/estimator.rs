@@ -42,6 +42,9 @@ use serde::{Deserialize, Serialize};
 /// ```
 pub trait Estimator: Persist + Send {
     /// An approximate gradient at the point `at` \[d\].
+    ///
+    /// # Errors
+    /// What the objective fails with; nothing has then changed.
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate>;
 
     /// One step of the optimizer that this estimator and the update rule `descent` make: moves the point `at`.
@@ -76,6 +79,9 @@ pub struct Estimate {
 
 impl Estimate {
     /// Descends the gradient, if there is one and it is finite, and stays within the bounds.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a gradient that does not fit the point, which then stays where it was.
     pub fn follow(&self, at: &mut CowTensor, descent: &mut dyn Descent, space: &Space) -> Result<()> {
         descent.witness(at, self.loss);
         if let Some(gradient) = &self.gradient
@@ -136,11 +142,17 @@ impl Antithetic {
     /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.
     ///
     /// A pair with a value that is not finite counts for nothing; `None` when no pair is left.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are 2 · pairs values.
     pub fn combine(&self, values: &[f64], space: &Space) -> Result<Option<Gradient>> {
         self.combine_from(self.sampler.over(space), values, space)
     }
 
     /// [`combine`](Self::combine) of z that `noise` draws, whatever the sampler.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there are 2 · pairs values.
     pub fn combine_from(&self, noise: Perturbation, values: &[f64], space: &Space) -> Result<Option<Gradient>> {
         if values.len() != 2 * self.pairs {
             return Err(Error::shape("values of antithetic pairs", 2 * self.pairs, values.len()));

@@ -102,6 +102,9 @@ pub trait NamedEstimator: Estimator + Sized + 'static {
     /// Its settings, to which a `descent` is added.
     type Config: Serialize + DeserializeOwned + JsonSchema + Default;
     /// A fresh estimator.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming field, value and what is valid.
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self>;
     /// The descent it has when none is named.
     fn default_descent() -> Spec;

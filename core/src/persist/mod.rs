@@ -38,6 +38,10 @@ pub use state::{Keep, State, Value, atomically};
 /// ```
 pub trait Persist {
     /// Shows every field, by name, always in the same order. The visitor may read or replace what it is shown.
+    ///
+    /// # Errors
+    /// [`Error::State`], naming the field, for what the visitor refuses; fields before it may have been replaced. [`Error::Unsupported`]
+    /// for a state that is kept private.
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()>;
 }
 
@@ -48,10 +52,19 @@ pub trait Fields {
     /// Ends the field that was entered last.
     fn leave(&mut self);
     /// The field entered last is a tensor. What takes its place has its dtype and its shape; of a matrix, as many rows as `rows` allows.
+    ///
+    /// # Errors
+    /// [`Error::State`] for one that is missing or does not fit; the value is then as it was.
     fn tensor(&mut self, value: &mut CowTensor, rows: RangeInclusive<usize>) -> Result<()>;
     /// The field entered last is a list of 64-bit words, integers or the bits of floats; what takes its place is as long as `len` allows.
+    ///
+    /// # Errors
+    /// [`Error::State`] for one that is missing or of another length; the value is then as it was.
     fn words(&mut self, value: &mut Vec<u64>, len: RangeInclusive<usize>) -> Result<()>;
     /// The field entered last is a clock: like words, but [`Keep::Clocks`] leaves it alone.
+    ///
+    /// # Errors
+    /// As [`words`](Fields::words).
     fn clock(&mut self, value: &mut Vec<u64>) -> Result<()>;
     /// An [`Error::State`] that names the field entered last.
     fn refusal(&self, why: String) -> Error;
@@ -59,6 +72,9 @@ pub trait Fields {
 
 impl dyn Fields + '_ {
     /// Visits one named part.
+    ///
+    /// # Errors
+    /// What visiting the part fails with.
     pub fn field(&mut self, name: &str, value: &mut dyn Persist) -> Result<()> {
         self.enter(name);
         let visited = value.visit(self);

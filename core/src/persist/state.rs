@@ -53,6 +53,9 @@ pub enum Keep {
 
 impl State {
     /// The state of `owner`, now.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for an owner that keeps its state private, such as a [`CandleDescent`](crate::optimizer::descent::CandleDescent).
     pub fn of(owner: &mut dyn Persist) -> Result<Self> {
         let mut saver = Saver::default();
         owner.visit(&mut saver)?;
@@ -86,6 +89,9 @@ impl State {
     }
 
     /// Every field as bits, for comparing: equal digests are equal states, NaN and −0 included.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a tensor that is neither f32 nor f64.
     pub fn digest(&self) -> Result<Vec<(String, Vec<u64>)>> {
         self.0
             .iter()
@@ -114,6 +120,9 @@ impl State {
 ///
 /// For wrappers and ensembles, whose parts commit before the whole step has succeeded. The snapshot shares all tensors, so what
 /// `f` overwrites is copied once.
+///
+/// # Errors
+/// What `f` fails with, and [`State::of`].
 pub fn atomically<P: Persist, T>(owner: &mut P, f: impl FnOnce(&mut P) -> Result<T>) -> Result<T> {
     let before = State::of(owner)?;
     let outcome = catch_unwind(AssertUnwindSafe(|| f(owner)));

@@ -133,6 +133,9 @@ impl AskTell {
     }
 
     /// The point \[d\], in search coordinates, that you would deploy now.
+    ///
+    /// # Errors
+    /// What [`Optimizer::answer`] fails with.
     pub fn answer(&self) -> Result<CowTensor> {
         self.optimizer.answer()
     }

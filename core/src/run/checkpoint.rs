@@ -71,6 +71,9 @@ pub type Parts<'a, 'b> = [(&'a str, &'b mut dyn Persist)];
 
 impl Checkpoint {
     /// The state of these parts, now. No tensor is copied.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a part that keeps its state private, such as a [`CandleDescent`](crate::optimizer::descent::CandleDescent).
     pub fn take(spec: &Spec, space: &Space, parts: &mut Parts<'_, '_>) -> Result<Self> {
         let header = Header {
             version: VERSION,

@@ -67,11 +67,17 @@ pub struct Evaluated {
 impl Outcome {
     /// The answer as parameter values \[d\]: scaled, rounded, inside the bounds. Made when asked for, as it costs as much memory as
     /// the answer.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot make them.
     pub fn values(&self) -> Result<CowTensor> {
         self.space.decode(&self.answer)
     }
 
     /// The best point seen as parameter values \[d\], and its loss.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot make them.
     pub fn best_values(&self) -> Result<Option<(CowTensor, f64)>> {
         self.best.as_ref().map(|best| Ok((self.space.decode(&best.point)?, best.loss))).transpose()
     }

@@ -82,6 +82,10 @@ impl Space {
     }
 
     /// [`Space::new`] with search coordinates of the given dtype, f32 or f64.
+    ///
+    /// # Errors
+    /// As [`Space::new`]; [`Error::Invalid`] for another dtype, and for integers that f32 does not hold; [`Error::Memory`] where there is
+    /// no room for a point.
     pub fn with_dtype(leaves: Vec<Leaf>, dtype: DType) -> Result<Self> {
         for (i, leaf) in leaves.iter().enumerate() {
             leaf.check()?;
@@ -108,11 +112,17 @@ impl Space {
     }
 
     /// ℝᵈ in f64: one real leaf `x` without bounds, starting at zero.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for no dimension at all; [`Error::Memory`] where there is no room for a point.
     pub fn real(dim: usize) -> Result<Self> {
         Self::with_dtype(vec![Leaf::real("x", [dim]).dtype(DType::F64)], DType::F64)
     }
 
     /// The box [lo₁, hi₁] × … × [lo_d, hi_d] in f64, starting at its middle.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for bounds that contradict themselves, or none at all; [`Error::Memory`] where there is no room for a point.
     pub fn bounded(bounds: impl Into<Vec<(f64, f64)>>) -> Result<Self> {
         let bounds = bounds.into();
         let leaf = Leaf::real("x", [bounds.len()]).dtype(DType::F64).bounds_each(bounds);
@@ -178,6 +188,9 @@ impl Space {
     }
 
     /// The lower and upper ends of all intervals as \[d\] tensors, infinite where there are no bounds; `None` without any bounds.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot make them.
     pub fn box_tensors(&self) -> Result<Option<(Tensor, Tensor)>> {
         if !self.is_bounded() {
             return Ok(None);
@@ -214,6 +227,9 @@ impl Space {
     }
 
     /// [`Space::least_deviations`] as a tensor \[d\]; `None` where all of them are 0.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot make it.
     pub fn floor_tensor(&self) -> Result<Option<CowTensor>> {
         if self.0.segments.iter().all(|s| s.least_deviation() == 0.0) {
             return Ok(None);
@@ -223,6 +239,9 @@ impl Space {
     }
 
     /// Zeros of shape \[d\].
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot make them.
     pub fn zeros(&self) -> Result<CowTensor> {
         Ok(Tensor::zeros(self.dim(), self.dtype(), self.device())?.into())
     }
@@ -254,6 +273,9 @@ impl Space {
     }
 
     /// Moves search coordinates \[.., d\] that lie outside the bounds to the nearest point inside, in place.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for points of another length or dtype, which are then as they were.
     pub fn confine(&self, points: &mut CowTensor) -> Result<()> {
         self.check_points(points)?;
         if !self.is_bounded() {
@@ -266,6 +288,9 @@ impl Space {
 
     /// Moves the discrete and the fixed coordinates of points \[.., d\] into their intervals, in place: far outside, where all candidates are
     /// of one level, a mean would never come back.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for points of another length or dtype, which are then as they were.
     pub fn confine_discrete(&self, points: &mut CowTensor) -> Result<()> {
         self.check_points(points)?;
         if !self.0.segments.iter().any(Segment::is_stepped) {

@@ -15,6 +15,9 @@ use crate::{
 impl Space {
     /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype. They are inside the bounds, and stay so when
     /// [`Space::tensors`] casts them to the dtypes of their leaves.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype.
     pub fn decode(&self, points: &Tensor) -> Result<CowTensor> {
         self.decoded(CowTensor::new(points.copy()?))
     }
@@ -65,6 +68,9 @@ impl Space {
     }
 
     /// One decoded tensor a free leaf, in its own shape and dtype, from parameter values \[d\].
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) unless there are [`Space::dim`] values of the dtype of the space.
     pub fn tensors(&self, values: &Tensor) -> Result<Vec<(String, Tensor)>> {
         self.check_points(values)?;
         let tensor = |(leaf, place): (&Leaf, Range<usize>)| {

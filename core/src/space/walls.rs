@@ -91,6 +91,9 @@ impl Space {
 
     /// Moves search coordinates \[.., d\] that lie outside the bounds to their mirror images inside, in place: the way into
     /// [`Walls::Fold`]. Its right inverse is [`Space::point`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype, which are then as they were.
     pub fn fold(&self, points: &mut CowTensor) -> Result<()> {
         self.check_points(points)?;
         if !self.is_bounded() {
@@ -102,12 +105,18 @@ impl Space {
     }
 
     /// Search coordinates \[.., d\] of ℝᵈ to points inside the bounds, in place: the way into [`Walls::Smooth`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype, which are then as they were.
     pub fn smooth(&self, points: &mut CowTensor) -> Result<()> {
         self.map_bounded(points, smooth)?;
         self.confine(points)
     }
 
     /// The inverse of [`Space::smooth`], in place; of points \[.., d\] outside the bounds, that of the nearest inside.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype, which are then as they were.
     pub fn unsmooth(&self, points: &mut CowTensor) -> Result<()> {
         self.confine(points)?;
         self.map_bounded(points, unsmooth)

@@ -37,6 +37,9 @@ impl CowTensor {
     }
 
     /// The tensor for writing in place; copied first if a snapshot or a batch holds it too.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where candle cannot copy it; it is then as it was.
     pub fn make_mut(&mut self) -> Result<&Tensor> {
         if Arc::get_mut(&mut self.0).is_none() {
             self.0 = Arc::new(self.0.copy()?);
@@ -45,6 +48,9 @@ impl CowTensor {
     }
 
     /// The tensor for being overwritten as a whole: like [`CowTensor::make_mut`], but what a shared tensor held is not copied.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where candle cannot make another; it is then as it was.
     pub fn make_out(&mut self) -> Result<&Tensor> {
         if Arc::get_mut(&mut self.0).is_none() {
             self.0 = Arc::new(self.0.zeros_like()?);
@@ -53,6 +59,10 @@ impl CowTensor {
     }
 
     /// Overwrites row `i` of an \[n, d\] tensor by a point \[d\].
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) when there is no such row, or the point is of another length or dtype; the numbers are then
+    /// as they were.
     pub fn set_row(&mut self, i: usize, point: &Tensor) -> Result<()> {
         Ok(self.make_mut()?.slice_set(&point.unsqueeze(0)?, 0, i)?)
     }

@@ -87,6 +87,9 @@ pub(crate) fn in_f64(tensor: &Tensor) -> Result<Tensor> {
 }
 
 /// The values of a host tensor of any search dtype as `f64`s.
+///
+/// # Errors
+/// [`Error::Invalid`] for a dtype other than f32 and f64; else as [`read`].
 pub fn to_f64s(tensor: &Tensor) -> Result<Vec<f64>> {
     with_scalar!(tensor.dtype(), T => read::<T, _>(tensor, |v| v.iter().map(|x| f64::from(*x)).collect()))
 }

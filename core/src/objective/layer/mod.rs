@@ -8,7 +8,7 @@ pub use best::Best;
 pub use budget::Budget;
 pub use pool::Pool;
 
-/// The methods of [`Objective`](crate::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient);`
+/// The methods of [`Objective`](crate::objective::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient);`
 /// in its implementation, `inner` being the field with the objective inside. `refresh` is `skip` as well.
 #[macro_export]
 macro_rules! passes_on {

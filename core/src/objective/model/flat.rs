@@ -71,6 +71,9 @@ impl<M> FlatModel<M> {
     ///
     /// `build` makes the model from a [`VarBuilder`], and is called more than once; `loss` gives its loss: one number of any dtype, or a
     /// tensor of which the mean is taken. The key that `loss` is given is for stochastic losses: equal keys must give equal data.
+    ///
+    /// # Errors
+    /// As [`FlatModel::with`].
     pub fn new(
         build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
         loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
@@ -118,6 +121,9 @@ impl<M> FlatModel<M> {
     }
 
     /// Loads a point \[d\] given in search coordinates: the model then has these parameters, decoded.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a point with another number of coordinates; the model is then as it was.
     pub fn load(&mut self, at: &CowTensor) -> Result<()> {
         self.load_candidate(&Batch::one(at)?, 0)
     }
@@ -142,11 +148,17 @@ impl<M> FlatModel<M> {
     }
 
     /// The model's parameters as they are now, \[d\], in the model's dtype.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot copy them.
     pub fn values(&self) -> Result<CowTensor> {
         Ok(CowTensor::new(self.flat.copy()?))
     }
 
     /// Every tensor of the model by name as it is now, frozen ones and buffers too: to be saved, or loaded into the same model elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle cannot copy them.
     pub fn tensors(&self) -> Result<HashMap<String, Tensor>> {
         let given = views(&self.space, &self.flat)?.into_iter().chain(self.frozen.clone());
         let mut tensors = given.map(|(name, view)| Ok((name, view.copy()?))).collect::<Result<HashMap<_, _>>>()?;

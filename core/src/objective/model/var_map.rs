@@ -49,11 +49,18 @@ pub struct VarMapModel {
 impl VarMapModel {
     /// `loss` gives the loss of the model as its variables are: one number of any dtype, or a tensor of which the mean is taken. The key
     /// it is given is for stochastic losses.
+    ///
+    /// # Errors
+    /// As [`VarMapModel::with_leaves`].
     pub fn new(vars: &VarMap, loss: impl FnMut(Key) -> candle_core::Result<Tensor> + Send + 'static) -> Result<Self> {
         Self::with_leaves(vars, |leaf| leaf, loss)
     }
 
     /// The same with a say about every leaf: its scale, bounds, or whether it is frozen.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a leaf that contradicts itself, for values that are not finite, or when all leaves are frozen;
+    /// [`Error::Objective`] for variables whose lock is poisoned.
     pub fn with_leaves(
         vars: &VarMap,
         adjust: impl Fn(Leaf) -> Leaf,
@@ -89,6 +96,9 @@ impl VarMapModel {
     }
 
     /// Gives the variables the values of a point \[d\] in search coordinates.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a point that is not of the space; the variables are then as they were.
     pub fn load(&mut self, at: &CowTensor) -> Result<()> {
         let values = self.space.tensors(&*self.space.decode(at)?)?;
         Ok(self.vars.iter().zip(values).try_for_each(|(var, (_, value))| var.set(&value))?)

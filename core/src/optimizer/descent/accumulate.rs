@@ -39,6 +39,11 @@ impl Default for AccumulateConfig {
 /// gathers it never gives back, so late changes of direction are slow too.
 ///
 /// Source: an observation of this project (a loop that forgot to zero its gradients).
+///
+/// Take it when gradients are so noisy, or so much mere signs, that only their sum over many steps says where to go, and the direction need
+/// not change late. Otherwise take `heavy-ball`, which forgets.
+///
+/// Tune first: the rate of `inner`, as a power of the step that falls, with an exponent between 1 and 2: the higher, the sooner it settles.
 pub struct Accumulate {
     sum: CowTensor,
     inner: Box<dyn Descent>,

@@ -47,6 +47,12 @@ impl Default for AdamWConfig {
 /// ```
 ///
 /// Differs from the paper: λ defaults to 0, since search coordinates may lie far from zero.
+///
+/// Take it when gradients differ in size from coordinate to coordinate or from step to step, as estimates from losses do: it is the first
+/// to try. `rmsprop` holds half the state and no mean; `sgd` keeps the size of a gradient, where that means something.
+///
+/// Tune first: `rate`, lower where the loss rises and falling towards the end; `beta1`, higher where gradients are noisier; `weight_decay`,
+/// only where zero is a likely value.
 pub struct AdamW {
     config: AdamWConfig,
     step: u64,

@@ -15,6 +15,10 @@ use crate::{
 /// candle keeps the state of its optimizers private, so this one cannot be saved or undone: use this crate's own
 /// [`AdamW`](super::AdamW), which takes the same steps, where that matters.
 ///
+/// Take it when a rule is wanted that candle or a crate beside it has and this one does not, in a program that never saves its run.
+///
+/// Tune first: its learning rate, as for the same rule here; it has no schedule.
+///
 /// ```
 /// use candle_nn::{AdamW, ParamsAdamW};
 /// use moths_core::{optimizer::{GradientDescent, descent::CandleDescent}, Function, Optimizer, Space};
@@ -40,6 +44,9 @@ pub struct CandleDescent<O> {
 
 impl<O: candle_nn::Optimizer> CandleDescent<O> {
     /// An optimizer over one variable of the shape \[d\] of `at`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] where candle refuses the point or the settings.
     pub fn new(at: &CowTensor, config: O::Config) -> Result<Self> {
         let var = Var::from_tensor(&at.copy()?)?;
         Ok(Self { optimizer: O::new(vec![var.clone()], config)?, var })

@@ -45,6 +45,12 @@ impl Default for ClipUpConfig {
 /// ‖·‖ is the root mean square over the d coordinates. Differs from the paper, whose lengths are Euclidean, and so √d times these:
 /// here one rate is as fast in any dimension.
 /// A gradient of zeros adds nothing to the velocity.
+///
+/// Take it when gradients are of ranks or noise, so that only their direction can be trusted, and steps must stay short compared with a
+/// perturbation, as in `pgpe`. `sign` goes by single coordinates, `adamw` by their recent sizes.
+///
+/// Tune first: `rate`, the root mean square of a step, about 1/30 of the deviation of the candidates; then `max_speed`, higher where the
+/// way is long and straight.
 pub struct ClipUp {
     config: ClipUpConfig,
     step: u64,

@@ -44,6 +44,12 @@ impl Default for LionConfig {
 /// ```
 ///
 /// with sign(0) = 0. Differs from the paper: λ defaults to 0, since search coordinates may lie far from zero.
+///
+/// Take it when the size of gradients means nothing, a momentum is wanted, and the state should be half that of `adamw`. `sign` has no
+/// momentum, and no state at all.
+///
+/// Tune first: `rate`, 3 to 10 times lower than for `adamw`, as all coordinates go all the way in every step (Chen et al.); `beta1`, lower
+/// where gradients change fast.
 pub struct Lion {
     config: LionConfig,
     step: u64,

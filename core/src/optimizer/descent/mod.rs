@@ -92,6 +92,9 @@ pub trait NamedDescent: Descent + Sized + 'static {
     /// Its settings.
     type Config: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema + Default;
     /// A fresh descent.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming field, value and what is valid; what naming another descent wrongly gives.
     fn new(config: Self::Config, space: &Space) -> Result<Self>;
     /// State size: numbers per parameter.
     ///
@@ -233,6 +236,9 @@ pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
 }
 
 /// State size of the descent a spec names: numbers per parameter.
+///
+/// # Errors
+/// [`Error::Unknown`] or [`Error::Invalid`], naming what stands below `descent`.
 pub fn state_per_parameter(spec: &Spec) -> Result<f64> {
     state_of_part("descent", spec)
 }

@@ -49,6 +49,12 @@ impl Default for MomentumToBestConfig {
 /// is evaluated once more in every step, on the data of that step.
 ///
 /// Source: an idea of this project.
+///
+/// Take it when an inner rule wanders off from good points it had found, and losses can be compared from step to step. Otherwise take the
+/// inner rule alone, which needs 2 numbers of state less.
+///
+/// Tune first: `pull`, which should be small (0.01 where it was measured; larger ones hold it back on minibatches); then the rate of
+/// `inner`.
 pub struct MomentumToBest {
     config: MomentumToBestConfig,
     v: CowTensor,

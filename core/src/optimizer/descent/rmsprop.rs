@@ -38,6 +38,11 @@ impl Default for RmsPropConfig {
 /// ```text
 /// s ← ρ s + (1 − ρ) g²          x ← x − η g / (√s + ε)
 /// ```
+///
+/// Take it when gradients differ in size from coordinate to coordinate, and their mean is not wanted, or is taken already, as where many
+/// pairs are averaged. Otherwise take `adamw`, whose mean of gradients costs 1 number of state more.
+///
+/// Tune first: `rate`, lower where the loss rises and falling towards the end; `memory`, nearer to 1 where gradients are noisier.
 pub struct RmsProp {
     config: RmsPropConfig,
     step: u64,

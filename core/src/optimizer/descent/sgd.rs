@@ -42,6 +42,12 @@ impl Default for SgdConfig {
 /// ```
 ///
 /// Without momentum no velocity is held.
+///
+/// Take it when the size of a gradient means something, as with the calibrated and clipped ones of `spsa`, or memory is short, as it has no
+/// state without momentum. Where sizes differ between coordinates take `adamw`.
+///
+/// Tune first: `rate`, lower where the loss rises and falling towards the end; `momentum`, 0.9 where gradients are noisy or valleys narrow
+/// (`heavy-ball` and `nesterov` have it; the rate then is lower).
 pub struct Sgd {
     config: SgdConfig,
     step: u64,

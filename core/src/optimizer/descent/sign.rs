@@ -32,6 +32,11 @@ impl Default for SignConfig {
 /// ```text
 /// x ← x − η · sign(g)       sign(0) = 0
 /// ```
+///
+/// Take it when neither the size of a gradient nor that of its elements can be trusted, and there is no memory for a momentum. Otherwise
+/// take `lion`.
+///
+/// Tune first: `rate`, the accuracy that is wanted in the end, and so a schedule that falls.
 pub struct Sign {
     config: SignConfig,
     step: u64,

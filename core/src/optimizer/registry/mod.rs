@@ -227,11 +227,17 @@ pub fn evaluations_per_step(spec: &Spec, space: &Space, stochastic: bool) -> Res
 }
 
 /// [`evaluations_per_step`] of an optimizer inside another: errors name the setting it stands in.
+///
+/// # Errors
+/// As [`build`].
 pub fn evaluations_per_step_of_part(setting: &str, spec: &Spec, space: &Space, stochastic: bool) -> Result<Option<u64>> {
     evaluations_per_step(spec, space, stochastic).map_err(|e| e.within(setting))
 }
 
 /// [`build`] for an optimizer inside another: errors name the setting it stands in.
+///
+/// # Errors
+/// As [`build`].
 pub fn build_part(setting: &str, spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
     build(spec, space, key).map_err(|e| e.within(setting))
 }
