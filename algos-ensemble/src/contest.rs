@@ -68,6 +68,6 @@ impl Contest {
 
     /// The report of a step that was followed by this contest.
     pub(crate) fn added_to(&self, report: Report) -> Report {
-        Report { loss: report.loss.min(self.lowest), evaluations: report.evaluations + self.evaluations, ..report }
+        report.and(self.lowest, self.evaluations)
     }
 }

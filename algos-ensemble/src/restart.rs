@@ -120,14 +120,13 @@ pub struct Restart {
 }
 
 impl Algorithm for Restart {
-    const META: Meta = Meta {
-        id: "restart",
-        family: Family::Ensemble,
-        summary: "Begins anew elsewhere, larger or otherwise different, when the wrapped optimizer has converged: IPOP, BIPOP.",
-        citation: "Auger & Hansen 2005, doi:10.1109/CEC.2005.1554902; Hansen 2009, doi:10.1145/1570256.1570333",
-        capabilities: Capabilities { beats_random: true, ..Capabilities::NONE },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "restart",
+        Family::Ensemble,
+        "Begins anew elsewhere, larger or otherwise different, when the wrapped optimizer has converged: IPOP, BIPOP.",
+        "Auger & Hansen 2005, doi:10.1109/CEC.2005.1554902; Hansen 2009, doi:10.1145/1570256.1570333",
+    )
+    .capabilities(Capabilities::NONE.beats_random(true));
     type Config = RestartConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -152,7 +151,7 @@ impl Algorithm for Restart {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let inner = registry::capabilities(&config.inner)?;
-        Ok(Capabilities { converges: config.restarts.is_some(), state_per_parameter: inner.state_per_parameter + 2.0, ..inner })
+        Ok(inner.converges(config.restarts.is_some()).state_per_parameter(inner.state_per_parameter + 2.0))
     }
 }
 
@@ -170,10 +169,10 @@ impl Restart {
             return Ok(report);
         }
         if self.config.restarts.is_some_and(|most| self.clock.step >= most) {
-            return Ok(Report { converged: Some("the restarts are used up"), ..report });
+            return Ok(report.converged(Some("the restarts are used up")));
         }
         self.restart()?;
-        Ok(Report { converged: None, ..report })
+        Ok(report.converged(None))
     }
 
     /// Is it time to compare the present run with those before?

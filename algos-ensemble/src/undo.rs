@@ -76,14 +76,13 @@ pub struct Undo {
 }
 
 impl Algorithm for Undo {
-    const META: Meta = Meta {
-        id: "undo",
-        family: Family::Ensemble,
-        summary: "Moves the wrapped optimizer back when the loss after its step is higher; what it learned stays.",
-        citation: "the founding notes of moths",
-        capabilities: Capabilities { monotone: true, beats_random: true, ..Capabilities::NONE },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "undo",
+        Family::Ensemble,
+        "Moves the wrapped optimizer back when the loss after its step is higher; what it learned stays.",
+        "the founding notes of moths",
+    )
+    .capabilities(Capabilities::NONE.monotone(true).beats_random(true));
     type Config = UndoConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -93,7 +92,7 @@ impl Algorithm for Undo {
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         // The answer's loss is looked at beside the wrapped optimizer's candidates, and compared only.
         // A mean among ties, once the reals are exact, is taken back as often as not, and may be taken back to the wrong switch.
-        Ok(Capabilities { monotone: true, discrete: false, ..registry::capabilities(&config.inner)? })
+        Ok(registry::capabilities(&config.inner)?.monotone(true).discrete(false))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

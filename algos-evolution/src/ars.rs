@@ -91,21 +91,14 @@ pub struct ArsEstimator {
 }
 
 impl NamedEstimator for ArsEstimator {
-    const META: Meta = Meta {
-        id: "ars",
-        family: Family::Evolution,
-        summary: "Differences along the best of some random directions, divided by the deviation of their losses. Only seeds are held.",
-        citation: "Mania, Guy & Recht 2018, arXiv:1803.07055",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "ars",
+        Family::Evolution,
+        "Differences along the best of some random directions, divided by the deviation of their losses. Only seeds are held.",
+        "Mania, Guy & Recht 2018, arXiv:1803.07055",
+    )
+    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
+    .size("pairs");
     type Config = ArsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -145,7 +138,7 @@ impl Estimator for ArsEstimator {
         let known = !terms.is_empty();
         let gradient = known.then(|| Gradient::drawn(sampler.over(&self.space), terms, &self.space)).transpose()?;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient, losses.len() as u64))
     }
 }
 

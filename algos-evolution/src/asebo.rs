@@ -132,21 +132,7 @@ pub struct AseboEstimator {
 }
 
 impl NamedEstimator for AseboEstimator {
-    const META: Meta = Meta {
-        id: "asebo",
-        family: Family::Evolution,
-        summary: "Antithetic perturbations that prefer the principal components of past gradient estimates, fed to Adam. Only seeds are held.",
-        citation: "Choromanski et al. 2019, arXiv:1903.04268",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: MEMORY as f64,
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new("asebo", Family::Evolution, "Antithetic perturbations that prefer the principal components of past gradient estimates, fed to Adam. Only seeds are held.", "Choromanski et al. 2019, arXiv:1903.04268").capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(MEMORY as f64)).size("pairs");
     type Config = AseboConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -161,7 +147,7 @@ impl NamedEstimator for AseboEstimator {
 
     fn capabilities(config: &Self::Config) -> Capabilities {
         let (rank_based, state_per_parameter) = (config.shaping == Shaping::Ranks, config.memory as f64);
-        Capabilities { rank_based, state_per_parameter, ..Self::META.capabilities }
+        Self::META.capabilities.rank_based(rank_based).state_per_parameter(state_per_parameter)
     }
 }
 
@@ -198,7 +184,7 @@ impl Estimator for AseboEstimator {
             self.alpha = alpha.unwrap_or(self.alpha);
         }
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient.map(Gradient::from), losses.len() as u64))
     }
 }
 

@@ -105,22 +105,16 @@ kernel! { fn adapt(m: inout, s: inout, first: mat, second: mat, alpha: num, nois
 } }
 
 impl Algorithm for Cem {
-    const META: Meta = Meta {
-        id: "cem",
-        family: Family::Evolution,
-        summary: "A normal distribution drawn to the best of its own samples.",
-        citation: "de Boer, Kroese, Mannor & Rubinstein 2005, doi:10.1007/s10479-005-5724-z",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            discrete: true,
-            state_per_parameter: 2.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "cem",
+        Family::Evolution,
+        "A normal distribution drawn to the best of its own samples.",
+        "de Boer, Kroese, Mannor & Rubinstein 2005, doi:10.1007/s10479-005-5724-z",
+    )
+    .capabilities(
+        Capabilities::NONE.rank_based(true).translation(true).beats_random(true).discrete(true).state_per_parameter(2.0),
+    )
+    .size("population");
     type Config = CemConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -169,7 +163,7 @@ impl Optimizer for Cem {
         self.clock.tick();
         let spread = deviation::spread(&self.space, &self.s, 1.0)?;
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: spread.judge(self.config.sigma).or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(spread.judge(self.config.sigma).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -122,28 +122,27 @@ pub struct CmaEs {
 }
 
 impl Algorithm for CmaEs {
-    const META: Meta = Meta {
-        id: "cma-es",
-        family: Family::Evolution,
-        summary: "Adapts a mean, a step size and a full covariance from the ranks of samples.",
-        citation: "Hansen 2016, arXiv:1604.00772",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            rotation: true,
-            beats_random: true,
-            walls: Walls::Fold,
-            at_walls: true,
-            converges: true,
-            discrete: true,
+    const META: Meta = Meta::new(
+        "cma-es",
+        Family::Evolution,
+        "Adapts a mean, a step size and a full covariance from the ranks of samples.",
+        "Hansen 2016, arXiv:1604.00772",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .rotation(true)
+            .beats_random(true)
+            .walls(Walls::Fold)
+            .at_walls(true)
+            .converges(true)
+            .discrete(true)
             // f64, where the space may be f32.
-            state_per_parameter: 10.0,
-            state_per_pair: 6.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+            .state_per_parameter(10.0)
+            .state_per_pair(6.0),
+    )
+    .size("population");
     type Config = CmaEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -177,7 +176,7 @@ impl Algorithm for CmaEs {
         let Capabilities { state_per_parameter, state_per_pair, .. } = Self::META.capabilities;
         let extra = if config.learning_rate == LearningRate::Adapted { 2.0 } else { 0.0 };
         let (state_per_parameter, state_per_pair) = (state_per_parameter + extra, state_per_pair + extra);
-        Ok(Capabilities { state_per_parameter, state_per_pair, ..Self::META.capabilities })
+        Ok(Self::META.capabilities.state_per_parameter(state_per_parameter).state_per_pair(state_per_pair))
     }
 }
 
@@ -263,7 +262,7 @@ impl Optimizer for CmaEs {
         Sampler::Normal.fill_slice(self.clock.key(), &mut self.scratch.z);
         self.place()?;
         let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        Ok(Report { converged: self.learn(&losses, objective.stochastic())?, ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(self.learn(&losses, objective.stochastic())?))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -155,24 +155,23 @@ kernel! { fn sample(plus: out, minus: out, z: mat, ip: col, m: row, d: row, v: r
 } }
 
 impl Algorithm for CrFmNes {
-    const META: Meta = Meta {
-        id: "cr-fm-nes",
-        family: Family::Evolution,
-        summary: "Natural gradient on a mean, a diagonal and one direction of covariance, from the ranks of mirrored samples.",
-        citation: "Nomura & Ono 2022, arXiv:2201.11422",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            walls: Walls::Fold,
-            at_walls: true,
-            converges: true,
-            state_per_parameter: 5.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "cr-fm-nes",
+        Family::Evolution,
+        "Natural gradient on a mean, a diagonal and one direction of covariance, from the ranks of mirrored samples.",
+        "Nomura & Ono 2022, arXiv:2201.11422",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .beats_random(true)
+            .walls(Walls::Fold)
+            .at_walls(true)
+            .converges(true)
+            .state_per_parameter(5.0),
+    )
+    .size("population");
     type Config = CrFmNesConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -282,7 +281,7 @@ impl Optimizer for CrFmNes {
         self.clock.tick();
         let spread = directed::spread(&self.space, self.sigma, &self.d, &self.v)?;
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: spread.judge(self.constants.sigma_0).or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(spread.judge(self.constants.sigma_0).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

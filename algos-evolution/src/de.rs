@@ -143,24 +143,23 @@ pub struct De {
 }
 
 impl Algorithm for De {
-    const META: Meta = Meta {
-        id: "de",
-        family: Family::Evolution,
-        summary: "A population whose own differences are its steps; each trial against its parent.",
-        citation: "Storn & Price 1997, doi:10.1023/A:1008202821328",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            monotone: true,
-            beats_random: true,
-            walls: Walls::Halfway,
-            discrete: true,
-            state_per_candidate: 1.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "de",
+        Family::Evolution,
+        "A population whose own differences are its steps; each trial against its parent.",
+        "Storn & Price 1997, doi:10.1023/A:1008202821328",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .monotone(true)
+            .beats_random(true)
+            .walls(Walls::Halfway)
+            .discrete(true)
+            .state_per_candidate(1.0),
+    )
+    .size("population");
     type Config = DeConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -262,7 +261,7 @@ impl Optimizer for De {
         clock.tick();
         let by_losses = history.judge(&losses, objective.stochastic(), clock.step);
         let converged = population.is_one_point()?.then_some(ONE_POINT).or(by_losses);
-        Ok(Report { converged, ..report })
+        Ok(report.converged(converged))
     }
 
     fn answer(&self) -> Result<CowTensor> {

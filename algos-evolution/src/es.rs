@@ -144,21 +144,14 @@ kernel! { fn normals(x: out, scale: num, z: normal) {
 } }
 
 impl Algorithm for Es {
-    const META: Meta = Meta {
-        id: "es",
-        family: Family::Evolution,
-        summary: "Means of parents, mutated with step sizes that are inherited and mutate too.",
-        citation: "Beyer & Schwefel 2002, doi:10.1023/A:1015059928466",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            state_per_candidate: 1.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "es",
+        Family::Evolution,
+        "Means of parents, mutated with step sizes that are inherited and mutate too.",
+        "Beyer & Schwefel 2002, doi:10.1023/A:1015059928466",
+    )
+    .capabilities(Capabilities::NONE.rank_based(true).translation(true).beats_random(true).state_per_candidate(1.0))
+    .size("population");
     type Config = EsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -193,7 +186,7 @@ impl Algorithm for Es {
 
     fn capabilities(config: &EsConfig) -> Result<Capabilities> {
         let each = if config.step_sizes == StepSizes::One { 1.0 } else { 2.0 };
-        Ok(Capabilities { state_per_candidate: each, ..Self::META.capabilities })
+        Ok(Self::META.capabilities.state_per_candidate(each))
     }
 }
 
@@ -268,7 +261,7 @@ impl Optimizer for Es {
         self.select(&losses)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: self.spread()?.judge(self.sigma).or(by_losses), ..report })
+        Ok(report.converged(self.spread()?.judge(self.sigma).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

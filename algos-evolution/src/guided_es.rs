@@ -108,22 +108,21 @@ pub struct GuidedEsEstimator {
 }
 
 impl NamedEstimator for GuidedEsEstimator {
-    const META: Meta = Meta {
-        id: "guided-es",
-        family: Family::Evolution,
-        summary: "Antithetic perturbations that prefer the span of the last gradient estimates, fed to Adam. Only seeds are held.",
-        citation: "Maheswaranathan et al. 2019, arXiv:1806.10230",
-        capabilities: Capabilities {
-            seeds_only: true,
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: MEMORY as f64,
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "guided-es",
+        Family::Evolution,
+        "Antithetic perturbations that prefer the span of the last gradient estimates, fed to Adam. Only seeds are held.",
+        "Maheswaranathan et al. 2019, arXiv:1806.10230",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .seeds_only(true)
+            .rank_based(true)
+            .translation(true)
+            .beats_random(true)
+            .state_per_parameter(MEMORY as f64),
+    )
+    .size("pairs");
     type Config = GuidedEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -141,7 +140,7 @@ impl NamedEstimator for GuidedEsEstimator {
 
     fn capabilities(config: &Self::Config) -> Capabilities {
         let (rank_based, state_per_parameter) = (config.shaping == Shaping::Ranks, config.memory as f64);
-        Capabilities { rank_based, state_per_parameter, ..Self::META.capabilities }
+        Self::META.capabilities.rank_based(rank_based).state_per_parameter(state_per_parameter)
     }
 }
 
@@ -163,7 +162,7 @@ impl Estimator for GuidedEsEstimator {
             past.remember(gradient)?;
         }
         clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient.map(Gradient::from), losses.len() as u64))
     }
 }
 

@@ -37,7 +37,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Capabilities, Family, Meta},
+    optimizer::{Family, Meta},
     register,
 };
 use schemars::JsonSchema;
@@ -79,15 +79,14 @@ impl Default for JadeConfig {
 pub type Jade = AdaptiveDe<JadeConfig>;
 
 impl Preset for JadeConfig {
-    const META: Meta = Meta {
-        id: "jade",
-        family: Family::Evolution,
-        summary: "Differential evolution towards any of the best; F and CR learn from recent successes.",
-        citation: "Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613",
-        capabilities: Capabilities { rank_based: true, ..FAMILY },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "jade",
+        Family::Evolution,
+        "Differential evolution towards any of the best; F and CR learn from recent successes.",
+        "Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613",
+    )
+    .capabilities(FAMILY.rank_based(true))
+    .size("population");
 
     fn archive(&self) -> f64 {
         self.archive

@@ -85,15 +85,15 @@ impl Default for JsoConfig {
 pub type Jso = AdaptiveDe<JsoConfig>;
 
 impl Preset for JsoConfig {
-    const META: Meta = Meta {
-        id: "jso",
-        family: Family::Evolution,
-        summary: "L-SHADE that holds F, CR and the pull to the best back at first.",
-        citation: "Brest, Maucec & Boskovic 2017, doi:10.1109/CEC.2017.7969456",
-        capabilities: FAMILY,
-        size: Some("population"),
-        horizon: Some("evaluations"),
-    };
+    const META: Meta = Meta::new(
+        "jso",
+        Family::Evolution,
+        "L-SHADE that holds F, CR and the pull to the best back at first.",
+        "Brest, Maucec & Boskovic 2017, doi:10.1109/CEC.2017.7969456",
+    )
+    .capabilities(FAMILY)
+    .size("population")
+    .horizon("evaluations");
 
     fn archive(&self) -> f64 {
         self.archive

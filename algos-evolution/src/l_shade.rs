@@ -89,15 +89,15 @@ impl Default for LShadeConfig {
 pub type LShade = AdaptiveDe<LShadeConfig>;
 
 impl Preset for LShadeConfig {
-    const META: Meta = Meta {
-        id: "l-shade",
-        family: Family::Evolution,
-        summary: "SHADE with a population that shrinks over a budget of evaluations.",
-        citation: "Tanabe & Fukunaga 2014, doi:10.1109/CEC.2014.6900380",
-        capabilities: FAMILY,
-        size: Some("population"),
-        horizon: Some("evaluations"),
-    };
+    const META: Meta = Meta::new(
+        "l-shade",
+        Family::Evolution,
+        "SHADE with a population that shrinks over a budget of evaluations.",
+        "Tanabe & Fukunaga 2014, doi:10.1109/CEC.2014.6900380",
+    )
+    .capabilities(FAMILY)
+    .size("population")
+    .horizon("evaluations");
 
     fn archive(&self) -> f64 {
         self.archive

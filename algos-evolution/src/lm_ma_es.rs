@@ -123,24 +123,23 @@ kernel! { fn shift(y: inout, step: mat) {
 } }
 
 impl Algorithm for LmMaEs {
-    const META: Meta = Meta {
-        id: "lm-ma-es",
-        family: Family::Evolution,
-        summary: "Adapts a mean, a step size and a few directions of covariance, from the ranks of samples.",
-        citation: "Loshchilov, Glasmachers & Beyer 2017, arXiv:1705.06693",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            rotation: true,
-            beats_random: true,
-            walls: Walls::Smooth,
-            converges: true,
-            state_per_parameter: MOST_DIRECTIONS + 2.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "lm-ma-es",
+        Family::Evolution,
+        "Adapts a mean, a step size and a few directions of covariance, from the ranks of samples.",
+        "Loshchilov, Glasmachers & Beyer 2017, arXiv:1705.06693",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .rotation(true)
+            .beats_random(true)
+            .walls(Walls::Smooth)
+            .converges(true)
+            .state_per_parameter(MOST_DIRECTIONS + 2.0),
+    )
+    .size("population");
     type Config = LmMaEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -173,7 +172,7 @@ impl Algorithm for LmMaEs {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let directions = config.directions.map_or(MOST_DIRECTIONS, |m| m as f64);
-        Ok(Capabilities { state_per_parameter: directions + 2.0, ..Self::META.capabilities })
+        Ok(Self::META.capabilities.state_per_parameter(directions + 2.0))
     }
 }
 
@@ -261,7 +260,7 @@ impl Optimizer for LmMaEs {
         }
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: Spread::same(self.sigma).judge(self.sigma_0).or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(Spread::same(self.sigma).judge(self.sigma_0).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

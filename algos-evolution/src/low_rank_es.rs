@@ -81,15 +81,14 @@ pub type LowRankEs = GradientDescent<LowRankEsEstimator, Box<dyn Descent>>;
 pub struct LowRankEsEstimator(OpenEsEstimator);
 
 impl NamedEstimator for LowRankEsEstimator {
-    const META: Meta = Meta {
-        id: "low-rank-es",
-        family: Family::Evolution,
-        summary: "EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.",
-        citation: "Sarkar et al. 2025, arXiv:2511.16652",
-        capabilities: Capabilities { rank_based: false, ..OpenEsEstimator::META.capabilities },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "low-rank-es",
+        Family::Evolution,
+        "EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.",
+        "Sarkar et al. 2025, arXiv:2511.16652",
+    )
+    .capabilities(OpenEsEstimator::META.capabilities.rank_based(false))
+    .size("pairs");
     type Config = LowRankEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -108,7 +107,7 @@ impl NamedEstimator for LowRankEsEstimator {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rank_based: config.shaping == Shaping::Ranks, ..Self::META.capabilities }
+        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks)
     }
 }
 

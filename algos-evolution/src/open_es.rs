@@ -83,22 +83,16 @@ pub struct OpenEsEstimator {
 }
 
 impl NamedEstimator for OpenEsEstimator {
-    const META: Meta = Meta {
-        id: "open-es",
-        family: Family::Evolution,
-        summary: "A gradient from the ranks of antithetic Gaussian perturbations, fed to Adam. Only seeds are held.",
-        citation: "Salimans et al. 2017, arXiv:1703.03864",
-        capabilities: Capabilities {
-            seeds_only: true,
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "open-es",
+        Family::Evolution,
+        "A gradient from the ranks of antithetic Gaussian perturbations, fed to Adam. Only seeds are held.",
+        "Salimans et al. 2017, arXiv:1703.03864",
+    )
+    .capabilities(
+        Capabilities::NONE.seeds_only(true).rank_based(true).translation(true).beats_random(true).state_per_parameter(0.0),
+    )
+    .size("pairs");
     type Config = OpenEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -115,7 +109,7 @@ impl NamedEstimator for OpenEsEstimator {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rank_based: config.shaping == Shaping::Ranks, ..Self::META.capabilities }
+        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks)
     }
 }
 
@@ -131,7 +125,7 @@ impl Estimator for OpenEsEstimator {
         let losses = objective.losses(&pairs.batch(at, &self.space))?;
         let gradient = pairs.combine(&self.config.shaping.of(&losses), &self.space)?;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient, losses.len() as u64))
     }
 }
 

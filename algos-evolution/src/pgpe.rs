@@ -117,22 +117,16 @@ kernel! { fn adapt(g: inout, sigma: inout, second: mat, total: num, rate: num, m
 } }
 
 impl NamedEstimator for PgpeEstimator {
-    const META: Meta = Meta {
-        id: "pgpe",
-        family: Family::Evolution,
-        summary: "A centre and a deviation for every coordinate follow the gradient of ranks; the centre by ClipUp. Only seeds are held.",
-        citation: "Sehnke et al. 2010, doi:10.1016/j.neunet.2009.12.004",
-        capabilities: Capabilities {
-            seeds_only: true,
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 1.0,
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "pgpe",
+        Family::Evolution,
+        "A centre and a deviation for every coordinate follow the gradient of ranks; the centre by ClipUp. Only seeds are held.",
+        "Sehnke et al. 2010, doi:10.1016/j.neunet.2009.12.004",
+    )
+    .capabilities(
+        Capabilities::NONE.seeds_only(true).rank_based(true).translation(true).beats_random(true).state_per_parameter(1.0),
+    )
+    .size("pairs");
     type Config = PgpeConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -151,7 +145,7 @@ impl NamedEstimator for PgpeEstimator {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rank_based: config.shaping == Shaping::Ranks, ..Self::META.capabilities }
+        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks)
     }
 }
 
@@ -194,7 +188,7 @@ impl Estimator for PgpeEstimator {
         let losses = objective.losses(&self.batch(at, key))?;
         let gradient = self.follow(&terms(key, &self.config.shaping.of(&losses)))?;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient.map(Gradient::from), losses.len() as u64))
     }
 }
 

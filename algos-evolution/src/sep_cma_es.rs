@@ -128,24 +128,23 @@ kernel! { fn adapt(m: inout, p: inout, c: inout, y: mat, y2: mat, length: num, k
 } }
 
 impl Algorithm for SepCmaEs {
-    const META: Meta = Meta {
-        id: "sep-cma-es",
-        family: Family::Evolution,
-        summary: "Adapts a mean, a step size and a variance for every coordinate from the ranks of samples.",
-        citation: "Ros & Hansen 2008, doi:10.1007/978-3-540-87700-4_30",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            at_walls: true,
-            converges: true,
-            discrete: true,
-            state_per_parameter: 4.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "sep-cma-es",
+        Family::Evolution,
+        "Adapts a mean, a step size and a variance for every coordinate from the ranks of samples.",
+        "Ros & Hansen 2008, doi:10.1007/978-3-540-87700-4_30",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .beats_random(true)
+            .at_walls(true)
+            .converges(true)
+            .discrete(true)
+            .state_per_parameter(4.0),
+    )
+    .size("population");
     type Config = SepCmaEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -217,7 +216,7 @@ impl Optimizer for SepCmaEs {
         self.clock.tick();
         let spread = deviation::spread(&self.space, &self.scratch.deviation, self.sigma)?;
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: spread.judge(self.sigma_0).or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(spread.judge(self.sigma_0).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

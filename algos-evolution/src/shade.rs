@@ -38,7 +38,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Capabilities, Family, Meta},
+    optimizer::{Family, Meta},
     register,
 };
 use schemars::JsonSchema;
@@ -80,15 +80,14 @@ impl Default for ShadeConfig {
 pub type Shade = AdaptiveDe<ShadeConfig>;
 
 impl Preset for ShadeConfig {
-    const META: Meta = Meta {
-        id: "shade",
-        family: Family::Evolution,
-        summary: "JADE with a history of successful F and CR, weighted by what they gained.",
-        citation: "Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555",
-        capabilities: Capabilities { at_walls: true, ..FAMILY },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "shade",
+        Family::Evolution,
+        "JADE with a history of successful F and CR, weighted by what they gained.",
+        "Tanabe & Fukunaga 2013, doi:10.1109/CEC.2013.6557555",
+    )
+    .capabilities(FAMILY.at_walls(true))
+    .size("population");
 
     fn archive(&self) -> f64 {
         self.archive

@@ -112,24 +112,23 @@ kernel! { fn adapt(mu: inout, sigma: inout, first: mat, second: mat, eta_mu: num
 } }
 
 impl Algorithm for Snes {
-    const META: Meta = Meta {
-        id: "snes",
-        family: Family::Evolution,
-        summary: "Natural gradient on a mean and a deviation for every coordinate, from the ranks of samples.",
-        citation: "Schaul, Glasmachers & Schmidhuber 2011, doi:10.1145/2001576.2001692",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            at_walls: true,
-            converges: true,
-            discrete: true,
-            state_per_parameter: 2.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "snes",
+        Family::Evolution,
+        "Natural gradient on a mean and a deviation for every coordinate, from the ranks of samples.",
+        "Schaul, Glasmachers & Schmidhuber 2011, doi:10.1145/2001576.2001692",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .beats_random(true)
+            .at_walls(true)
+            .converges(true)
+            .discrete(true)
+            .state_per_parameter(2.0),
+    )
+    .size("population");
     type Config = SnesConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -173,7 +172,7 @@ impl Optimizer for Snes {
         self.clock.tick();
         let spread = deviation::spread(&self.space, &self.sigma, 1.0)?;
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: spread.judge(self.config.sigma).or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(spread.judge(self.config.sigma).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

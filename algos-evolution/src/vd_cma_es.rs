@@ -137,23 +137,22 @@ kernel! { fn advance(m: inout, p: inout, y: mat, d: mat, sigma: num, keep: num, 
 } }
 
 impl Algorithm for VdCmaEs {
-    const META: Meta = Meta {
-        id: "vd-cma-es",
-        family: Family::Evolution,
-        summary: "Adapts a mean, a step size, a diagonal and one direction of covariance from the ranks of samples, in linear time.",
-        citation: "Akimoto, Auger & Hansen 2014, doi:10.1145/2576768.2598258",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            converges: true,
-            discrete: true,
-            state_per_parameter: 5.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "vd-cma-es",
+        Family::Evolution,
+        "Adapts a mean, a step size, a diagonal and one direction of covariance from the ranks of samples, in linear time.",
+        "Akimoto, Auger & Hansen 2014, doi:10.1145/2576768.2598258",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .beats_random(true)
+            .converges(true)
+            .discrete(true)
+            .state_per_parameter(5.0),
+    )
+    .size("population");
     type Config = VdCmaEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -260,7 +259,7 @@ impl Optimizer for VdCmaEs {
         self.clock.tick();
         let spread = directed::spread(&self.space, self.sigma, &self.d, &self.v)?;
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: spread.judge(self.sigma_0).or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(spread.judge(self.sigma_0).or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

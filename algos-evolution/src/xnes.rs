@@ -148,26 +148,25 @@ struct Scratch {
 }
 
 impl Algorithm for Xnes {
-    const META: Meta = Meta {
-        id: "xnes",
-        family: Family::Evolution,
-        summary: "Natural gradient on a mean and a full covariance, from the ranks of samples.",
-        citation: "Glasmachers et al. 2010, doi:10.1145/1830483.1830557",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            rotation: true,
-            beats_random: true,
-            walls: Walls::Fold,
-            at_walls: true,
-            converges: true,
-            state_per_parameter: 1.0,
-            state_per_pair: 2.0, // f64, where the space may be f32
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "xnes",
+        Family::Evolution,
+        "Natural gradient on a mean and a full covariance, from the ranks of samples.",
+        "Glasmachers et al. 2010, doi:10.1145/1830483.1830557",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .rotation(true)
+            .beats_random(true)
+            .walls(Walls::Fold)
+            .at_walls(true)
+            .converges(true)
+            .state_per_parameter(1.0)
+            .state_per_pair(2.0),
+    )
+    .size("population");
     type Config = XnesConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -272,7 +271,7 @@ impl Optimizer for Xnes {
         }
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report { converged: self.convergence()?.or(by_losses), ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(self.convergence()?.or(by_losses)))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -94,21 +94,14 @@ kernel! { fn near(y: out, x: row, width: row, lower: row, upper: row, r: col, u:
 } }
 
 impl Rule for AcceleratedRandomSearchRule {
-    const META: Meta = Meta {
-        id: "accelerated-random-search",
-        family: Family::Random,
-        summary: "Uniform in a box around the best point that shrinks with every failure; a success opens it again.",
-        citation: "Appel, Labarre & Radulovic 2003, doi:10.1137/S105262340240063X",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            monotone: true,
-            beats_random: true,
-            ..Capabilities::NONE
-        },
-        size: Some("candidates"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "accelerated-random-search",
+        Family::Random,
+        "Uniform in a box around the best point that shrinks with every failure; a success opens it again.",
+        "Appel, Labarre & Radulovic 2003, doi:10.1137/S105262340240063X",
+    )
+    .capabilities(Capabilities::NONE.rank_based(true).translation(true).monotone(true).beats_random(true))
+    .size("candidates");
     type Config = AcceleratedRandomSearchConfig;
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {

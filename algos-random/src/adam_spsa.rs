@@ -44,7 +44,7 @@
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Schedule, Space, kernel,
     noise::Gradient,
-    optimizer::{Algorithm, Capabilities, Descent, GradientDescent, Meta, NamedEstimator, settings},
+    optimizer::{Algorithm, Descent, GradientDescent, Meta, NamedEstimator, settings},
     persist, register,
 };
 use schemars::JsonSchema;
@@ -114,13 +114,11 @@ impl Descent for Fading {
 persist!(Fading { step, m, v });
 
 impl Algorithm for AdamSpsa {
-    const META: Meta = Meta {
-        id: "adam-spsa",
-        summary: "SPSA with Adam's moments, whose memory of gradients fades.",
-        citation: "arXiv:1910.03591",
-        capabilities: Capabilities { state_per_parameter: 3.0, ..SpsaEstimator::META.capabilities },
-        ..SpsaEstimator::META
-    };
+    const META: Meta = SpsaEstimator::META
+        .id("adam-spsa")
+        .summary("SPSA with Adam's moments, whose memory of gradients fades.")
+        .citation("arXiv:1910.03591")
+        .capabilities(SpsaEstimator::META.capabilities.state_per_parameter(3.0));
     type Config = AdamSpsaConfig;
 
     fn new(config: AdamSpsaConfig, space: &Space, key: Key) -> Result<Self> {

@@ -47,21 +47,15 @@ pub type Backprop = GradientDescent<BackpropEstimator, Box<dyn Descent>>;
 pub struct BackpropEstimator {}
 
 impl NamedEstimator for BackpropEstimator {
-    const META: Meta = Meta {
-        id: "backprop",
-        family: Family::Random,
-        summary: "The exact gradient by backpropagation: the yardstick for what cannot use it.",
-        citation: "Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
-        capabilities: Capabilities {
-            needs_gradient: true,
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "backprop",
+        Family::Random,
+        "The exact gradient by backpropagation: the yardstick for what cannot use it.",
+        "Rumelhart, Hinton & Williams 1986, doi:10.1038/323533a0",
+    )
+    .capabilities(
+        Capabilities::NONE.needs_gradient(true).seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0),
+    );
     type Config = BackpropConfig;
 
     fn new(_: Self::Config, _: &Space, _: Key) -> Result<Self> {
@@ -84,7 +78,7 @@ impl Estimator for BackpropEstimator {
         };
         let valid = loss.is_finite();
         let gradient = valid.then(|| gradient.into());
-        Ok(Estimate { loss: if valid { loss } else { f64::INFINITY }, gradient, evaluations: 1 })
+        Ok(Estimate::new(if valid { loss } else { f64::INFINITY }, gradient, 1))
     }
 }
 

@@ -37,10 +37,7 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use moths_core::{
-    optimizer::{Capabilities, Meta},
-    persist, register,
-};
+use moths_core::{optimizer::Meta, persist, register};
 
 use crate::{
     DirectSearch,
@@ -58,12 +55,10 @@ pub struct Smoothness {
 }
 
 impl Criterion for Smoothness {
-    const META: Meta = Meta {
-        id: "convex-inf-order-walk",
-        summary: "A random walk whose order rises while the n-th difference of its losses shrinks.",
-        capabilities: Capabilities { rank_based: false, ..EverySuccess::META.capabilities },
-        ..EverySuccess::META
-    };
+    const META: Meta = EverySuccess::META
+        .id("convex-inf-order-walk")
+        .summary("A random walk whose order rises while the n-th difference of its losses shrinks.")
+        .capabilities(EverySuccess::META.capabilities.rank_based(false));
 
     fn rises(&mut self, order: usize, change: f64) -> bool {
         if !change.is_finite() {

@@ -13,7 +13,7 @@
 //! (Rechenberg's sphere model), the same length serves two parameters and two million.
 //!
 //! ```
-//! use moths_core::{Batch, optimizer::{Capabilities, Family, Meta}, persist, persist::Clock, CowTensor, Function, Key, Optimizer, Result, Sampler, Space};
+//! use moths_core::{Batch, optimizer::{Family, Meta}, persist, persist::Clock, CowTensor, Function, Key, Optimizer, Result, Sampler, Space};
 //! use moths_random::{DirectSearch, Directions, Rule, Trial, Verdict};
 //!
 //! /// Steps of length 0.1, kept when they lead down.
@@ -21,10 +21,7 @@
 //! persist!(Down {});
 //!
 //! impl Rule for Down {
-//!     const META: Meta = Meta {
-//!         id: "down", family: Family::Random, summary: "Goes down.", citation: "nobody", capabilities: Capabilities::NONE,
-//!         ..Meta::NONE
-//!     };
+//!     const META: Meta = Meta::new("down", Family::Random, "Goes down.", "nobody");
 //!     type Config = serde_json::Map<String, serde_json::Value>;
 //!     fn new(_: Self::Config, space: &Space) -> Result<Self> {
 //!         Ok(Self { directions: Directions::new(Sampler::Normal, space) })
@@ -65,16 +62,14 @@ pub use directions::Directions;
 pub(crate) use incumbent::Incumbent;
 
 /// What a search promises that compares the losses of seeded steps along isotropic directions, and never goes up.
-pub const DOWNHILL: Capabilities = Capabilities {
-    seeds_only: true,
-    rank_based: true,
-    translation: true,
-    rotation: true,
-    monotone: true,
-    beats_random: true,
-    walls: Walls::Fold,
-    ..Capabilities::NONE
-};
+pub const DOWNHILL: Capabilities = Capabilities::NONE
+    .seeds_only(true)
+    .rank_based(true)
+    .translation(true)
+    .rotation(true)
+    .monotone(true)
+    .beats_random(true)
+    .walls(Walls::Fold);
 
 /// What is particular to a direct search.
 pub trait Rule: Persist + Send + Sized + 'static {

@@ -149,21 +149,14 @@ pub struct DualAnnealing {
 }
 
 impl Algorithm for DualAnnealing {
-    const META: Meta = Meta {
-        id: "dual-annealing",
-        family: Family::Random,
-        summary: "Annealing with heavy-tailed steps over the whole space, and a local search from what it finds.",
-        citation: "Tsallis & Stariolo 1996, doi:10.1016/S0378-4371(96)00271-3; Xiang et al. 1997, doi:10.1016/S0375-9601(97)00474-X",
-        capabilities: Capabilities {
-            translation: true,
-            monotone: true,
-            beats_random: true,
-            state_per_parameter: 3.0,
-            ..Capabilities::NONE
-        },
-        horizon: Some("evaluations"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "dual-annealing",
+        Family::Random,
+        "Annealing with heavy-tailed steps over the whole space, and a local search from what it finds.",
+        "Tsallis & Stariolo 1996, doi:10.1016/S0378-4371(96)00271-3; Xiang et al. 1997, doi:10.1016/S0375-9601(97)00474-X",
+    )
+    .capabilities(Capabilities::NONE.translation(true).monotone(true).beats_random(true).state_per_parameter(3.0))
+    .horizon("evaluations");
     type Config = DualAnnealingConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -194,13 +187,12 @@ impl Algorithm for DualAnnealing {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let local = from_one_point(&config.local)?;
-        Ok(Capabilities {
-            needs_gradient: local.needs_gradient,
-            compares_steps: local.compares_steps,
-            state_per_parameter: 2.0 + local.state_per_parameter,
-            state_per_pair: local.state_per_pair,
-            ..Self::META.capabilities
-        })
+        Ok(Self::META
+            .capabilities
+            .needs_gradient(local.needs_gradient)
+            .compares_steps(local.compares_steps)
+            .state_per_parameter(2.0 + local.state_per_parameter)
+            .state_per_pair(local.state_per_pair))
     }
 
     fn evaluations_of_parts(config: &Self::Config, space: &Space) -> Option<u64> {
@@ -299,7 +291,7 @@ impl DualAnnealing {
             }
             self.remember(objective.stochastic());
             self.found = false;
-            report = Report { loss: report.loss.min(last.loss), evaluations: report.evaluations + last.evaluations, ..report };
+            report = report.and(last.loss, last.evaluations);
         }
         Ok(report)
     }

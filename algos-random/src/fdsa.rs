@@ -86,14 +86,13 @@ pub struct FdsaEstimator {
 }
 
 impl NamedEstimator for FdsaEstimator {
-    const META: Meta = Meta {
-        id: "fdsa",
-        family: Family::Random,
-        summary: "The gradient by central differences along coordinates: exact, and 2 d evaluations.",
-        citation: "Kiefer & Wolfowitz 1952, doi:10.1214/aoms/1177729392",
-        capabilities: Capabilities { translation: true, beats_random: true, state_per_parameter: 0.0, ..Capabilities::NONE },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "fdsa",
+        Family::Random,
+        "The gradient by central differences along coordinates: exact, and 2 d evaluations.",
+        "Kiefer & Wolfowitz 1952, doi:10.1214/aoms/1177729392",
+    )
+    .capabilities(Capabilities::NONE.translation(true).beats_random(true).state_per_parameter(0.0));
     type Config = FdsaConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -150,7 +149,7 @@ impl Differences {
         self.unit = unit;
         self.clock.tick();
         let loss = losses.iter().copied().fold(f64::INFINITY, f64::min);
-        Ok(Estimate { loss, gradient: gradient.map(Gradient::from), evaluations: losses.len() as u64 })
+        Ok(Estimate::new(loss, gradient.map(Gradient::from), losses.len() as u64))
     }
 
     /// S.

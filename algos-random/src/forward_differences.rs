@@ -77,12 +77,10 @@ pub struct ForwardDifferencesEstimator {
 }
 
 impl NamedEstimator for ForwardDifferencesEstimator {
-    const META: Meta = Meta {
-        id: "forward-differences",
-        summary: "The gradient by one-sided differences along every coordinate: d + 1 evaluations.",
-        citation: "Blum 1954, doi:10.1214/aoms/1177728659",
-        ..FdsaEstimator::META
-    };
+    const META: Meta = FdsaEstimator::META
+        .id("forward-differences")
+        .summary("The gradient by one-sided differences along every coordinate: d + 1 evaluations.")
+        .citation("Blum 1954, doi:10.1214/aoms/1177728659");
     type Config = ForwardDifferencesConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {

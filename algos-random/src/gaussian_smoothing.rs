@@ -94,21 +94,14 @@ pub struct GaussianSmoothingEstimator {
 }
 
 impl NamedEstimator for GaussianSmoothingEstimator {
-    const META: Meta = Meta {
-        id: "gaussian-smoothing",
-        family: Family::Random,
-        summary: "The gradient of the function blurred by normal noise, from differences along several random directions.",
-        citation: "Nesterov & Spokoiny 2017, doi:10.1007/s10208-015-9296-2",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        size: Some("directions"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "gaussian-smoothing",
+        Family::Random,
+        "The gradient of the function blurred by normal noise, from differences along several random directions.",
+        "Nesterov & Spokoiny 2017, doi:10.1007/s10208-015-9296-2",
+    )
+    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
+    .size("directions");
     type Config = GaussianSmoothingConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -131,7 +124,7 @@ impl Estimator for GaussianSmoothingEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let GaussianSmoothingConfig { antithetic, sampler, .. } = self.config;
         let (key, mu) = (self.clock.key(), self.config.mu.at(self.clock.step));
-        let probe = |k: usize, scale: f64| Probe { seed: key.member(k as u64), scale, draw: 0 };
+        let probe = |k: usize, scale: f64| Probe::new(key.member(k as u64), scale);
         let directions = self.unit.pairs(self.config.directions);
         let probes: Vec<Probe> = if antithetic {
             (0..directions).flat_map(|k| [probe(k, mu), probe(k, -mu)]).collect()
@@ -144,7 +137,7 @@ impl Estimator for GaussianSmoothingEstimator {
         let gradient = slopes::sum(slopes::terms(&slopes, &unit, key, 1.0), sampler, &self.space)?;
         self.unit = unit;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient, losses.len() as u64))
     }
 }
 

@@ -80,14 +80,13 @@ pub struct GradientlessDescentRule {
 }
 
 impl Rule for GradientlessDescentRule {
-    const META: Meta = Meta {
-        id: "gradientless-descent",
-        family: Family::Random,
-        summary: "Random steps of all lengths at once, halved from the longest to the shortest; the best is taken.",
-        citation: "Golovin et al. 2020, arXiv:1911.06317",
-        capabilities: DOWNHILL,
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "gradientless-descent",
+        Family::Random,
+        "Random steps of all lengths at once, halved from the longest to the shortest; the best is taken.",
+        "Golovin et al. 2020, arXiv:1911.06317",
+    )
+    .capabilities(DOWNHILL);
     type Config = GradientlessDescentConfig;
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
@@ -98,7 +97,7 @@ impl Rule for GradientlessDescentRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
+        Self::META.capabilities.rotation(config.sampler.is_isotropic())
     }
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {

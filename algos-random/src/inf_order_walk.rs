@@ -108,15 +108,14 @@ pub trait Criterion: Persist + Default + Send + 'static {
 pub struct EverySuccess {}
 
 impl Criterion for EverySuccess {
-    const META: Meta = Meta {
-        id: "inf-order-walk",
-        family: Family::Random,
-        summary: "A random walk whose order rises with every success and falls after failures.",
-        citation: "the founding notes of moths",
-        capabilities: Capabilities { state_per_parameter: 3.0, ..DOWNHILL },
-        size: Some("best_of"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "inf-order-walk",
+        Family::Random,
+        "A random walk whose order rises with every success and falls after failures.",
+        "the founding notes of moths",
+    )
+    .capabilities(DOWNHILL.state_per_parameter(3.0))
+    .size("best_of");
 
     fn rises(&mut self, _: usize, _: f64) -> bool {
         true
@@ -137,11 +136,7 @@ impl<C: Criterion> Rule for RisingWalk<C> {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities {
-            rotation: config.sampler.is_isotropic(),
-            state_per_parameter: config.max_order as f64,
-            ..C::META.capabilities
-        }
+        C::META.capabilities.rotation(config.sampler.is_isotropic()).state_per_parameter(config.max_order as f64)
     }
 
     fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {

@@ -123,15 +123,14 @@ kernel! { fn shrink(x: inout, by: num) {
 } }
 
 impl Algorithm for Mezo {
-    const META: Meta = Meta {
-        id: "mezo",
-        family: Family::Random,
-        summary: "Gradient descent from two evaluations, in place: nothing but seeds beside the parameters.",
-        citation: "Malladi et al. 2023, arXiv:2305.17333",
-        capabilities: Capabilities { seeds_only: true, translation: true, beats_random: true, ..Capabilities::NONE },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "mezo",
+        Family::Random,
+        "Gradient descent from two evaluations, in place: nothing but seeds beside the parameters.",
+        "Malladi et al. 2023, arXiv:2305.17333",
+    )
+    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true))
+    .size("pairs");
     type Config = MezoConfig;
 
     fn new(config: MezoConfig, space: &Space, key: Key) -> Result<Self> {
@@ -143,7 +142,7 @@ impl Algorithm for Mezo {
 
     fn capabilities(config: &MezoConfig) -> Result<Capabilities> {
         // Weights decay to zero, which is a special point then.
-        Ok(Capabilities { translation: config.weight_decay == 0.0, ..Self::META.capabilities })
+        Ok(Self::META.capabilities.translation(config.weight_decay == 0.0))
     }
 
     fn evaluations_per_step(config: &MezoConfig, _space: &Space, _stochastic: bool) -> Result<Option<u64>> {

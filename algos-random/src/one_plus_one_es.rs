@@ -90,15 +90,14 @@ pub struct OnePlusOneEsRule {
 }
 
 impl Rule for OnePlusOneEsRule {
-    const META: Meta = Meta {
-        id: "one-plus-one-es",
-        family: Family::Random,
-        summary: "Random steps, kept if they lead down, of a length that keeps one in five successful.",
-        citation: "Rechenberg 1973; Hansen, Arnold & Auger 2015, doi:10.1007/978-3-662-43505-2_44",
-        capabilities: Capabilities { discrete: true, ..DOWNHILL },
-        size: Some("children"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "one-plus-one-es",
+        Family::Random,
+        "Random steps, kept if they lead down, of a length that keeps one in five successful.",
+        "Rechenberg 1973; Hansen, Arnold & Auger 2015, doi:10.1007/978-3-662-43505-2_44",
+    )
+    .capabilities(DOWNHILL.discrete(true))
+    .size("children");
     type Config = OnePlusOneEsConfig;
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
@@ -108,7 +107,7 @@ impl Rule for OnePlusOneEsRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
+        Self::META.capabilities.rotation(config.sampler.is_isotropic())
     }
 
     fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {

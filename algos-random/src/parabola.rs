@@ -84,20 +84,13 @@ pub struct ParabolaEstimator {
 }
 
 impl NamedEstimator for ParabolaEstimator {
-    const META: Meta = Meta {
-        id: "parabola",
-        family: Family::Random,
-        summary: "A parabola through three points of a random line, and the step to its lowest point.",
-        citation: "an idea of this project",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "parabola",
+        Family::Random,
+        "A parabola through three points of a random line, and the step to its lowest point.",
+        "an idea of this project",
+    )
+    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0));
     type Config = ParabolaConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -118,13 +111,13 @@ impl Estimator for ParabolaEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let (seed, sampler) = (self.clock.key().member(0), self.config.sampler);
         let (h, step) = (self.config.h.at(self.clock.step), self.config.step.at(self.clock.step));
-        let probes = [0.0, h, -h].map(|scale| Probe { seed, scale, draw: 0 });
+        let probes = [0.0, h, -h].map(|scale| Probe::new(seed, scale));
         let losses = objective.losses(&Batch::seeded(at, sampler.over(&self.space), probes))?;
         let t = lowest([losses[0], losses[1], losses[2]], h, self.config.longest, step);
         let terms: Vec<_> = t.filter(|t| *t != 0.0).map(|t| (seed, -t)).into_iter().collect();
         let gradient = slopes::sum(terms, sampler, &self.space)?;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: 3 })
+        Ok(Estimate::new(losses.lowest(), gradient, 3))
     }
 }
 

@@ -97,21 +97,15 @@ pub struct RandomBestGradEstimator {
 }
 
 impl NamedEstimator for RandomBestGradEstimator {
-    const META: Meta = Meta {
-        id: "random-best-grad",
-        family: Family::Random,
-        summary: "The best of several random directions as the gradient, the worst reversed when none is good.",
-        citation: "an idea of this project",
-        capabilities: Capabilities {
-            seeds_only: true,
-            rank_based: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "random-best-grad",
+        Family::Random,
+        "The best of several random directions as the gradient, the worst reversed when none is good.",
+        "an idea of this project",
+    )
+    .capabilities(
+        Capabilities::NONE.seeds_only(true).rank_based(true).translation(true).beats_random(true).state_per_parameter(0.0),
+    );
     type Config = RandomBestGradConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -129,20 +123,20 @@ impl NamedEstimator for RandomBestGradEstimator {
 
     fn capabilities(config: &Self::Config) -> Capabilities {
         // The points where a descent leads are no seeds.
-        Capabilities { seeds_only: config.judge == Judge::Perturbation || config.k == 1, ..Self::META.capabilities }
+        Self::META.capabilities.seeds_only(config.judge == Judge::Perturbation || config.k == 1)
     }
 }
 
 impl Estimator for RandomBestGradEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let (key, c) = (self.clock.key(), self.config.c.at(self.clock.step));
-        let unmoved = Probe { seed: key.into(), scale: 0.0, draw: 0 };
-        let moved = (0..self.config.k).map(|i| Probe { seed: key.member(i as u64), scale: c, draw: 0 });
+        let unmoved = Probe::new(key, 0.0);
+        let moved = (0..self.config.k).map(|i| Probe::new(key.member(i as u64), c));
         let probes: Vec<Probe> = std::iter::once(unmoved).chain(moved).collect();
         let losses = objective.losses(&Batch::seeded(at, self.config.sampler.over(&self.space), probes))?;
         let gradient = slopes::sum(self.chosen(losses[0], &losses[1..]), self.config.sampler, &self.space)?;
         self.clock.tick();
-        Ok(Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 })
+        Ok(Estimate::new(losses.lowest(), gradient, losses.len() as u64))
     }
 
     fn advance(
@@ -157,7 +151,7 @@ impl Estimator for RandomBestGradEstimator {
         }
         let estimate = self.estimate(at, objective)?;
         estimate.follow(at, descent, space)?;
-        Ok(Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None })
+        Ok(Report::new(estimate.loss, estimate.evaluations))
     }
 }
 
@@ -185,7 +179,7 @@ impl RandomBestGradEstimator {
     ) -> Result<Report> {
         // The descent is told L_0 before it descends, here as in the step that is taken in the end: that step is then the one rehearsed.
         let before = objective.losses(&Batch::one(at)?)?[0];
-        let along = |gradient| Estimate { loss: before, gradient, evaluations: 1 };
+        let along = |gradient| Estimate::new(before, gradient, 1);
         let points: Vec<Batch> = (0..self.config.k as u64)
             .map(|i| {
                 let down = along(slopes::sum(vec![(self.clock.key().member(i), -1.0)], self.config.sampler, &self.space)?);
@@ -195,7 +189,7 @@ impl RandomBestGradEstimator {
         let losses = objective.losses(&Batch::Joined(points.into()))?;
         along(slopes::sum(self.chosen(before, &losses), self.config.sampler, &self.space)?).follow(at, descent, space)?;
         self.clock.tick();
-        Ok(Report { loss: losses.lowest().min(before), evaluations: 1 + losses.len() as u64, converged: None })
+        Ok(Report::new(losses.lowest().min(before), 1 + losses.len() as u64))
     }
 }
 

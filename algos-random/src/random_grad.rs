@@ -81,11 +81,9 @@ pub struct RandomGradEstimator {
 }
 
 impl NamedEstimator for RandomGradEstimator {
-    const META: Meta = Meta {
-        id: "random-grad",
-        summary: "A random direction as the gradient, reversed when it raises the loss: nothing but the sign.",
-        ..RandomBestGradEstimator::META
-    };
+    const META: Meta = RandomBestGradEstimator::META
+        .id("random-grad")
+        .summary("A random direction as the gradient, reversed when it raises the loss: nothing but the sign.");
     type Config = RandomGradConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {

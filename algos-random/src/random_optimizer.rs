@@ -95,14 +95,13 @@ kernel! { fn learn(b: inout, x: mat, to: mat, keep: num) {
 } }
 
 impl Rule for RandomOptimizerRule {
-    const META: Meta = Meta {
-        id: "random-optimizer",
-        family: Family::Random,
-        summary: "Random steps and their opposites around a drift that learns; steps grow with successes, shrink with failures.",
-        citation: "Solis & Wets 1981, doi:10.1287/moor.6.1.19",
-        capabilities: Capabilities { state_per_parameter: 2.0, ..DOWNHILL },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "random-optimizer",
+        Family::Random,
+        "Random steps and their opposites around a drift that learns; steps grow with successes, shrink with failures.",
+        "Solis & Wets 1981, doi:10.1287/moor.6.1.19",
+    )
+    .capabilities(DOWNHILL.state_per_parameter(2.0));
     type Config = RandomOptimizerConfig;
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
@@ -111,7 +110,7 @@ impl Rule for RandomOptimizerRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: config.sampler.is_isotropic(), ..Self::META.capabilities }
+        Self::META.capabilities.rotation(config.sampler.is_isotropic())
     }
 
     fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {

@@ -68,21 +68,14 @@ pub struct RandomSearch {
 }
 
 impl Algorithm for RandomSearch {
-    const META: Meta = Meta {
-        id: "random-search",
-        family: Family::Random,
-        summary: "Independent random points; the lowest is kept. The yardstick.",
-        citation: "Brooks 1958, doi:10.1287/opre.6.2.244",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            monotone: true,
-            state_per_parameter: 2.0,
-            ..Capabilities::NONE
-        },
-        size: Some("candidates"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "random-search",
+        Family::Random,
+        "Independent random points; the lowest is kept. The yardstick.",
+        "Brooks 1958, doi:10.1287/opre.6.2.244",
+    )
+    .capabilities(Capabilities::NONE.rank_based(true).translation(true).monotone(true).state_per_parameter(2.0))
+    .size("candidates");
     type Config = RandomSearchConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {

@@ -108,24 +108,23 @@ pub struct RandomWalkRule {
 }
 
 impl Rule for RandomWalkRule {
-    const META: Meta = Meta {
-        id: "random-walk",
-        family: Family::Random,
-        summary: "A walk of any order: draws changes of the position, or of its velocity, or of its acceleration, ...",
-        citation: "the founding notes of moths; order 1: Matyas 1965, \"Random optimization\"",
-        capabilities: Capabilities {
-            seeds_only: true,
-            rank_based: true,
-            translation: true,
-            rotation: true,
-            monotone: true,
-            beats_random: true,
-            walls: Walls::Fold,
-            ..Capabilities::NONE
-        },
-        size: Some("best_of"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "random-walk",
+        Family::Random,
+        "A walk of any order: draws changes of the position, or of its velocity, or of its acceleration, ...",
+        "the founding notes of moths; order 1: Matyas 1965, \"Random optimization\"",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .seeds_only(true)
+            .rank_based(true)
+            .translation(true)
+            .rotation(true)
+            .monotone(true)
+            .beats_random(true)
+            .walls(Walls::Fold),
+    )
+    .size("best_of");
     type Config = RandomWalkConfig;
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
@@ -134,13 +133,12 @@ impl Rule for RandomWalkRule {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities {
-            rotation: config.sampler.is_isotropic(),
-            monotone: !config.opposite || config.order > 1,
-            beats_random: config.order == 1,
-            state_per_parameter: config.order as f64,
-            ..Self::META.capabilities
-        }
+        Self::META
+            .capabilities
+            .rotation(config.sampler.is_isotropic())
+            .monotone(!config.opposite || config.order > 1)
+            .beats_random(config.order == 1)
+            .state_per_parameter(config.order as f64)
     }
 
     /// Where a step back leads is evaluated in the next step; among several candidates one that leads down is usual, and steps back are rare.

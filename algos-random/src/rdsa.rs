@@ -87,12 +87,10 @@ pub struct RdsaEstimator {
 }
 
 impl NamedEstimator for RdsaEstimator {
-    const META: Meta = Meta {
-        id: "rdsa",
-        summary: "A gradient from two evaluations along one random direction, uniform by default: SPSA with other directions.",
-        citation: "Prashanth et al. 2017, arXiv:1502.05577",
-        ..SpsaEstimator::META
-    };
+    const META: Meta = SpsaEstimator::META
+        .id("rdsa")
+        .summary("A gradient from two evaluations along one random direction, uniform by default: SPSA with other directions.")
+        .citation("Prashanth et al. 2017, arXiv:1502.05577");
     type Config = RdsaConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {

@@ -46,7 +46,7 @@ mod tests {
         for rule in descent::entries() {
             let mut descent = descent::build(&Spec::new(rule.id), &space).unwrap();
             let gradient = CowTensor::new(candle_core::Tensor::new(&[1.0, -2.0, 0.5], space.device()).unwrap());
-            let estimate = Estimate { loss: 1.0, gradient: Some(gradient.into()), evaluations: 1 };
+            let estimate = Estimate::new(1.0, Some(gradient.into()), 1);
             let mut at = space.start();
             for _ in 0..3 {
                 let before = State::of(&mut descent).unwrap().digest().unwrap();

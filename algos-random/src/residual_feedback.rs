@@ -92,20 +92,13 @@ pub struct ResidualFeedbackEstimator {
 }
 
 impl NamedEstimator for ResidualFeedbackEstimator {
-    const META: Meta = Meta {
-        id: "residual-feedback",
-        family: Family::Random,
-        summary: "A gradient from one evaluation a step and the loss of the step before.",
-        citation: "Zhang, Zhou, Ji & Zavlanos 2020, arXiv:2006.10820",
-        capabilities: Capabilities {
-            compares_steps: true,
-            seeds_only: true,
-            translation: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "residual-feedback",
+        Family::Random,
+        "A gradient from one evaluation a step and the loss of the step before.",
+        "Zhang, Zhou, Ji & Zavlanos 2020, arXiv:2006.10820",
+    )
+    .capabilities(Capabilities::NONE.compares_steps(true).seeds_only(true).translation(true).state_per_parameter(0.0));
     type Config = ResidualFeedbackConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -127,7 +120,7 @@ impl NamedEstimator for ResidualFeedbackEstimator {
 impl Estimator for ResidualFeedbackEstimator {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let (key, delta) = (self.clock.key(), self.config.delta.at(self.clock.step));
-        let probe = Probe { seed: key.member(0), scale: delta, draw: 0 };
+        let probe = Probe::new(key.member(0), delta);
         let loss = objective.losses(&Batch::seeded(at, self.config.sampler.over(&self.space), [probe]))?[0];
         let residual = if loss.is_finite() && self.last.is_finite() { (loss - self.last) / delta } else { f64::NAN };
         let terms = slopes::terms(&[residual], &self.unit, key, 1.0);
@@ -135,7 +128,7 @@ impl Estimator for ResidualFeedbackEstimator {
         self.calibrate(residual);
         self.last = loss;
         self.clock.tick();
-        Ok(Estimate { loss, gradient, evaluations: 1 })
+        Ok(Estimate::new(loss, gradient, 1))
     }
 }
 

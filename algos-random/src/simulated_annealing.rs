@@ -110,24 +110,23 @@ pub trait Acceptance: 'static {
 pub struct Metropolis;
 
 impl Acceptance for Metropolis {
-    const META: Meta = Meta {
-        id: "simulated-annealing",
-        family: Family::Random,
-        summary: "Random steps; those that lead up are taken too, with a probability that falls with the temperature.",
-        citation: "Kirkpatrick, Gelatt & Vecchi 1983, doi:10.1126/science.220.4598.671",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            rotation: true,
-            monotone: true,
-            beats_random: true,
-            walls: Walls::Fold,
-            state_per_parameter: 2.0,
-            ..Capabilities::NONE
-        },
-        size: Some("candidates"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "simulated-annealing",
+        Family::Random,
+        "Random steps; those that lead up are taken too, with a probability that falls with the temperature.",
+        "Kirkpatrick, Gelatt & Vecchi 1983, doi:10.1126/science.220.4598.671",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .seeds_only(true)
+            .translation(true)
+            .rotation(true)
+            .monotone(true)
+            .beats_random(true)
+            .walls(Walls::Fold)
+            .state_per_parameter(2.0),
+    )
+    .size("candidates");
 
     fn accepts(rise: f64, temperature: f64, key: Key) -> bool {
         key.stream().random::<f64>() < libm::exp(-rise / temperature)
@@ -152,7 +151,7 @@ impl<A: Acceptance> Rule for Annealing<A> {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Capabilities { rotation: config.sampler.is_isotropic(), ..A::META.capabilities }
+        A::META.capabilities.rotation(config.sampler.is_isotropic())
     }
 
     fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {

@@ -122,21 +122,14 @@ pub struct SpsaEstimator {
 }
 
 impl NamedEstimator for SpsaEstimator {
-    const META: Meta = Meta {
-        id: "spsa",
-        family: Family::Random,
-        summary: "A gradient from two evaluations along one random direction of signs, whatever the dimension.",
-        citation: "Spall 1992, doi:10.1109/9.119632",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 0.0,
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "spsa",
+        Family::Random,
+        "A gradient from two evaluations along one random direction of signs, whatever the dimension.",
+        "Spall 1992, doi:10.1109/9.119632",
+    )
+    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
+    .size("pairs");
     type Config = SpsaConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -171,7 +164,7 @@ impl Estimator for SpsaEstimator {
         objective: &mut dyn Objective,
     ) -> Result<Report> {
         let Found { mut estimate, unit, losses } = self.look(at, objective)?;
-        let mut report = Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None };
+        let mut report = Report::new(estimate.loss, estimate.evaluations);
         if self.blocking.is_on() && estimate.gradient.is_some() {
             let next = rehearse(&estimate, at, &mut *descent, space)?;
             let after = objective.losses(&Batch::one(&next)?)?[0];
@@ -204,7 +197,7 @@ impl SpsaEstimator {
         let slopes = slopes::of_pairs(&losses, scale);
         let unit = self.unit.after(&slopes);
         let gradient = slopes::sum(slopes::terms(&slopes, &unit, pairs.key, 1.0), sampler, &self.space)?;
-        let estimate = Estimate { loss: losses.lowest(), gradient, evaluations: losses.len() as u64 };
+        let estimate = Estimate::new(losses.lowest(), gradient, losses.len() as u64);
         Ok(Found { estimate, unit, losses })
     }
 

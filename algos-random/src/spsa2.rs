@@ -161,22 +161,16 @@ pub struct Spsa2 {
 }
 
 impl Algorithm for Spsa2 {
-    const META: Meta = Meta {
-        id: "spsa2",
-        family: Family::Random,
-        summary: "Newton's method on gradients and second derivatives from four evaluations along two random directions of signs.",
-        citation: "Spall 2000, doi:10.1109/TAC.2000.880982",
-        capabilities: Capabilities {
-            seeds_only: true,
-            translation: true,
-            beats_random: true,
-            state_per_parameter: 2.0,
-            state_per_pair: 2.0, // f64, where the space may be f32; none of it above `full_below` parameters
-            ..Capabilities::NONE
-        },
-        size: Some("pairs"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "spsa2",
+        Family::Random,
+        "Newton's method on gradients and second derivatives from four evaluations along two random directions of signs.",
+        "Spall 2000, doi:10.1109/TAC.2000.880982",
+    )
+    .capabilities(
+        Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(2.0).state_per_pair(2.0),
+    )
+    .size("pairs");
     type Config = Spsa2Config;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -203,7 +197,7 @@ impl Algorithm for Spsa2 {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let state_per_pair = if config.hessian == Hessian::Diagonal { 0.0 } else { 2.0 };
-        Ok(Capabilities { seeds_only: config.pairs == 1, state_per_pair, ..Self::META.capabilities })
+        Ok(Self::META.capabilities.seeds_only(config.pairs == 1).state_per_pair(state_per_pair))
     }
 
     fn evaluations_per_step(config: &Self::Config, _space: &Space, _stochastic: bool) -> Result<Option<u64>> {

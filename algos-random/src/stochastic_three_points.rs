@@ -96,15 +96,14 @@ pub trait Lengths: Serialize + DeserializeOwned + JsonSchema + Default + Send + 
 }
 
 impl Lengths for StochasticThreePointsConfig {
-    const META: Meta = Meta {
-        id: "stochastic-three-points",
-        family: Family::Random,
-        summary: "The best of the point and one step either way along a random direction.",
-        citation: "Bergou, Gorbunov & Richtarik 2020, arXiv:1902.03591",
-        capabilities: DOWNHILL,
-        size: Some("directions"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "stochastic-three-points",
+        Family::Random,
+        "The best of the point and one step either way along a random direction.",
+        "Bergou, Gorbunov & Richtarik 2020, arXiv:1902.03591",
+    )
+    .capabilities(DOWNHILL)
+    .size("directions");
 
     fn length(&self, k: u64) -> f64 {
         self.alpha.as_ref().unwrap_or(&UNTOLD).at(k)
@@ -128,7 +127,7 @@ impl<C: Lengths> Rule for ThreePoints<C> {
     }
 
     fn capabilities(config: &C) -> Capabilities {
-        Capabilities { rotation: config.sampler().is_isotropic(), ..C::META.capabilities }
+        C::META.capabilities.rotation(config.sampler().is_isotropic())
     }
 
     fn candidates(config: &Self::Config, _space: &Space) -> Option<u64> {

@@ -43,12 +43,10 @@ pub type ThresholdAccepting = DirectSearch<Annealing<Threshold>>;
 pub struct Threshold;
 
 impl Acceptance for Threshold {
-    const META: Meta = Meta {
-        id: "threshold-accepting",
-        summary: "Random steps; those that lead up by less than a threshold, which falls, are taken too.",
-        citation: "Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B",
-        ..Metropolis::META
-    };
+    const META: Meta = Metropolis::META
+        .id("threshold-accepting")
+        .summary("Random steps; those that lead up by less than a threshold, which falls, are taken too.")
+        .citation("Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B");
 
     fn accepts(rise: f64, temperature: f64, _: Key) -> bool {
         rise < temperature

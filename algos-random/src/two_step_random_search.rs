@@ -33,7 +33,7 @@
 
 use moths_core::{
     Sampler, Schedule,
-    optimizer::{Capabilities, Family, Meta},
+    optimizer::{Family, Meta},
     register,
 };
 use schemars::JsonSchema;
@@ -69,15 +69,14 @@ impl Default for TwoStepRandomSearchConfig {
 pub type TwoStepRandomSearch = DirectSearch<ThreePoints<TwoStepRandomSearchConfig>>;
 
 impl Lengths for TwoStepRandomSearchConfig {
-    const META: Meta = Meta {
-        id: "two-step-random-search",
-        family: Family::Random,
-        summary: "Long and short random steps in turn, each kept if it leads down.",
-        citation: "Lucchi, Orvieto & Solomou 2021, arXiv:2110.13265",
-        capabilities: Capabilities { ..StochasticThreePointsConfig::META.capabilities },
-        size: Some("directions"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "two-step-random-search",
+        Family::Random,
+        "Long and short random steps in turn, each kept if it leads down.",
+        "Lucchi, Orvieto & Solomou 2021, arXiv:2110.13265",
+    )
+    .capabilities(StochasticThreePointsConfig::META.capabilities)
+    .size("directions");
 
     fn length(&self, k: u64) -> f64 {
         let length = if k.is_multiple_of(2) { &self.long } else { &self.short };

@@ -104,25 +104,24 @@ kernel! { fn shift(x: inout, from: row, to: row) {
 } }
 
 impl Algorithm for Pso {
-    const META: Meta = Meta {
-        id: "pso",
-        family: Family::Swarm,
-        summary: "Particles drawn to the best point each has seen and to the best that any has seen.",
-        citation: "Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; Clerc & Kennedy 2002, doi:10.1109/4235.985692",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            monotone: true,
-            beats_random: true,
-            walls: Walls::Reflect,
-            at_walls: true,
-            state_per_parameter: 0.0,
-            state_per_candidate: 3.0,
-            ..Capabilities::NONE
-        },
-        size: Some("particles"),
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new(
+        "pso",
+        Family::Swarm,
+        "Particles drawn to the best point each has seen and to the best that any has seen.",
+        "Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; Clerc & Kennedy 2002, doi:10.1109/4235.985692",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .monotone(true)
+            .beats_random(true)
+            .walls(Walls::Reflect)
+            .at_walls(true)
+            .state_per_parameter(0.0)
+            .state_per_candidate(3.0),
+    )
+    .size("particles");
     type Config = PsoConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {

@@ -89,7 +89,7 @@ pub enum Error {
         /// How many evaluations were made.
         evaluations: u64,
         /// Why the run ended.
-        reason: crate::run::Reason,
+        reason: crate::reason::Reason,
     },
 
     /// Ask/tell and replay: the step wants losses that have not been told yet.

@@ -27,6 +27,7 @@ pub mod noise;
 pub mod objective;
 pub mod optimizer;
 pub mod persist;
+mod reason;
 pub mod rng;
 pub mod run;
 pub mod space;

@@ -125,7 +125,7 @@ impl Optimizer for Greedy {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let at = objective.space().start();
         match objective.gradient(&at)? {
-            Some((loss, _)) => Ok(Report { loss, evaluations: 1, converged: None }),
+            Some((loss, _)) => Ok(Report::new(loss, 1)),
             None => Err(Error::unsupported("greedy", "needs gradients")),
         }
     }

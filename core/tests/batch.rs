@@ -13,7 +13,7 @@ fn space(dtype: DType) -> moths_core::Result<Space> {
 }
 
 fn probes(n: u64) -> Vec<Probe> {
-    (0..n).map(|i| Probe { seed: Key::new(7).fold(i).into(), scale: 0.5 * i as f64, draw: i as u32 % 3 }).collect()
+    (0..n).map(|i| Probe::new(Key::new(7).fold(i), 0.5 * i as f64).of_draw(i as u32 % 3)).collect()
 }
 
 /// A batch of every kind, and what it must hold row by row.

@@ -277,7 +277,7 @@ impl Estimator for Given {
         let value = self.0[self.1 as usize];
         self.1 += 1;
         let gradient = value.map(|g| Ok::<_, Error>((at.ones_like()? * g)?.into())).transpose()?;
-        Ok(Estimate { loss: f64::INFINITY, gradient, evaluations: 2 })
+        Ok(Estimate::new(f64::INFINITY, gradient, 2))
     }
 }
 
@@ -317,7 +317,7 @@ persist!(Astray {});
 impl Estimator for Astray {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let loss = objective.losses(&Batch::one(at)?)?[0];
-        Ok(Estimate { loss, gradient: Some(CowTensor::new((&**at * -1.0)?).into()), evaluations: 1 })
+        Ok(Estimate::new(loss, Some(CowTensor::new((&**at * -1.0)?).into()), 1))
     }
 }
 

@@ -19,7 +19,7 @@ fn filled(space: &Space, x: f64) -> Result<CowTensor> {
 
 /// Points inside, outside, and nowhere.
 fn points(space: &Space) -> Result<Vec<CowTensor>> {
-    let probe = |i: u64| Probe { seed: Key::new(i).into(), scale: [0.1, 3.0, 1e30][i as usize % 3], draw: 0 };
+    let probe = |i: u64| Probe::new(Key::new(i), [0.1, 3.0, 1e30][i as usize % 3]);
     let batch = Batch::seeded(&space.start(), Sampler::Normal, (0..1000).map(probe).collect::<Vec<_>>());
     let ends = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(|x| filled(space, x));
     (0..batch.len()).map(|i| batch.row(i, space)).chain(ends).chain([Ok(space.start())]).collect()

@@ -44,15 +44,8 @@ struct Tide;
 persist!(Tide {});
 
 impl Algorithm for Tide {
-    const META: Meta = Meta {
-        id: "tide",
-        family: Family::Random,
-        summary: "Goes out in time.",
-        citation: "nobody",
-        capabilities: Capabilities::NONE,
-        horizon: Some("budget"),
-        ..Meta::NONE
-    };
+    const META: Meta =
+        Meta::new("tide", Family::Random, "Goes out in time.", "nobody").capabilities(Capabilities::NONE).horizon("budget");
     type Config = TideConfig;
 
     fn new(config: TideConfig, space: &Space, key: Key) -> Result<Self> {

@@ -41,7 +41,7 @@ fn walked(objective: &mut dyn Objective, steps: usize) -> Result<Vec<(String, Ve
 
 /// `n` candidates that no other step has.
 fn batch(step: u64, n: u64) -> Result<Batch> {
-    let probe = |k| Probe { seed: Key::new(step).member(k), scale: 0.1, draw: 0 };
+    let probe = |k| Probe::new(Key::new(step).member(k), 0.1);
     Ok(Batch::seeded(&space()?.start(), Sampler::Normal, (0..n).map(probe).collect::<Vec<_>>()))
 }
 

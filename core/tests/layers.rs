@@ -21,7 +21,7 @@ fn space() -> Result<Space> {
 }
 
 fn near_start(n: u64) -> Result<Batch> {
-    let probes: Vec<Probe> = (0..n).map(|i| Probe { seed: Key::new(i).into(), scale: 1.0, draw: i as u32 }).collect();
+    let probes: Vec<Probe> = (0..n).map(|i| Probe::new(Key::new(i), 1.0).of_draw(i as u32)).collect();
     Ok(Batch::seeded(&space()?.start(), Sampler::Normal, probes))
 }
 

@@ -21,7 +21,7 @@ fn points(space: &Space) -> Result<Vec<CowTensor>> {
     (0..n)
         .map(|i| {
             let scale = [0.1, 1.0, 3.0, 1e30][i % 4];
-            let probe = Probe { seed: Key::new(i as u64).into(), scale, draw: 0 };
+            let probe = Probe::new(Key::new(i as u64), scale);
             Batch::seeded(&space.start(), Sampler::Normal, [probe]).row(0, space)
         })
         .chain([f64::INFINITY, f64::NEG_INFINITY, 0.0, 1e300, -1e300].map(|x| filled(space, x)))

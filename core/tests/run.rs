@@ -229,7 +229,7 @@ impl Optimizer for Tired {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let report = self.walk.step(objective)?;
         self.steps += 1;
-        Ok(Report { converged: (self.steps == 3).then_some("tired"), ..report })
+        Ok(report.converged((self.steps == 3).then_some("tired")))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -46,14 +46,7 @@ struct Lantern(LanternConfig, Option<Box<dyn Optimizer>>);
 persist!(Lantern {});
 
 impl Algorithm for Lantern {
-    const META: Meta = Meta {
-        id: "lantern",
-        family: Family::Ensemble,
-        summary: "A light.",
-        citation: "nobody",
-        capabilities: Capabilities::NONE,
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new("lantern", Family::Ensemble, "A light.", "nobody").capabilities(Capabilities::NONE);
     type Config = LanternConfig;
 
     fn new(config: LanternConfig, space: &Space, key: Key) -> Result<Self> {
@@ -66,7 +59,7 @@ impl Algorithm for Lantern {
 impl Optimizer for Lantern {
     fn step(&mut self, _: &mut dyn Objective) -> Result<Report> {
         let inner = self.1.as_ref().map_or(0.0, |_| 1.0);
-        Ok(Report { loss: self.0.count as f64 + inner, evaluations: 0, converged: None })
+        Ok(Report::new(self.0.count as f64 + inner, 0))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -35,9 +35,11 @@ mod tests {
 
     /// What a source registers.
     fn ids(source: &str) -> Vec<&str> {
-        const MARKS: [&str; 3] = ["id: \"", "const ID: &'static str = \"", "preset_descent!(\""];
-        let behind = |line| MARKS.iter().find_map(|mark| str::strip_prefix(line, mark));
-        source.lines().map(str::trim_start).filter_map(behind).filter_map(|rest| rest.split('"').next()).collect()
+        const MARKS: [&str; 4] = ["Meta::new(", "META\n        .id(", "const ID: &'static str = ", "preset_descent!("];
+        let behind = |mark: &&'static str| {
+            source.split(*mark).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')).collect::<Vec<_>>()
+        };
+        MARKS.iter().flat_map(behind).filter_map(|rest| rest.split('"').next()).collect()
     }
 
     fn gather(folder: &Path, found: &mut BTreeMap<String, String>) -> io::Result<()> {
@@ -58,7 +60,7 @@ mod tests {
     fn they_are_those_of_the_sources() -> io::Result<()> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut found = BTreeMap::new();
-        for folder in ["algos-random", "algos-swarm", "algos-evolution", "algos-ensemble", "core/src/descent"] {
+        for folder in ["algos-random", "algos-swarm", "algos-evolution", "algos-ensemble", "core/src/optimizer/descent"] {
             let folder = here.join("..").join(folder);
             gather(&if folder.join("src").is_dir() { folder.join("src") } else { folder }, &mut found)?;
         }

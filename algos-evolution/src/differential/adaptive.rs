@@ -32,8 +32,17 @@ use super::{
     population::Population,
 };
 
-/// The settings of a member of the family.
-pub trait Preset: Serialize + DeserializeOwned + JsonSchema + Default + Send + 'static {
+/// Closed: what a member may say of the equations grows with the family.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for crate::jade::JadeConfig {}
+    impl Sealed for crate::shade::ShadeConfig {}
+    impl Sealed for crate::l_shade::LShadeConfig {}
+    impl Sealed for crate::jso::JsoConfig {}
+}
+
+/// The settings of a member of the family; those of this crate alone.
+pub trait Preset: sealed::Sealed + Serialize + DeserializeOwned + JsonSchema + Default + Send + 'static {
     /// What it is.
     const META: Meta;
     /// Archived points a candidate.
@@ -111,16 +120,14 @@ impl Rules {
 }
 
 /// What every member promises; [`Algorithm::capabilities`] adds the archive.
-pub(crate) const FAMILY: Capabilities = Capabilities {
-    translation: true,
-    monotone: true,
-    beats_random: true,
-    walls: Walls::Halfway,
-    converges: true,
-    discrete: true,
-    state_per_candidate: 2.0,
-    ..Capabilities::NONE
-};
+pub(crate) const FAMILY: Capabilities = Capabilities::NONE
+    .translation(true)
+    .monotone(true)
+    .beats_random(true)
+    .walls(Walls::Halfway)
+    .converges(true)
+    .discrete(true)
+    .state_per_candidate(2.0);
 
 /// The evaluations a schedule goes by: what was asked for, or those of the CEC competitions.
 pub(crate) fn budget(asked: Option<u64>, d: usize) -> f64 {
@@ -175,7 +182,7 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
     }
 
     fn capabilities(config: &P) -> Result<Capabilities> {
-        Ok(Capabilities { state_per_candidate: 1.0 + config.archive(), ..P::META.capabilities })
+        Ok(P::META.capabilities.state_per_candidate(1.0 + config.archive()))
     }
 }
 
@@ -256,7 +263,7 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
         let converged = self.population.is_one_point()?.then_some(super::ONE_POINT).or(by_losses);
-        Ok(Report { converged, ..report })
+        Ok(report.converged(converged))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -162,25 +162,24 @@ pub struct Genetic {
 }
 
 impl Algorithm for Genetic {
-    const META: Meta = Meta {
-        id: "genetic",
-        family: Family::Evolution,
-        summary: "Parents chosen for their losses; children mixed from them, gene by gene, and mutated.",
-        citation: "Baeck 1996, ISBN 0-19-509971-0; Deb & Agrawal 1995, Complex Systems 9, 115-148",
-        capabilities: Capabilities {
-            rank_based: true,
-            translation: true,
-            monotone: true,
-            beats_random: true,
-            discrete: true,
+    const META: Meta = Meta::new(
+        "genetic",
+        Family::Evolution,
+        "Parents chosen for their losses; children mixed from them, gene by gene, and mutated.",
+        "Baeck 1996, ISBN 0-19-509971-0; Deb & Agrawal 1995, Complex Systems 9, 115-148",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .monotone(true)
+            .beats_random(true)
+            .discrete(true)
             // The elite is not evaluated again, so that a step may have half as many candidates as there are points, or fewer.
-            state_per_candidate: 1.0,
-            state_per_parameter: 2.0,
-            ..Capabilities::NONE
-        },
-        size: Some("population"),
-        ..Meta::NONE
-    };
+            .state_per_candidate(1.0)
+            .state_per_parameter(2.0),
+    )
+    .size("population");
     type Config = GeneticConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
@@ -204,12 +203,11 @@ impl Algorithm for Genetic {
     }
 
     fn capabilities(config: &GeneticConfig) -> Result<Capabilities> {
-        Ok(Capabilities {
-            rank_based: config.selection != Selection::Roulette,
-            monotone: config.elite > 0,
-            state_per_parameter: 1.0 + config.elite as f64,
-            ..Self::META.capabilities
-        })
+        Ok(Self::META
+            .capabilities
+            .rank_based(config.selection != Selection::Roulette)
+            .monotone(config.elite > 0)
+            .state_per_parameter(1.0 + config.elite as f64))
     }
 }
 
@@ -219,7 +217,7 @@ impl Genetic {
         let losses = objective.losses(&Batch::Dense(self.population.x.clone()))?;
         self.population.judge(&losses);
         let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
-        Ok(Report { converged, ..Report::of(&losses) })
+        Ok(Report::of(&losses).converged(converged))
     }
 
     /// The elite and its children take the place of the population, unless all children failed.
@@ -238,7 +236,7 @@ impl Genetic {
             self.population.loss = loss;
         }
         let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
-        Ok(Report { converged, ..report })
+        Ok(report.converged(converged))
     }
 
     /// The elite and its children, into `next`.

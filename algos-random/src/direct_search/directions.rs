@@ -34,7 +34,7 @@ impl Directions {
 
     /// One candidate for each seed and length, around the point `x` \[d\].
     pub fn batch(&self, x: &CowTensor, steps: &[(Seed, f64)]) -> Batch {
-        let probe = |(seed, length): &(Seed, f64)| Probe { seed: *seed, scale: length / self.root_dim, draw: 0 };
+        let probe = |(seed, length): &(Seed, f64)| Probe::new(*seed, length / self.root_dim);
         Batch::seeded(x, self.noise.clone(), steps.iter().map(probe).collect::<Vec<_>>())
     }
 

@@ -212,7 +212,7 @@ mod tests {
             noise.perturb_rows(&space.zeros().unwrap(), &seeds.map(|seed| (seed, 3.0)), &mut table).unwrap();
             assert_eq!(table.to_vec2::<f64>().unwrap(), [scaled(0), scaled(1)]);
 
-            let batch = Batch::seeded(&space.zeros().unwrap(), noise, seeds.map(|seed| Probe { seed, scale: 3.0, draw: 0 }));
+            let batch = Batch::seeded(&space.zeros().unwrap(), noise, seeds.map(|seed| Probe::new(seed, 3.0)));
             assert_eq!(batch.row(1, &space).unwrap().to_vec1::<f64>().unwrap(), scaled(1));
         }
     }
@@ -226,7 +226,7 @@ mod tests {
         assert!(matches!(noise(&zeros(DType::F64)).fill(Key::new(1), &mut x), Err(Error::Shape { .. })));
         assert!(noise(&basis(DType::F32, true)).fill(Key::new(1), &mut x).is_err());
         let space = Space::real(D).unwrap();
-        let probe = [Probe { seed: Key::new(1).into(), scale: 1.0, draw: 0 }];
+        let probe = [Probe::new(Key::new(1), 1.0)];
         assert!(matches!(Batch::seeded(&x, noise(&short), probe).row(0, &space), Err(Error::Shape { .. })));
         assert!(Batch::seeded(&x, noise(&basis(DType::F32, true)), probe).row(0, &space).is_err());
     }

@@ -13,6 +13,7 @@ use crate::{
 
 /// One candidate of a seeded batch: x = centre + scale · noise(seed).
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Probe {
     /// Which noise.
     pub seed: Seed,
@@ -22,13 +23,25 @@ pub struct Probe {
     pub draw: u32,
 }
 
+impl Probe {
+    /// The point scale · noise(seed) away from the centre; it sees the data of draw 0.
+    pub fn new(seed: impl Into<Seed>, scale: f64) -> Self {
+        Self { seed: seed.into(), scale, draw: 0 }
+    }
+
+    /// The same on the data of another draw.
+    pub fn of_draw(self, draw: u32) -> Self {
+        Self { draw, ..self }
+    }
+}
+
 /// Candidates to be evaluated, in search coordinates. Cloning is cheap.
 ///
 /// ```
 /// use moths_core::{Batch, Key, objective::Probe, Sampler, Space};
 ///
 /// let space = Space::real(1000)?;
-/// let probe = |seed| Probe { seed: Key::new(seed).into(), scale: 0.1, draw: 0 };
+/// let probe = |seed| Probe::new(Key::new(seed), 0.1);
 /// let near = Batch::seeded(&space.start(), Sampler::Normal, [probe(1), probe(2)]); // two seeds, not 2,000 numbers
 /// let both = Batch::Joined([Batch::one(&space.start())?, near].into());
 /// assert_eq!((both.len(), both.is_dense()), (3, false));
@@ -69,7 +82,7 @@ impl Batch {
         Ok(Self::Seeded {
             centre: point.clone(),
             noise: Sampler::Rademacher.into(),
-            probes: [Probe { seed: Key::new(0).into(), scale: 0.0, draw: 0 }].into(),
+            probes: [Probe::new(Key::new(0), 0.0)].into(),
         })
     }
 

@@ -50,8 +50,9 @@ pub trait Algorithm: Optimizer + Sized + 'static {
     }
 }
 
-/// What an algorithm is.
+/// What an algorithm is; made by [`Meta::new`].
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Meta {
     /// The name it is looked up by; also the name of its file.
     pub id: &'static str,
@@ -69,17 +70,46 @@ pub struct Meta {
     pub horizon: Option<&'static str>,
 }
 
-impl Meta {
-    /// What need not be said: of `Meta { id, family, summary, citation, capabilities, ..Meta::NONE }`.
-    pub const NONE: Self = Self {
-        id: "",
-        family: Family::Random,
-        summary: "",
-        citation: "",
-        capabilities: Capabilities::NONE,
-        size: None,
-        horizon: None,
+/// One method a field: itself with another value there, in constants too.
+macro_rules! with {
+    ($($(#[$doc:meta])* $field:ident: $type:ty = $value:expr;)*) => {
+        $($(#[$doc])*
+        pub const fn $field(mut self, $field: $type) -> Self {
+            self.$field = $value;
+            self
+        })*
     };
+}
+
+impl Meta {
+    /// An algorithm that promises nothing, and has neither size nor horizon.
+    ///
+    /// ```
+    /// use moths_core::optimizer::{Capabilities, Family, Meta};
+    ///
+    /// const META: Meta = Meta::new("random-search", Family::Random, "Independent random points.", "Brooks 1958, doi:10.1287/opre.6.2.244")
+    ///     .capabilities(Capabilities::NONE.rank_based(true).state_per_parameter(2.0))
+    ///     .size("candidates");
+    /// assert!(META.size == Some("candidates") && META.horizon.is_none());
+    /// ```
+    pub const fn new(id: &'static str, family: Family, summary: &'static str, citation: &'static str) -> Self {
+        Self { id, family, summary, citation, capabilities: Capabilities::NONE, size: None, horizon: None }
+    }
+
+    with! {
+        /// Under another name: of variants that share the rest.
+        id: &'static str = id;
+        /// With another summary.
+        summary: &'static str = summary;
+        /// From another source.
+        citation: &'static str = citation;
+        /// With these promises.
+        capabilities: Capabilities = capabilities;
+        /// With the setting that says how many candidates or members it has.
+        size: &'static str = Some(size);
+        /// With the setting that says how many evaluations the run has.
+        horizon: &'static str = Some(horizon);
+    }
 }
 
 /// The families of algorithms, each a crate.
@@ -97,8 +127,9 @@ pub enum Family {
     Ensemble,
 }
 
-/// What the laws hold an optimizer to.
+/// What the laws hold an optimizer to: [`Capabilities::NONE`], and one promise after another.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// Needs [`Objective::gradient`](crate::objective::Objective::gradient): no derivative-free method, a yardstick for them.
     pub needs_gradient: bool,
@@ -152,4 +183,37 @@ impl Capabilities {
         state_per_candidate: 0.0,
         state_per_pair: 0.0,
     };
+
+    with! {
+        /// With another [`needs_gradient`](Self#structfield.needs_gradient).
+        needs_gradient: bool = needs_gradient;
+        /// With another [`compares_steps`](Self#structfield.compares_steps).
+        compares_steps: bool = compares_steps;
+        /// With another [`seeds_only`](Self#structfield.seeds_only).
+        seeds_only: bool = seeds_only;
+        /// With another [`rank_based`](Self#structfield.rank_based).
+        rank_based: bool = rank_based;
+        /// With another [`translation`](Self#structfield.translation).
+        translation: bool = translation;
+        /// With another [`rotation`](Self#structfield.rotation).
+        rotation: bool = rotation;
+        /// With another [`monotone`](Self#structfield.monotone).
+        monotone: bool = monotone;
+        /// With another [`beats_random`](Self#structfield.beats_random).
+        beats_random: bool = beats_random;
+        /// With another [`walls`](Self#structfield.walls).
+        walls: Walls = walls;
+        /// With another [`at_walls`](Self#structfield.at_walls).
+        at_walls: bool = at_walls;
+        /// With another [`converges`](Self#structfield.converges).
+        converges: bool = converges;
+        /// With another [`discrete`](Self#structfield.discrete).
+        discrete: bool = discrete;
+        /// With another [`state_per_parameter`](Self#structfield.state_per_parameter).
+        state_per_parameter: f64 = state_per_parameter;
+        /// With another [`state_per_candidate`](Self#structfield.state_per_candidate).
+        state_per_candidate: f64 = state_per_candidate;
+        /// With another [`state_per_pair`](Self#structfield.state_per_pair).
+        state_per_pair: f64 = state_per_pair;
+    }
 }

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 ///         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 ///         let gradient = pairs.combine(&losses, &self.space)?;
 ///         self.clock.tick();
-///         Ok(Estimate { loss: losses.lowest(), gradient, evaluations: 2 })
+///         Ok(Estimate::new(losses.lowest(), gradient, 2))
 ///     }
 /// }
 /// ```
@@ -62,12 +62,13 @@ pub trait Estimator: Persist + Send {
     ) -> Result<Report> {
         let estimate = self.estimate(at, objective)?;
         estimate.follow(at, descent, space)?;
-        Ok(Report { loss: estimate.loss, evaluations: estimate.evaluations, converged: None })
+        Ok(Report::new(estimate.loss, estimate.evaluations))
     }
 }
 
 /// What an [`Estimator`] found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Estimate {
     /// The lowest loss seen; +∞ when every candidate failed.
     pub loss: f64,
@@ -78,6 +79,11 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// An estimate that saw this lowest loss, in so many evaluations.
+    pub fn new(loss: f64, gradient: Option<Gradient>, evaluations: u64) -> Self {
+        Self { loss, gradient, evaluations }
+    }
+
     /// Descends the gradient, if there is one and it is finite, and stays within the bounds.
     ///
     /// # Errors
@@ -136,7 +142,7 @@ impl Antithetic {
     /// The probes of x + c·z_k and x − c·z_k.
     pub fn pair(&self, k: usize) -> [Probe; 2] {
         let draw = if self.draws == DataDraws::PerPair { k as u32 } else { 0 };
-        [self.scale, -self.scale].map(|scale| Probe { seed: self.key.member(k as u64), scale, draw })
+        [self.scale, -self.scale].map(|scale| Probe::new(self.key.member(k as u64), scale).of_draw(draw))
     }
 
     /// Σ_k (u₂ₖ − u₂ₖ₊₁) / (2·c·pairs) · z_k for one value u a candidate: the central-difference estimate when u are losses.

@@ -24,7 +24,7 @@ use crate::{
 /// # use moths_core::{optimizer::{Estimate, Estimator}, Objective, Result, persist, CowTensor as C};
 /// # struct MyEstimator; persist!(MyEstimator {});
 /// # impl Estimator for MyEstimator { fn estimate(&mut self, at: &C, _: &mut dyn Objective) -> Result<Estimate> {
-/// #   Ok(Estimate { loss: 0.0, gradient: Some(at.clone().into()), evaluations: 0 }) } }
+/// #   Ok(Estimate::new(0.0, Some(at.clone().into()), 0)) } }
 /// let space = Space::real(10)?;
 /// let optimizer = GradientDescent::new(MyEstimator, descent::build(&Spec::new("adamw"), &space)?, &space);
 /// # Ok::<(), moths_core::Error>(())
@@ -50,7 +50,7 @@ impl<E: Estimator, D: Descent> Optimizer for GradientDescent<E, D> {
         let Some(remembered) = remembered else { return estimator.advance(at, descent, space, objective) };
         let loss = objective.losses(&remembered)?[0];
         let report = estimator.advance(at, &mut Reminded { descent, loss }, space, objective)?;
-        Ok(Report { loss: report.loss.min(loss), evaluations: report.evaluations + 1, ..report })
+        Ok(report.and(loss, 1))
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -153,7 +153,7 @@ impl<E: NamedEstimator> Algorithm for GradientDescent<E, Box<dyn Descent>> {
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let estimator = E::capabilities(&config.estimator);
         let state = estimator.state_per_parameter + 1.0 + descent::state_per_parameter(&config.descent)?;
-        Ok(Capabilities { state_per_parameter: state, ..estimator })
+        Ok(estimator.state_per_parameter(state))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

@@ -65,6 +65,7 @@ pub trait Optimizer: Persist + Send {
 
 /// What one step did.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Report {
     /// The lowest loss seen in this step; +∞ when every candidate failed.
     pub loss: f64,
@@ -75,9 +76,24 @@ pub struct Report {
 }
 
 impl Report {
-    /// The report of a step that evaluated these losses once.
+    /// A step that saw this lowest loss in so many evaluations.
+    pub fn new(loss: f64, evaluations: u64) -> Self {
+        Self { loss, evaluations, converged: None }
+    }
+
+    /// A step that evaluated these losses once.
     pub fn of(losses: &crate::objective::Losses) -> Self {
-        Self { loss: losses.lowest(), evaluations: losses.len() as u64, converged: None }
+        Self::new(losses.lowest(), losses.len() as u64)
+    }
+
+    /// The same, and the algorithm says whether going on is pointless.
+    pub fn converged(self, converged: Option<&'static str>) -> Self {
+        Self { converged, ..self }
+    }
+
+    /// The same, and the step saw this lowest loss in so many evaluations beside.
+    pub fn and(self, loss: f64, evaluations: u64) -> Self {
+        Self { loss: self.loss.min(loss), evaluations: self.evaluations + evaluations, ..self }
     }
 }
 

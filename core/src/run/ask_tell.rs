@@ -26,7 +26,7 @@ use crate::{
 /// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
 /// #         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 /// #         self.clock.tick();
-/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #         Ok(Estimate::new(losses.lowest(), pairs.combine(&losses, &self.space)?, 2))
 /// #     }
 /// # }
 /// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {

@@ -8,6 +8,7 @@ mod tally;
 
 use std::{ops::ControlFlow, time::Instant};
 
+pub use crate::reason::Reason;
 use crate::{
     Error, Result,
     objective::{Objective, layer::Best},
@@ -18,7 +19,7 @@ use crate::{
 pub use ask_tell::{Ask, AskTell};
 pub use checkpoint::{Checkpoint, Parts};
 pub use journal::{Journal, Origin, Replay};
-pub use stop::{Reason, Stop};
+pub use stop::Stop;
 pub use tally::Tally;
 
 /// What an observer is shown after every step.
@@ -107,7 +108,7 @@ fn same(one: &CowTensor, other: &CowTensor, space: &Space) -> Result<bool> {
 /// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
 /// #         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 /// #         self.clock.tick();
-/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #         Ok(Estimate::new(losses.lowest(), pairs.combine(&losses, &self.space)?, 2))
 /// #     }
 /// # }
 /// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {
@@ -148,7 +149,7 @@ pub fn minimize(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, st
 /// #         let pairs = Antithetic { key, pairs: 1, scale: 0.01, sampler, draws };
 /// #         let losses = objective.losses(&pairs.batch(at, &self.space))?;
 /// #         self.clock.tick();
-/// #         Ok(Estimate { loss: losses.lowest(), gradient: pairs.combine(&losses, &self.space)?, evaluations: 2 })
+/// #         Ok(Estimate::new(losses.lowest(), pairs.combine(&losses, &self.space)?, 2))
 /// #     }
 /// # }
 /// # fn some_optimizer(space: &Space) -> Result<impl moths_core::Optimizer + use<>> {

@@ -136,7 +136,7 @@ mod tests {
         for (why, kept) in [("flat", "flat"), ("two\nlines", "two lines"), ("", "converged"), (long, &long[..LONGEST_REASON / 2])]
         {
             let mut tally = Tally::default();
-            tally.add(&Report { loss: 1.0, evaluations: 1, converged: Some(why) });
+            tally.add(&Report::new(1.0, 1).converged(Some(why)));
             let mut again = Tally::default();
             State::of(&mut tally)?.restore(&mut again, Keep::Nothing)?;
             assert_eq!(again, tally);

@@ -234,8 +234,7 @@ fn elements_of_a_model_are_fixed_one_by_one() -> Test {
     let bounds = [(-1.0, 1.0), (0.25, 0.25), (0.0, 0.0), (-2.0, 2.0)];
     let options = ModelOptions::default().bounds_each("w", bounds);
     let mut model = FlatModel::with(options, |vb| vb.get(4, "w"), |w: &Tensor, _| w.sqr()?.sum_all())?;
-    let probes =
-        (0..6).map(|i| moths_core::objective::Probe { seed: Key::new(i).into(), scale: 5.0, draw: 0 }).collect::<Vec<_>>();
+    let probes = (0..6).map(|i| moths_core::objective::Probe::new(Key::new(i), 5.0)).collect::<Vec<_>>();
     let batch = Batch::seeded(&model.space().start(), Sampler::Normal, probes);
     for i in 0..batch.len() {
         model.load(&batch.row(i, model.space())?)?;

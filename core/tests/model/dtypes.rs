@@ -24,7 +24,7 @@ fn numbers(tensor: &Tensor) -> Result<Vec<f64>> {
 /// Points around the start, some of them far away, and at both ends.
 fn points(objective: &dyn Objective) -> Result<Vec<CowTensor>> {
     let space = objective.space();
-    let probe = |i: u64| Probe { seed: Key::new(i).into(), scale: [0.3, 3.0, 1e37][i as usize % 3], draw: 0 };
+    let probe = |i: u64| Probe::new(Key::new(i), [0.3, 3.0, 1e37][i as usize % 3]);
     let batch = Batch::seeded(&space.start(), Sampler::Normal, (0..30).map(probe).collect::<Vec<_>>());
     let end = |x: f64| Ok(Tensor::full(x, space.dim(), &Device::Cpu)?.to_dtype(space.dtype())?.into());
     (0..batch.len()).map(|i| batch.row(i, space)).chain([f64::INFINITY, f64::NEG_INFINITY].map(end)).collect()

@@ -47,7 +47,7 @@ fn discrete_leaves_reach_the_model_rounded_and_have_no_gradient() -> Test {
 #[test]
 fn bounds_hold_for_every_candidate() -> Test {
     let mut model = flat(ModelOptions::default().bounds("fc1.weight", -0.1, 0.1), DType::F32)?;
-    let probes: Vec<Probe> = (0..9).map(|i| Probe { seed: Key::new(i).into(), scale: 9.0, draw: 0 }).collect();
+    let probes: Vec<Probe> = (0..9).map(|i| Probe::new(Key::new(i), 9.0)).collect();
     let batch = Batch::seeded(&model.space().start(), Sampler::Normal, probes);
     for i in 0..batch.len() {
         model.load(&batch.row(i, model.space())?)?;

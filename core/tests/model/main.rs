@@ -50,6 +50,6 @@ fn on_var_map(model: &FlatModel<Mlp>, dtype: DType) -> Result<(VarMap, Mlp)> {
 }
 
 fn some_batch(objective: &dyn Objective, n: u64) -> Batch {
-    let probes: Vec<Probe> = (0..n).map(|i| Probe { seed: Key::new(i).into(), scale: 0.5, draw: 0 }).collect();
+    let probes: Vec<Probe> = (0..n).map(|i| Probe::new(Key::new(i), 0.5)).collect();
     Batch::seeded(&objective.space().start(), Sampler::Normal, probes)
 }

@@ -13,7 +13,7 @@ use crate::{Mlp, toy::Test};
 
 /// The keys a stochastic loss is given.
 fn keys_seen(model: &mut FlatModel<Mlp>, seen: &Mutex<Vec<Key>>, draws: &[u32]) -> Result<Vec<Key>> {
-    let probes: Vec<Probe> = draws.iter().map(|draw| Probe { seed: Key::new(1).into(), scale: 0.1, draw: *draw }).collect();
+    let probes: Vec<Probe> = draws.iter().map(|draw| Probe::new(Key::new(1), 0.1).of_draw(*draw)).collect();
     model.evaluate(&Batch::seeded(&model.space().start(), Sampler::Normal, probes))?;
     Ok(std::mem::take(&mut *seen.lock().map_err(|e| Error::Objective(e.to_string()))?))
 }

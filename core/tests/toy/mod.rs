@@ -35,7 +35,7 @@ impl Walk {
 
 impl Optimizer for Walk {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let probe = |i: usize, scale| Probe { seed: self.clock.key().fold(i as u64).into(), scale, draw: 0 };
+        let probe = |i: usize, scale| Probe::new(self.clock.key().fold(i as u64), scale);
         let probes: Vec<Probe> = (0..self.width).map(|i| probe(i, 0.3)).collect();
         let near = Batch::seeded(&self.at, Sampler::Normal, probes);
         let first = objective.losses(&near)?;
@@ -48,7 +48,7 @@ impl Optimizer for Walk {
         }
         remember(&mut self.mean, &self.at, 0.5)?;
         self.clock.tick();
-        Ok(Report { loss, evaluations: self.width as u64 + 1, converged: None })
+        Ok(Report::new(loss, self.width as u64 + 1))
     }
 
     fn answer(&self) -> Result<CowTensor> {

@@ -132,7 +132,7 @@ fn noisy_bowl(space: &Space) -> Result<impl Objective + Send + use<>> {
 }
 
 fn near_start(space: &Space, n: u64) -> Batch {
-    let probes: Vec<Probe> = (0..n).map(|i| Probe { seed: Key::new(i).into(), scale: 1.0, draw: (i / 8) as u32 }).collect();
+    let probes: Vec<Probe> = (0..n).map(|i| Probe::new(Key::new(i), 1.0).of_draw((i / 8) as u32)).collect();
     Batch::seeded(&space.start(), Sampler::Normal, probes)
 }
 
@@ -168,7 +168,7 @@ fn the_noise_is_that_of_the_values_and_of_the_draw() -> Test {
     assert_ne!(same, other);
 
     let zero = row([0.0, 1.2])?;
-    let drawn = |draw| Batch::seeded(&zero, Sampler::Normal, [Probe { seed: Key::new(1).into(), scale: 0.0, draw }]);
+    let drawn = |draw| Batch::seeded(&zero, Sampler::Normal, [Probe::new(Key::new(1), 0.0).of_draw(draw)]);
     let losses = [noisy.evaluate(&drawn(0))?, noisy.evaluate(&drawn(1))?, noisy.evaluate(&Batch::one(&row([-0.0, 1.2])?)?)?];
     assert_ne!(losses[0], losses[1], "another draw is other data");
     assert_eq!(losses[0], losses[2], "-0 is 0, whoever asks");

@@ -72,14 +72,8 @@ pub(super) struct Specimen {
 static SHARED: AtomicU64 = AtomicU64::new(0);
 
 impl Algorithm for Specimen {
-    const META: Meta = Meta {
-        id: "specimen",
-        family: Family::Evolution,
-        summary: "What the laws themselves are tried on.",
-        citation: "none",
-        capabilities: Capabilities::NONE,
-        ..Meta::NONE
-    };
+    const META: Meta = Meta::new("specimen", Family::Evolution, "What the laws themselves are tried on.", "none")
+        .capabilities(Capabilities::NONE);
     type Config = SpecimenConfig;
 
     fn new(config: SpecimenConfig, space: &Space, key: Key) -> Result<Self> {
@@ -112,30 +106,21 @@ impl Algorithm for Specimen {
     }
 
     fn capabilities(config: &SpecimenConfig) -> Result<Capabilities> {
-        let all = Capabilities {
-            seeds_only: true,
-            rank_based: true,
-            translation: true,
-            rotation: true,
-            monotone: true,
-            beats_random: true,
-            converges: true,
-            discrete: true,
-            at_walls: config.flaw == Flaw::StopsAtWalls,
-            ..Capabilities::NONE
-        };
+        let all = Capabilities::NONE
+            .seeds_only(true)
+            .rank_based(true)
+            .translation(true)
+            .rotation(true)
+            .monotone(true)
+            .beats_random(true)
+            .converges(true)
+            .discrete(true)
+            .at_walls(config.flaw == Flaw::StopsAtWalls);
         Ok(match config.kind {
             Kind::Seeds => all,
             Kind::Rows if config.flaw == Flaw::AsksRows => all,
-            Kind::Rows => Capabilities { seeds_only: false, state_per_candidate: 1.0, ..all },
-            Kind::Gradients => Capabilities {
-                needs_gradient: true,
-                rank_based: false,
-                monotone: false,
-                converges: false,
-                discrete: false,
-                ..all
-            },
+            Kind::Rows => all.seeds_only(false).state_per_candidate(1.0),
+            Kind::Gradients => all.needs_gradient(true).rank_based(false).monotone(false).converges(false).discrete(false),
         })
     }
 
@@ -166,7 +151,7 @@ impl Specimen {
         let stands = self.has(Flaw::StandsWithFixed) && self.space.has_fixed();
         let sigma = if stands { 1e-9 } else { self.sigma };
         let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { sigma };
-        (0..self.config.lambda).map(|i| Probe { seed: key.fold(i as u64).into(), scale: scale(i), draw: 0 }).collect()
+        (0..self.config.lambda).map(|i| Probe::new(key.fold(i as u64), scale(i))).collect()
     }
 
     /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
@@ -272,7 +257,7 @@ impl Specimen {
         let seen = losses.iter().copied().fold(if extra > 0 { old } else { f64::INFINITY }, f64::min);
         let loss = if self.has(Flaw::ReportsMean) { losses.iter().sum::<f64>() / losses.len() as f64 } else { seen };
         let extra = if self.has(Flaw::CountsOneRound) { 0 } else { extra };
-        Ok(Report { loss, evaluations: evaluated + extra, converged: self.converged() })
+        Ok(Report::new(loss, evaluated + extra).converged(self.converged()))
     }
 
     fn commit(&mut self, old: f64, batch: Batch, losses: &[f64]) -> Result<()> {
@@ -325,7 +310,7 @@ impl Specimen {
     fn descend(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let Some((loss, gradient)) = objective.gradient(&self.at)? else {
             if self.has(Flaw::NeedsNoGradients) {
-                return Ok(Report { loss: f64::INFINITY, evaluations: 0, converged: None });
+                return Ok(Report::new(f64::INFINITY, 0));
             }
             return Err(Error::unsupported("specimen", "needs gradients"));
         };
@@ -337,7 +322,7 @@ impl Specimen {
             self.at = at;
         }
         self.clock.tick();
-        Ok(Report { loss: if loss.is_finite() { loss } else { f64::INFINITY }, evaluations: 1, converged: None })
+        Ok(Report::new(if loss.is_finite() { loss } else { f64::INFINITY }, 1))
     }
 }
 

@@ -14,7 +14,7 @@ pub use pool::Pool;
 macro_rules! passes_on {
     ($inner:ident: $($method:ident),*) => { $($crate::passes_on!(@ $inner $method);)* };
     (@ $inner:ident space) => {
-        fn space(&self) -> &$crate::Space {
+        fn space(&self) -> &$crate::space::Space {
             self.$inner.space()
         }
     };
@@ -33,7 +33,7 @@ macro_rules! passes_on {
         }
     };
     (@ $inner:ident gradient) => {
-        fn gradient(&mut self, at: &$crate::CowTensor) -> $crate::Result<Option<(f64, $crate::candle_core::Tensor)>> {
+        fn gradient(&mut self, at: &$crate::tensor::CowTensor) -> $crate::Result<Option<(f64, $crate::candle_core::Tensor)>> {
             self.$inner.gradient(at)
         }
     };

@@ -27,7 +27,7 @@ use crate::{
 /// # persist!(MyEstimator {});
 /// # impl Estimator for MyEstimator {
 /// #     fn estimate(&mut self, at: &CowTensor, _: &mut dyn Objective) -> Result<Estimate> {
-/// #         Ok(Estimate { loss: 0.0, gradient: Some(at.ones_like()?.into()), evaluations: 0 })
+/// #         Ok(Estimate::new(0.0, Some(at.ones_like()?.into()), 0))
 /// #     }
 /// # }
 /// let space = Space::real(3)?;

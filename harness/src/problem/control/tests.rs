@@ -17,7 +17,7 @@ fn bits(losses: &[f64]) -> Vec<u64> {
 
 /// Candidates of three draws.
 fn batch(space: &Space, n: u64) -> Batch {
-    let probes: Vec<Probe> = (0..n).map(|i| Probe { seed: Key::new(i).into(), scale: 3.0, draw: (i % 3) as u32 }).collect();
+    let probes: Vec<Probe> = (0..n).map(|i| Probe::new(Key::new(i), 3.0).of_draw((i % 3) as u32)).collect();
     Batch::seeded(&space.start(), Sampler::Normal, probes)
 }
 
@@ -55,7 +55,7 @@ fn losses_depend_on_candidate_and_step_alone() -> Result<()> {
 fn candidates_of_one_draw_see_the_same_episodes() -> Result<()> {
     let mut objective = control::<Pendulum>()?.objective(1)?;
     let point = Batch::one(&objective.space().start())?.row(0, objective.space())?;
-    let probe = |draw| Probe { seed: Key::new(0).into(), scale: 0.0, draw };
+    let probe = |draw| Probe::new(Key::new(0), 0.0).of_draw(draw);
     let losses = objective.evaluate(&Batch::seeded(&point, Sampler::Normal, [probe(0), probe(0), probe(1)]))?;
     assert!(losses[0] == losses[1] && losses[0] != losses[2], "{losses:?}");
     Ok(())

@@ -13,13 +13,13 @@ use crate::{
 
 /// Points near the start and far from it, all of one draw.
 fn points(space: &Space) -> Batch {
-    let probes: Vec<Probe> = (0..6).map(|i| Probe { seed: Key::new(i).into(), scale: 0.4 * i as f64, draw: 0 }).collect();
+    let probes: Vec<Probe> = (0..6).map(|i| Probe::new(Key::new(i), 0.4 * i as f64)).collect();
     Batch::seeded(&space.start(), Sampler::Normal, probes)
 }
 
 /// The start twice, with data of different draws.
 fn two_draws(space: &Space) -> Batch {
-    let probe = |draw| Probe { seed: Key::new(0).into(), scale: 0.0, draw };
+    let probe = |draw| Probe::new(Key::new(0), 0.0).of_draw(draw);
     Batch::seeded(&space.start(), Sampler::Normal, [probe(0), probe(1)])
 }
 

@@ -167,7 +167,7 @@ mod tests {
     /// Points near the start and far from it.
     fn points(space: &Space) -> Result<Batch> {
         let probes: Vec<moths::objective::Probe> =
-            (0..8).map(|i| moths::objective::Probe { seed: Key::new(i).into(), scale: 0.4 * i as f64, draw: 0 }).collect();
+            (0..8).map(|i| moths::objective::Probe::new(Key::new(i), 0.4 * i as f64)).collect();
         Ok(Batch::seeded(&space.start(), Sampler::Normal, probes))
     }
 
