@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    objective::{Batch, Objective},
+    objective::{Batch, Losses, Objective, OutputLoss, Outputs},
     persist::{Fields, Persist},
     rng::{Element, Key},
     space::{Leaf, Space},
@@ -24,7 +24,27 @@ use crate::{
 };
 
 type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
-type Loss<M> = Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>;
+
+/// How a model's loss is computed.
+enum Loss<M> {
+    Whole(Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>),
+    /// By way of its outputs, which are given with the targets.
+    OfOutputs(Box<Forward<M>>, OutputLoss),
+}
+
+type Forward<M> = dyn FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send;
+
+impl<M> Loss<M> {
+    fn of(&mut self, model: &M, key: Key) -> Result<Tensor> {
+        match self {
+            Self::Whole(loss) => Ok(loss(model, key)?),
+            Self::OfOutputs(forward, loss) => {
+                let (outputs, targets) = forward(model, key)?;
+                loss.of(&outputs, &targets)
+            }
+        }
+    }
+}
 
 /// An objective from a candle model: its tensors are views of one flat buffer, so that a candidate is written straight into the
 /// model, with no tensor made or copied on the way.
@@ -91,6 +111,43 @@ impl<M> FlatModel<M> {
         build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
         loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
     ) -> Result<Self> {
+        Self::of(options, build, Loss::Whole(Box::new(loss)))
+    }
+
+    /// A model that shows its [outputs](Objective::outputs): `forward` gives them \[m, k\] on the data of a key, and the targets that `loss`
+    /// compares them with.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use candle_nn::{Linear, Module, linear};
+    /// use moths_core::{Batch, FlatModel, ModelOptions, Objective, objective::OutputLoss};
+    ///
+    /// let x = Tensor::new(&[[1f32, 2.0], [3.0, 4.0], [0.0, 1.0]], &Device::Cpu)?;
+    /// let classes = Tensor::new(&[0u32, 1, 1], &Device::Cpu)?;
+    /// let forward = move |model: &Linear, _| Ok((model.forward(&x)?, classes.clone()));
+    /// let build = |vb: candle_nn::VarBuilder<'_>| linear(2, 2, vb.pp("out"));
+    /// let mut model = FlatModel::with_outputs(ModelOptions::default(), build, forward, OutputLoss::CrossEntropy)?;
+    /// let outputs = model.outputs(&Batch::one(&model.space().start())?)?.expect("it shows them");
+    /// assert_eq!(outputs.values.dims(), [1, 3, 2]);
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FlatModel::with`].
+    pub fn with_outputs(
+        options: ModelOptions,
+        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        forward: impl FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
+        loss: OutputLoss,
+    ) -> Result<Self> {
+        Self::of(options, build, Loss::OfOutputs(Box::new(forward), loss))
+    }
+
+    fn of(
+        options: ModelOptions,
+        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        loss: Loss<M>,
+    ) -> Result<Self> {
         let requests = Mutex::new(vec![]);
         build(VarBuilder::from_backend(Box::new(Recorder(&requests)), options.dtype, Device::Cpu))?;
         let requests = requests.into_inner().map_err(|e| Error::Objective(e.to_string()))?;
@@ -105,7 +162,7 @@ impl<M> FlatModel<M> {
             flat,
             model,
             build: Box::new(build),
-            loss: Box::new(loss),
+            loss,
             frozen: layout.frozen,
             buffers: layout.buffers,
             differentiable: None,
@@ -191,7 +248,7 @@ impl<M> FlatModel<M> {
         let found = effect::without_effect(&self.space.clone(), |point| {
             self.load(point)?;
             self.buffers.restore(&statistics)?;
-            scalar(&(self.loss)(&self.model, key)?)
+            scalar(&self.loss.of(&self.model, key)?)
         });
         self.swap(&mut before)?;
         self.buffers.restore(&statistics)?;
@@ -247,9 +304,28 @@ impl<M> Objective for FlatModel<M> {
         (0..batch.len())
             .map(|i| {
                 self.load_candidate(batch, i)?;
-                scalar(&(self.loss)(&self.model, self.clock.key(batch.draw(i)))?)
+                scalar(&self.loss.of(&self.model, self.clock.key(batch.draw(i)))?)
             })
             .collect()
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        if matches!(self.loss, Loss::Whole(_)) {
+            return Ok(None);
+        }
+        let (mut losses, mut values, mut slopes) = (vec![], vec![], vec![]);
+        for i in 0..batch.len() {
+            self.load_candidate(batch, i)?;
+            let key = self.clock.key(batch.draw(i));
+            let Loss::OfOutputs(forward, loss) = &mut self.loss else { return Ok(None) };
+            let (outputs, targets) = forward(&self.model, key)?;
+            let (loss, slope) = loss.with_slopes(&outputs, &targets)?;
+            let failed = !loss.is_finite();
+            losses.push(if failed { f64::INFINITY } else { loss });
+            values.push(outputs.to_dtype(self.space.dtype())?);
+            slopes.push(if failed { slope.zeros_like()? } else { slope }.to_dtype(self.space.dtype())?);
+        }
+        Ok(Some(Outputs { losses: Losses(losses), values: Tensor::stack(&values, 0)?, slopes: Tensor::stack(&slopes, 0)? }))
     }
 
     fn stochastic(&self) -> bool {
@@ -274,7 +350,7 @@ impl<M> Objective for FlatModel<M> {
         self.differentiable()?;
         let Some(Differentiable { vars, model }) = &self.differentiable else { return Ok(None) };
         vars.iter().zip(&values).try_for_each(|(var, (_, value))| var.set(value))?;
-        super::var_map::gradient_of(&(self.loss)(model, key)?, vars, &self.space)
+        super::var_map::gradient_of(&self.loss.of(model, key)?, vars, &self.space)
     }
 }
 
