@@ -44,6 +44,7 @@
 //! assert!(end.tally.lowest < 1e-6);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/restart.md")]
 
 mod run;
 mod size;

@@ -38,6 +38,7 @@
 //! assert!(optimizer.step(&mut objective)?.loss < 0.1 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/low-rank-es.md")]
 
 use moths_core::{
     CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,

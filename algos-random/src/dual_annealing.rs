@@ -51,6 +51,7 @@
 //! assert!(rastrigin(&[answer[0] - 1.5, answer[1] + 2.0]) < 1e-3, "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/dual-annealing.md")]
 
 #[cfg(test)]
 mod tests;

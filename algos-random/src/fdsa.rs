@@ -38,6 +38,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/fdsa.md")]
 
 use candle_core::Tensor;
 use moths_core::{

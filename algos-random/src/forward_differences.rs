@@ -35,6 +35,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/forward-differences.md")]
 
 use moths_core::{
     CowTensor, Key, Objective, Result, Schedule, Space, Spec,

@@ -39,6 +39,7 @@
 //! assert!(rastrigin(&[answer[0] - 1.5, answer[1] + 2.0]) < 1.5, "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/simulated-annealing.md")]
 
 use std::marker::PhantomData;
 

@@ -28,6 +28,7 @@
 //! assert!(rastrigin(&[answer[0] - 1.5, answer[1] + 2.0]) < 1.5, "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/threshold-accepting.md")]
 
 use moths_core::{Key, optimizer::Meta, register};
 

@@ -46,6 +46,7 @@
 //! assert!(end.tally.lowest < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("../settings/genetic.md")]
 
 mod brood;
 mod crossover;
