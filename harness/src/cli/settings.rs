@@ -107,14 +107,15 @@ mod tests {
         let properties: Vec<&Value> = owner.schema["properties"].as_object().into_iter().flat_map(|p| p.values()).collect();
         let there = KINDS.iter().filter(|kind| properties.iter().any(|property| kind.is_in(property)));
         let line = |kind: &super::super::words::Kind| {
-            let documented = if kind.one == "a schedule" { "Schedule" } else { "Sampler" };
             let forms: Vec<String> = kind.choices().iter().map(Choice::form).map(|form| format!("`{form}`")).collect();
             format!(
-                "\n*{}*, {}: {}. See [`{documented}`]({}::{documented}).\n",
+                "\n*{}*, {}: {}. See [`{}`]({}::{}).\n",
                 kind.one,
                 kind.meaning,
                 forms.join(", "),
-                owner.core
+                kind.documented.rsplit("::").next().unwrap_or_default(),
+                owner.core,
+                kind.documented
             )
         };
         there.map(line).collect()

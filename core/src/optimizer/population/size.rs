@@ -43,7 +43,10 @@ impl Size {
     pub fn at(&self, t: u64) -> usize {
         match self {
             Self::Constant(size) => *size,
-            Self::Curve(curve) => whole(Schedule::Curve(curve.clone()).at(t)),
+            Self::Curve(curve) => {
+                let (fewest, most) = self.range().into_inner();
+                whole(Schedule::Curve(curve.clone()).at(t)).clamp(fewest, most)
+            }
         }
     }
 
