@@ -40,9 +40,8 @@
 //! ```
 
 use moths_core::{
-    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
-    optimizer::{Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
-    persist::{Fields, Persist},
+    Sampler, Schedule,
+    optimizer::{DataDraws, Descent, GradientDescent, Meta, NamedEstimator, Preset, PresetEstimator},
     register,
 };
 use schemars::JsonSchema;
@@ -78,48 +77,19 @@ impl Default for LowRankEsConfig {
 pub type LowRankEs = GradientDescent<LowRankEsEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of EGGROLL: that of OpenES from other noise.
-pub struct LowRankEsEstimator(OpenEsEstimator);
+pub type LowRankEsEstimator = PresetEstimator<LowRankEsConfig>;
 
-impl NamedEstimator for LowRankEsEstimator {
-    const META: Meta = Meta::new(
-        "low-rank-es",
-        Family::Evolution,
-        "EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.",
-        "Sarkar et al. 2025, arXiv:2511.16652",
-    )
-    .capabilities(OpenEsEstimator::META.capabilities.rank_based(false))
-    .size("pairs");
-    type Config = LowRankEsConfig;
+impl Preset for LowRankEsConfig {
+    const META: Meta = OpenEsEstimator::META
+        .id("low-rank-es")
+        .summary("EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.")
+        .citation("Sarkar et al. 2025, arXiv:2511.16652")
+        .capabilities(OpenEsEstimator::META.capabilities.rank_based(false));
+    type Of = OpenEsEstimator;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
-        let LowRankEsConfig { pairs, sigma, rank, shaping, draws } = config;
-        let config = OpenEsConfig { pairs, sigma, shaping, sampler: Sampler::LowRank { rank }, draws };
-        Ok(Self(OpenEsEstimator::new(config, space, key)?))
-    }
-
-    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
-        Some(2 * config.pairs as u64)
-    }
-
-    fn default_descent() -> Spec {
-        OpenEsEstimator::default_descent()
-    }
-
-    fn capabilities(config: &Self::Config) -> Capabilities {
-        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks)
-    }
-}
-
-impl Estimator for LowRankEsEstimator {
-    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        self.0.estimate(at, objective)
-    }
-}
-
-impl Persist for LowRankEsEstimator {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        self.0.visit(fields)
+    fn settings(self) -> OpenEsConfig {
+        let Self { pairs, sigma, rank, shaping, draws } = self;
+        OpenEsConfig { pairs, sigma, shaping, sampler: Sampler::LowRank { rank }, draws }
     }
 }
 
@@ -128,7 +98,7 @@ register!(LowRankEs);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Function, Leaf, Optimizer, registry};
+    use moths_core::{Function, Key, Leaf, Optimizer, Space, Spec, optimizer::Estimator, registry};
 
     /// The estimate of the paper from the same matrices, up to its factor, and that they are of rank 1.
     #[test]

@@ -7,6 +7,7 @@
 //! | [`registry`], `spec`, [`settings`], `horizon` | how it is named, built and told how long the run is |
 //! | [`schedule`] | settings that change with the step |
 //! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
+//! | `preset` | an estimator under another name, with other settings |
 //! | [`shaping`], `comparison`, [`convergence`] | what losses are made into, when two may be compared, when to end |
 
 mod algorithm;
@@ -16,6 +17,7 @@ pub mod descent;
 mod estimator;
 mod gradient_descent;
 pub(crate) mod horizon;
+mod preset;
 pub mod registry;
 pub mod schedule;
 pub mod settings;
@@ -28,6 +30,7 @@ pub use descent::Descent;
 pub use estimator::{Antithetic, DataDraws, Estimate, Estimator};
 pub use gradient_descent::{GradientDescent, GradientDescentConfig, NamedEstimator};
 pub use horizon::Horizon;
+pub use preset::{Preset, PresetEstimator};
 pub use spec::Spec;
 
 use crate::{Result, objective::Objective, persist::Persist, tensor::CowTensor};
