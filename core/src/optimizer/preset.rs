@@ -15,8 +15,9 @@ use crate::{
 
 /// A [`NamedEstimator`] under another name: with other defaults, or with fewer settings or others.
 ///
-/// It is implemented for the settings, which say what those of the estimator are; the rest is [`PresetEstimator`]. What it can do, and what a
-/// step takes, follows from the settings it hands over. `META` is best made from that of the estimator, so that promises stand once.
+/// It is implemented for the settings, which say what they are in those of the estimator; the rest is [`PresetEstimator`]. What
+/// it can do, and what a step takes, follows from the settings it hands over. `META` is best made from that of the estimator, so
+/// that promises stand once.
 ///
 /// ```
 /// use moths_core::{Function, Key, Space, Spec, register, registry};
