@@ -15,8 +15,9 @@
 //! Differs from the paper: the size of ĝ, by the factor σ / √pairs that a descent like Adam does not see; a candidate is evaluated
 //! by writing its weights, not by adding the low-rank product to the activations.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round; r (m + n) normal numbers for a matrix and candidate instead of m n; no state beside
-//! the point and the descent's; scratch of r (m + n) numbers for a matrix and pair, and d with `clip-up`.
+//! Cost per step: 2 · pairs evaluations in one round; for a matrix and candidate r (m + n) normal numbers, beside m n that the
+//! products overwrite; no state beside the point and the descent's; scratch of r (m + n) numbers for a matrix and pair, and d
+//! with `clip-up`.
 //!
 //! Take it when the weights are matrices and their perturbations should be of low rank, as EGGROLL has them. A step takes as long here as
 //! one of `open-es` (docs/step-costs.md), which is the same with normal noise and ranks; take that one otherwise.
