@@ -9,6 +9,7 @@
 //! | `members` | optimizers inside an optimizer, as many as there happen to be |
 //! | [`schedule`] | settings that change with the step |
 //! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
+//! | `preset` | an estimator under another name, with other settings |
 //! | [`shaping`], `comparison`, [`convergence`] | what losses are made into, when two may be compared, when to end |
 
 mod algorithm;
@@ -20,6 +21,7 @@ mod gradient_descent;
 pub(crate) mod horizon;
 mod members;
 pub mod population;
+mod preset;
 pub mod registry;
 pub mod schedule;
 pub mod settings;
@@ -34,6 +36,7 @@ pub use gradient_descent::{GradientDescent, GradientDescentConfig, NamedEstimato
 pub use horizon::Horizon;
 pub use members::{Member, Members};
 pub use population::{Init, Population, Size};
+pub use preset::{Preset, PresetEstimator};
 pub use spec::Spec;
 
 use crate::{Result, objective::Objective, persist::Persist, tensor::CowTensor};
