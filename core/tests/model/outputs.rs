@@ -1,9 +1,9 @@
 //! What a model answers: the losses of `evaluate`, and derivatives by the outputs that are candle's own.
 
 use candle_core::{DType, Device, Tensor, Var};
-use candle_nn::{Linear, Module, linear};
+use candle_nn::{Linear, Module, VarBuilder, VarMap, linear};
 use moths_core::{
-    Batch, FlatModel, Key, ModelOptions, Objective, Sampler,
+    Batch, FlatModel, Key, ModelOptions, Objective, Sampler, VarMapModel,
     objective::{
         OutputLoss, Probe,
         layer::{Best, Budget, Pool},
@@ -100,5 +100,18 @@ fn a_model_of_a_loss_alone_shows_none() -> Test {
     let mut model = FlatModel::new(|vb| linear(3, 4, vb.pp("out")), |model: &Linear, _| model.weight().sqr()?.sum_all())?;
     let batch = batch(&model, 2);
     assert!(model.outputs(&batch)?.is_none());
+    Ok(())
+}
+
+#[test]
+fn a_var_map_shows_its_outputs_as_well() -> Test {
+    let (x, classes) = (inputs()?, Tensor::new(&[0u32, 3, 1, 1, 2, 0, 3], &Device::Cpu)?);
+    let vars = VarMap::new();
+    let layer = linear(3, 4, VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu))?;
+    let forward = move |_| Ok((layer.forward(&x)?, classes.clone()));
+    let mut model = VarMapModel::with_outputs(&vars, |leaf| leaf, forward, OutputLoss::CrossEntropy)?;
+    let batch = batch(&model, 4);
+    let seen = model.outputs(&batch)?.expect("a model with outputs");
+    assert_eq!((seen.values.dims(), model.evaluate(&batch)?), (&[4, 7, 4][..], seen.losses.to_vec()));
     Ok(())
 }

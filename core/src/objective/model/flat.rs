@@ -10,12 +10,13 @@ use super::{
     buffers::Buffers,
     effect,
     layout::{Layout, Named, Recorder},
+    loss::{Answers, Loss},
     options::ModelOptions,
     scalar,
 };
 use crate::{
     Error, Result,
-    objective::{Batch, Losses, Objective, OutputLoss, Outputs},
+    objective::{Batch, Objective, OutputLoss, Outputs},
     persist::{Fields, Persist},
     rng::{Element, Key},
     space::{Leaf, Space},
@@ -24,27 +25,6 @@ use crate::{
 };
 
 type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
-
-/// How a model's loss is computed.
-enum Loss<M> {
-    Whole(Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>),
-    /// By way of its outputs, which are given with the targets.
-    OfOutputs(Box<Forward<M>>, OutputLoss),
-}
-
-type Forward<M> = dyn FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send;
-
-impl<M> Loss<M> {
-    fn of(&mut self, model: &M, key: Key) -> Result<Tensor> {
-        match self {
-            Self::Whole(loss) => Ok(loss(model, key)?),
-            Self::OfOutputs(forward, loss) => {
-                let (outputs, targets) = forward(model, key)?;
-                loss.of(&outputs, &targets)
-            }
-        }
-    }
-}
 
 /// An objective from a candle model: its tensors are views of one flat buffer, so that a candidate is written straight into the
 /// model, with no tensor made or copied on the way.
@@ -310,22 +290,14 @@ impl<M> Objective for FlatModel<M> {
     }
 
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
-        if matches!(self.loss, Loss::Whole(_)) {
-            return Ok(None);
-        }
-        let (mut losses, mut values, mut slopes) = (vec![], vec![], vec![]);
+        let mut answers = Answers::default();
         for i in 0..batch.len() {
             self.load_candidate(batch, i)?;
             let key = self.clock.key(batch.draw(i));
-            let Loss::OfOutputs(forward, loss) = &mut self.loss else { return Ok(None) };
-            let (outputs, targets) = forward(&self.model, key)?;
-            let (loss, slope) = loss.with_slopes(&outputs, &targets)?;
-            let failed = !loss.is_finite();
-            losses.push(if failed { f64::INFINITY } else { loss });
-            values.push(outputs.to_dtype(self.space.dtype())?);
-            slopes.push(if failed { slope.zeros_like()? } else { slope }.to_dtype(self.space.dtype())?);
+            let Some(answer) = self.loss.with_outputs(&self.model, key)? else { return Ok(None) };
+            answers.push(answer, &self.space)?;
         }
-        Ok(Some(Outputs { losses: Losses(losses), values: Tensor::stack(&values, 0)?, slopes: Tensor::stack(&slopes, 0)? }))
+        answers.outputs()
     }
 
     fn stochastic(&self) -> bool {
