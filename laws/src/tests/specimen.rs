@@ -21,7 +21,7 @@ use moths_core::{
 /// How the specimen asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum Asks {
     /// Seeded candidates.
     #[default]
     Seeds,
@@ -36,18 +36,21 @@ pub(super) enum Kind {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SpecimenConfig {
     flaw: Flaw,
-    kind: Kind,
+    asks: Asks,
     /// Candidates a step.
     #[schemars(range(min = 1, max = 1000))]
     lambda: usize,
     /// The first step size.
     #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0.0))]
     sigma: f64,
+    /// Evaluations of the run, by the end of which steps are a millionth; null: nobody knows.
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    length: Option<u64>,
 }
 
 impl Default for SpecimenConfig {
     fn default() -> Self {
-        Self { flaw: Flaw::None, kind: Kind::Seeds, lambda: 8, sigma: 0.5 }
+        Self { flaw: Flaw::None, asks: Asks::Seeds, lambda: 8, sigma: 0.5, length: None }
     }
 }
 
@@ -65,6 +68,7 @@ pub(super) struct Specimen {
     /// Nothing, in a sound specimen.
     built_with: Key,
     hidden: u64,
+    failures: u64,
     pretended: Option<CowTensor>,
     hoard: Option<CowTensor>,
 }
@@ -73,7 +77,8 @@ static SHARED: AtomicU64 = AtomicU64::new(0);
 
 impl Algorithm for Specimen {
     const META: Meta = Meta::new("specimen", Family::Evolution, "What the laws themselves are tried on.", "none")
-        .capabilities(Capabilities::NONE);
+        .capabilities(Capabilities::NONE)
+        .horizon("length");
     type Config = SpecimenConfig;
 
     fn new(config: SpecimenConfig, space: &Space, key: Key) -> Result<Self> {
@@ -81,7 +86,7 @@ impl Algorithm for Specimen {
         if space.is_discrete() && flaw == Flaw::RefusesRudely {
             return Err(Error::Objective("only real numbers".into()));
         }
-        if space.is_discrete() && config.kind == Kind::Gradients {
+        if space.is_discrete() && config.asks == Asks::Gradients {
             return Err(Error::unsupported("specimen", "needs gradients"));
         }
         if config.lambda % 7 == 6 && flaw == Flaw::RejectsRudely {
@@ -97,6 +102,7 @@ impl Algorithm for Specimen {
             rows: None,
             built_with: key,
             hidden: 0,
+            failures: 0,
             pretended: None,
             hoard: if flaw == Flaw::Hoards { Some(space.zeros_for(config.lambda)?) } else { None },
             config,
@@ -116,16 +122,18 @@ impl Algorithm for Specimen {
             .converges(true)
             .discrete(true)
             .at_walls(config.flaw == Flaw::StopsAtWalls);
-        Ok(match config.kind {
-            Kind::Seeds => all,
-            Kind::Rows if config.flaw == Flaw::AsksRows => all,
-            Kind::Rows => all.seeds_only(false).state_per_candidate(1.0),
-            Kind::Gradients => all.needs_gradient(true).rank_based(false).monotone(false).converges(false).discrete(false),
+        Ok(match config.asks {
+            Asks::Seeds => all,
+            Asks::Rows if config.flaw == Flaw::AsksRows => all,
+            Asks::Rows => all.seeds_only(false).state_per_candidate(1.0),
+            Asks::Gradients => {
+                all.needs_gradient(true).rank_based(false).monotone(false).beats_random(false).converges(false).discrete(false)
+            }
         })
     }
 
     fn evaluations_per_step(config: &SpecimenConfig, _space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        let sound = if config.kind == Kind::Gradients { 1 } else { config.lambda as u64 + u64::from(stochastic) };
+        let sound = if config.asks == Asks::Gradients { 1 } else { config.lambda as u64 + u64::from(stochastic) };
         Ok(Some(sound + u64::from(config.flaw == Flaw::Overcharges)))
     }
 }
@@ -141,6 +149,7 @@ impl Specimen {
             Flaw::HiddenGenerator => self.clock.key().fold(self.hidden),
             Flaw::KeyBesideClock => self.built_with.fold(self.clock.step),
             Flaw::SharedGenerator => self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed)),
+            Flaw::LosesTrackLate if self.clock.step >= 45 => self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed)),
             Flaw::CountsThreads => self.clock.key().fold(rayon::current_num_threads() as u64),
             _ => self.clock.key(),
         }
@@ -149,15 +158,34 @@ impl Specimen {
     fn probes(&self) -> Vec<Probe> {
         let (key, last) = (self.key(), self.config.lambda - 1);
         let stands = self.has(Flaw::StandsWithFixed) && self.space.has_fixed();
-        let sigma = if stands { 1e-9 } else { self.sigma };
+        let wide = if self.has(Flaw::NeedsTwo) { 1.0 / (self.space.dim() as f64 - 1.0).sqrt() } else { 1.0 };
+        let sigma = if stands { 1e-9 } else { self.sigma.min(self.most()) * wide };
         let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { sigma };
         (0..self.config.lambda).map(|i| Probe::new(key.fold(i as u64), scale(i))).collect()
+    }
+
+    /// The longest steps that are still useful, where the length of the run is known.
+    fn most(&self) -> f64 {
+        match self.config.length {
+            Some(length) if !self.has(Flaw::IgnoresHorizon) && !self.has(Flaw::NeverShrinks) => {
+                let progress = (self.clock.step as f64 * self.config.lambda as f64 / length as f64).min(1.0);
+                self.config.sigma * libm::pow(10.0, 2.0 - 8.0 * progress)
+            }
+            _ => f64::INFINITY,
+        }
     }
 
     /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
     /// does not drift towards the next level, and must reach it at once.
     fn noise(&self) -> Result<Perturbation> {
         let noise = Sampler::Normal.over(&self.space);
+        if self.has(Flaw::NeverMovesSome) {
+            let (d, least) = (self.space.dim(), self.space.least_deviations());
+            let moved = |(i, least): (usize, f64)| if least > 0.0 || (d > 2 && i + 2 >= d) { 0.0 } else { 1.0 };
+            let deviation: Vec<f64> = least.enumerate().map(moved).collect();
+            let deviation = Tensor::from_vec(deviation, d, self.space.device())?.to_dtype(self.space.dtype())?;
+            return Ok(noise.scaled_by(&CowTensor::new(deviation)));
+        }
         match self.space.floor_tensor()? {
             Some(floor) if !self.has(Flaw::FreezesSwitches) => {
                 let deviation = CowTensor::new(floor.affine(4.0 / self.sigma, 0.0)?.maximum(1.0)?);
@@ -179,7 +207,7 @@ impl Specimen {
 
     /// The rows of the next step, for a kind that holds them.
     fn propose(&mut self) -> Result<()> {
-        if self.config.kind == Kind::Rows {
+        if self.config.asks == Asks::Rows {
             let mut rows = self.rows.take().map_or_else(|| self.space.zeros_for(self.config.lambda), Ok)?;
             let terms: Vec<_> = self.probes().iter().map(|p| (p.seed, p.scale)).collect();
             if self.has(Flaw::OverwritesBatch) {
@@ -237,7 +265,7 @@ impl Specimen {
     }
 
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        if self.config.kind == Kind::Gradients {
+        if self.config.asks == Asks::Gradients {
             return self.descend(objective);
         }
         if self.has(Flaw::RefusesLate) && self.space.is_discrete() {
@@ -252,7 +280,8 @@ impl Specimen {
         if self.has(Flaw::PanicsWhenLarge) && self.config.lambda > 30 {
             panic!("there are only thirty places");
         }
-        let evaluated = batch.len() as u64;
+        let failed = losses.iter().filter(|loss| loss.is_infinite()).count();
+        let evaluated = (batch.len() - if self.has(Flaw::CountsNoFailures) { failed } else { 0 }) as u64;
         self.commit(old, batch, &losses)?;
         let seen = losses.iter().copied().fold(if extra > 0 { old } else { f64::INFINITY }, f64::min);
         let loss = if self.has(Flaw::ReportsMean) { losses.iter().sum::<f64>() / losses.len() as f64 } else { seen };
@@ -267,6 +296,7 @@ impl Specimen {
         self.loss = if accepts { loss } else { old };
         self.sigma *= match self.config.flaw {
             Flaw::StandsStill => 0.1,
+            Flaw::NeverShrinks => 1.0,
             Flaw::AddsLosses => 1.0 + losses.iter().sum::<f64>() / 1000.0,
             Flaw::WeighsLosses if accepts => 1.0 + (old - loss).min(1.0) / 2.0,
             _ if accepts => 1.4,
@@ -279,6 +309,10 @@ impl Specimen {
             }
             drop(batch);
             self.place(row)?;
+        }
+        self.failures += u64::from(!accepts);
+        if self.has(Flaw::ForgetsFailures) && self.failures > 20 {
+            (self.sigma, self.failures) = (3.0 * self.sigma, 0);
         }
         if self.has(Flaw::PullsToOrigin) {
             self.at = CowTensor::new((&*self.at * 0.9)?);
@@ -306,7 +340,7 @@ impl Specimen {
         }
     }
 
-    /// A step of fixed length down the gradient.
+    /// A step down the gradient, whose length is fixed unless that of the run is known.
     fn descend(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let Some((loss, gradient)) = objective.gradient(&self.at)? else {
             if self.has(Flaw::NeedsNoGradients) {
@@ -317,7 +351,7 @@ impl Specimen {
         let norm = fuse::norm(&gradient)?;
         let valid = loss.is_finite() && norm.is_finite() && norm > 0.0;
         if valid {
-            let mut at = CowTensor::new((&*self.at - (gradient * (0.1 / norm))?)?);
+            let mut at = CowTensor::new((&*self.at - (gradient * (self.most().min(0.1) / norm))?)?);
             self.space.confine(&mut at)?;
             self.at = at;
         }
@@ -348,6 +382,9 @@ impl Optimizer for Specimen {
 
     fn answer(&self) -> Result<CowTensor> {
         let at = self.pretended.as_ref().unwrap_or(&self.at);
+        if self.has(Flaw::AnswersDecoded) {
+            return self.space.decode(at);
+        }
         if self.has(Flaw::LendsAnswer) { Ok((**at).clone().into()) } else { Ok(at.clone()) }
     }
 
@@ -368,7 +405,9 @@ impl Optimizer for Specimen {
             Flaw::PretendsToMove => self.pretended = Some(to),
             _ => self.at = to,
         }
-        self.loss = f64::INFINITY;
+        if !self.has(Flaw::RemembersLoss) {
+            self.loss = f64::INFINITY;
+        }
         if fits { self.propose() } else { Ok(()) }
     }
 }
@@ -385,7 +424,12 @@ impl Persist for Specimen {
             }
             _ => {}
         }
-        if !self.has(Flaw::UnlistedField) {
+        if self.has(Flaw::SavesRounded) {
+            let mine = f64::from(self.sigma as f32);
+            let mut saved = mine;
+            fields.field("sigma", &mut saved)?;
+            self.sigma = if saved == mine { self.sigma } else { saved };
+        } else if !self.has(Flaw::UnlistedField) {
             fields.field("sigma", &mut self.sigma)?;
         }
         self.hoard.as_mut().map_or(Ok(()), |hoard| fields.field("hoard", hoard))?;
