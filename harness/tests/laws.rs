@@ -1,5 +1,7 @@
 //! Every law over every registered optimizer, and over every wrapper around each: one test a law and optimizer, `resume::pso`.
 //!
+//! The problems of the catalogue keep the laws of objectives: `parts::sphere`, and with noise over it `parts::sphere/gaussian`.
+//!
 //! Beside them `golden::pso`, which compares the first losses with those on file, bit for bit. Names and parts of names may follow, and any of
 //! them is enough: `-- resume pso` runs `resume::pso`, all other tests of `resume`, and all others of `pso`.
 
@@ -9,7 +11,11 @@ use libtest_mimic::{Arguments, Failed, Trial};
 // Linking the facade is what fills the registry.
 use moths as _;
 use moths_core::registry;
-use moths_laws::{self, Law, Subject};
+use moths_harness::problem::{self, Options, resolve};
+use moths_laws::{
+    self, Law, Subject,
+    objectives::{self, Judged},
+};
 
 fn main() -> std::process::ExitCode {
     let (filters, others) = filters(std::env::args());
@@ -24,12 +30,30 @@ fn main() -> std::process::ExitCode {
         let id = entry.meta.id;
         Trial::test(format!("golden::{id}"), || golden::check(id))
     });
-    let trials = held.chain(remembered).filter(|trial| wanted(trial.name())).collect();
+    let judged = problems().into_iter().flat_map(|name| objectives::LAWS.iter().map(move |law| judge(*law, name.clone())));
+    let trials = held.chain(remembered).chain(judged).filter(|trial| wanted(trial.name())).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn trial(law: Law, subject: Subject) -> Trial {
     Trial::test(format!("{}::{}", law.name, subject.name()), move || law.check(&subject).map_err(Failed::from))
+}
+
+/// All problems that need no file, and two of them with noise.
+fn problems() -> Vec<String> {
+    let builds = |name: &String| resolve(name, &Options::default()).and_then(|(entry, options)| entry.build(&options)).is_ok();
+    let all = problem::entries().into_iter().map(|entry| entry.short().to_owned());
+    all.chain(["sphere/gaussian".into(), "rastrigin/cauchy-severe".into()]).filter(builds).collect()
+}
+
+fn judge(law: Law<Judged>, name: String) -> Trial {
+    Trial::test(format!("{}::{name}", law.name), move || {
+        let make = |name: &str| {
+            let (entry, options) = resolve(name, &Options::default())?;
+            entry.build(&options)?.objective(1)
+        };
+        law.check(&Judged::new(name.clone(), move || make(&name))).map_err(Failed::from)
+    })
 }
 
 /// Options that are followed by a value.
