@@ -16,7 +16,7 @@ mod state;
 
 use candle_core::{DType, Tensor};
 
-use super::{Held, Law, path::Digest};
+use super::{Held, Law, draws, path::Digest};
 use moths_core::{
     CowTensor, Key, Leaf, Result, Sampler, Space, Spec,
     noise::Gradient,
@@ -59,6 +59,17 @@ impl Held for Rule {
 /// Every registered update rule, with its defaults.
 pub fn rules() -> Vec<Rule> {
     descent::entries().into_iter().map(|entry| Rule { spec: Spec::new(entry.id) }).collect()
+}
+
+/// Some of every registered update rule with settings drawn from its schema, always the same ones: they may be anything but of use.
+pub fn drawn(each: u32) -> Vec<Rule> {
+    let drawn = |id: &'static str, schema: serde_json::Value| {
+        let settings = draws::values(&schema, each).into_iter().filter_map(|settings| settings.as_object().cloned());
+        settings.map(move |settings| Rule { spec: Spec { name: id.to_owned(), settings } }).collect::<Vec<_>>()
+    };
+    let rules = descent::entries().into_iter().flat_map(|entry| drawn(entry.id, entry.schema()));
+    let builds = |rule: &Rule| space(DType::F64, 1).and_then(|space| rule.build(&space)).is_ok();
+    rules.filter(builds).collect()
 }
 
 /// Leaves of two shapes.

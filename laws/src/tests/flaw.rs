@@ -79,6 +79,8 @@ pub(super) enum Flaw {
     WeighsLosses,
     /// Decays towards the origin.
     PullsToOrigin,
+    /// Its candidates are in the corners of a box.
+    AsksCorners,
     /// Its noise has axes.
     KnowsAxes,
     /// Divides by d - 1.

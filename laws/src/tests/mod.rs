@@ -68,7 +68,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("state_size", Kind::Seeds, &[Flaw::Hoards]),
     ("rank_based", Kind::Seeds, &[Flaw::WeighsLosses]),
     ("translation", Kind::Seeds, &[Flaw::PullsToOrigin]),
-    ("rotation", Kind::Seeds, &[Flaw::KnowsAxes]),
+    ("rotation", Kind::Seeds, &[Flaw::KnowsAxes, Flaw::AsksCorners, Flaw::NeverMovesSome]),
     ("domains", Kind::Seeds, &[Flaw::RefusesRudely, Flaw::RefusesLate, Flaw::NeverMovesSome]),
     ("settings", Kind::Seeds, &[Flaw::PanicsWhenLarge, Flaw::RejectsRudely]),
     (

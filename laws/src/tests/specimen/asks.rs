@@ -45,7 +45,8 @@ impl Specimen {
     /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
     /// does not drift towards the next level, and must reach it at once.
     fn noise(&self) -> Result<Perturbation> {
-        let noise = Sampler::Normal.over(&self.space);
+        let sampler = if self.has(Flaw::AsksCorners) { Sampler::Rademacher } else { Sampler::Normal };
+        let noise = sampler.over(&self.space);
         if self.has(Flaw::NeverMovesSome) {
             let (d, least) = (self.space.dim(), self.space.least_deviations());
             let moved = |(i, least): (usize, f64)| if least > 0.0 || (d > 2 && i + 2 >= d) { 0.0 } else { 1.0 };
