@@ -156,7 +156,9 @@ impl Algorithm for Restart {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let inner = registry::capabilities(&config.inner)?;
-        Ok(inner.converges(config.restarts.is_some()).state_per_parameter(inner.state_per_parameter + 2.0))
+        // What never says that it has converged is never restarted.
+        let begins_anew = inner.converges && config.restarts != Some(0);
+        Ok(inner.converges(config.restarts.is_some()).escapes(begins_anew).state_per_parameter(inner.state_per_parameter + 2.0))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Undoes steps that made the loss higher.
 //!
 //! ```text
-//! s' = step(s);   s ← s' if f(answer(s')) ≤ f(answer(s)), else s' moved back to answer(s)
+//! s' = step(s);   s ← s' if f(answer(s')) ≤ f(answer(s)) and did not fail, else s' moved back to answer(s)
 //! ```
 //!
 //! What is undone is the point, and what of the wrapped optimizer's state follows from it ([`Optimizer::move_to`]). What the failure taught
@@ -113,7 +113,8 @@ impl Undo {
         }
         let contest = Contest::of([&before, &after], [self.loss, f64::INFINITY], &seen, objective)?;
         let [old, new] = contest.losses;
-        if new > old {
+        // One that failed is not better than another that did.
+        if new > old || new.is_infinite() {
             self.inner.move_to(&before)?;
         }
         self.loss = old.min(new);

@@ -112,9 +112,7 @@ impl Algorithm for Cem {
         "A normal distribution drawn to the best of its own samples.",
         "de Boer, Kroese, Mannor & Rubinstein 2005, doi:10.1007/s10479-005-5724-z",
     )
-    .capabilities(
-        Capabilities::NONE.rank_based(true).translation(true).beats_random(true).discrete(true).state_per_parameter(2.0),
-    )
+    .capabilities(Capabilities::NONE.rank_based(true).translation(true).discrete(true).state_per_parameter(2.0))
     .size("population");
     type Config = CemConfig;
 

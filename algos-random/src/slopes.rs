@@ -11,7 +11,8 @@
 //! unit of the loss (Spall 1998, doi:10.1109/7.705889, section III.B: choose the gain so that the first steps have a wanted size).
 //! With clip, a step is never much longer than the first ones were, however steep the place that was come to. Should the slopes of a step be
 //! 1e-12 of those of the step before, that one was no measure (a simulator that blew up), and U is taken anew. Slopes that become small step
-//! by step are what a search is for, and U stays.
+//! by step are what a search is for, and U stays. A slope of 1e12 U is none either, and its pair counts as one that failed: clipped it would
+//! still be the largest of all, and an update rule that divides by the sizes of gradients would hardly move for a thousand steps.
 
 use moths_core::{Key, Result, Sampler, Space, noise::Gradient, persist, rng::Seed};
 use schemars::JsonSchema;
@@ -89,12 +90,15 @@ impl Unit {
         Self { value: if measures { self.value } else { median }, last: median, ..*self }
     }
 
-    /// ŝ; NaN for slopes that failed, and for all while there is no unit.
+    /// ŝ; NaN for slopes that failed, for what is 1e12 of them, and for all while there is no unit.
     pub(crate) fn of(&self, slope: f64) -> f64 {
         if slope.is_nan() || !self.is_known() {
             return f64::NAN;
         }
         let slope = slope / self.value;
+        if self.calibration > 0 && slope.abs() > 1e12 {
+            return f64::NAN;
+        }
         if self.clip > 0.0 { slope.clamp(-self.clip, self.clip) } else { slope }
     }
 }
@@ -149,7 +153,7 @@ mod tests {
         assert!((unit.pairs(1), unit.pairs(5)) == (3, 5) && unit.of(1.0).is_nan());
         assert!(!unit.after(&[0.0, f64::NAN, f64::INFINITY]).is_known());
         let unit = unit.after(&[1.0, f64::NAN, -4.0, 8.0]);
-        assert!(unit.pairs(1) == 1 && unit.of(2.0) == 0.5 && unit.of(f64::NEG_INFINITY) == -2.0);
+        assert!(unit.pairs(1) == 1 && unit.of(2.0) == 0.5 && unit.of(-7.0e11) == -2.0 && unit.of(f64::NEG_INFINITY).is_nan());
         assert_eq!(unit.after(&[1e-3]).of(-4.0), -1.0);
         assert_eq!(Unit::new(0, 0.0).after(&[8.0]).of(7.0), 7.0);
     }

@@ -21,15 +21,13 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
-const STEPS: usize = 4;
-
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F64)?.noisy()] {
         if subject.capabilities()?.needs_gradient {
             refuses(subject, &problem)?;
             continue;
         }
-        let moments = path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), STEPS)?;
+        let moments = path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), subject.depth().of(4, 60))?;
         for (between, in_words) in BETWEEN {
             follows(subject, problem.clone(), &moments, between).map_err(|b| b.under(in_words))?;
         }

@@ -26,9 +26,14 @@ pub(super) const LAW: Law =
 const MOST_ROUNDS: usize = 1000;
 
 fn holds(subject: &Subject) -> Verdict {
+    let stations = subject.depth().stations();
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?.noisy()] {
         let mut optimizer = subject.build(problem.space(), KEY)?;
-        for taken in 0..4 {
+        for taken in 0..=*stations.last().unwrap_or(&0) {
+            if !stations.contains(&taken) {
+                path::step(&mut *optimizer, &mut problem.clone())?;
+                continue;
+            }
             for fault in [Fault::Error, Fault::Panic, Fault::TooFewLosses] {
                 fails(subject, &mut *optimizer, &problem, fault)
                     .map_err(|b| b.under(format_args!("after {taken} steps, {}", fault.in_words())))?;

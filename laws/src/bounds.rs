@@ -43,10 +43,20 @@ fn answers(optimizer: &dyn Optimizer, space: &Space) -> Result<()> {
     let answer = optimizer.answer()?;
     let mut confined = answer.clone();
     space.confine(&mut confined)?;
-    if host::to_f64s(&confined)? != host::to_f64s(&answer)? {
-        return Err(Error::invalid("the answer", &*answer, "inside the bounds, in search coordinates"));
+    let (confined, coordinates) = (host::to_f64s(&confined)?, host::to_f64s(&answer)?);
+    if let Some(i) = coordinates.iter().zip(&confined).position(|(x, inside)| x != inside) {
+        let (lo, hi) = space.intervals().nth(i).unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+        let what = format!("the answer: coordinate {i}, which is {}", element(space, i));
+        return Err(Error::invalid(what, coordinates[i], format!("in [{lo}, {hi}], in search coordinates")));
     }
     valid("the answer", &answer, space)
+}
+
+/// What coordinate i is called: `weights[3]`.
+fn element(space: &Space, i: usize) -> String {
+    let free = space.leaves().iter().filter(|leaf| !leaf.is_frozen());
+    let mut elements = free.flat_map(|leaf| (0..leaf.len()).map(move |k| format!("{}[{k}]", leaf.name())));
+    elements.nth(i).unwrap_or_default()
 }
 
 /// Are the parameter values of this point what their leaves allow?
@@ -56,7 +66,8 @@ fn valid(what: &str, point: &CowTensor, space: &Space) -> Result<()> {
         space.leaves().iter().filter(|leaf| !leaf.is_frozen()).flat_map(|leaf| (0..leaf.len()).map(move |i| (leaf, i)));
     for ((leaf, i), value) in elements.zip(values) {
         if !allowed(leaf, i, value) {
-            return Err(Error::invalid(what, value, format!("element {i} of `{}` is {:?}", leaf.name(), leaf.domain())));
+            let ((lo, hi), name) = (leaf.interval(i), leaf.name());
+            return Err(Error::invalid(format!("{what}: {name}[{i}]"), value, format!("in [{lo}, {hi}] of {:?}", leaf.domain())));
         }
     }
     Ok(())

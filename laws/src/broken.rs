@@ -1,21 +1,20 @@
 //! How a law was broken.
 
-use super::{Law, Subject};
 use moths_core::Error;
 
 /// What a law comes to.
 pub(super) type Verdict = Result<(), Breach>;
 
-/// A law that an optimizer broke, and how.
+/// A law that was broken, and how.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{optimizer} breaks the law `{law}` ({statement}): {how}")]
+#[error("{who} breaks the law `{law}` ({statement}): {how}")]
 pub struct Broken {
     /// The name of the law.
     pub law: &'static str,
     /// What the law says.
     pub statement: &'static str,
     /// Who broke it.
-    pub optimizer: String,
+    pub who: String,
     /// What was seen.
     pub how: String,
 }
@@ -34,8 +33,8 @@ impl Breach {
         Self(format!("{circumstances}: {}", self.0))
     }
 
-    pub(super) fn of(self, law: &Law, subject: &Subject) -> Broken {
-        Broken { law: law.name, statement: law.statement, optimizer: subject.name(), how: self.0 }
+    pub(super) fn of(self, law: &'static str, statement: &'static str, who: String) -> Broken {
+        Broken { law, statement, who, how: self.0 }
     }
 }
 

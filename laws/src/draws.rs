@@ -3,7 +3,7 @@
 use proptest::{
     prelude::*,
     sample::select,
-    strategy::Union,
+    strategy::{Union, ValueTree},
     test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner},
 };
 use serde_json::{Map, Value, json};
@@ -34,6 +34,13 @@ pub(super) fn each(subject: &Subject, cases: u32, law: impl Fn(&Subject) -> Verd
         law(&drawn).map_err(|breach| TestCaseError::fail(format!("{}: {breach}", drawn.spec())))
     });
     held.map_err(|e| Breach::new(e.to_string()))
+}
+
+/// Values that a schema allows, always the same ones.
+pub(super) fn values(schema: &Value, n: u32) -> Vec<Value> {
+    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let strategy = value(schema);
+    (0..n).filter_map(|_| Some(strategy.new_tree(&mut runner).ok()?.current())).collect()
 }
 
 type Settings = Map<String, Value>;

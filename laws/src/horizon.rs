@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     Law, Subject,
-    broken::Verdict,
+    broken::{Breach, Verdict},
     draws,
     path::{self, KEY},
     problem::Problem,
@@ -29,6 +29,7 @@ const DRAWS: u32 = 20;
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F64)?, Problem::free(5, DType::F64)?.noisy()] {
         told_is_said(subject, &problem)?;
+        length_matters(subject, &problem)?;
         charges_what_it_declares(subject, &problem)?;
         draws::each(subject, DRAWS, |drawn| {
             let settings = Value::Object(drawn.spec().settings.clone());
@@ -57,6 +58,26 @@ fn told_is_said(subject: &Subject, problem: &Problem) -> Verdict {
     let told = path::run(&mut *told, &mut problem.clone(), STEPS)?;
     let said = path::run(&mut *said, &mut problem.clone(), STEPS)?;
     path::same_path(&told, &said).map_err(|b| b.under("one was told the length, the other what follows from it"))
+}
+
+/// Who asks for the length takes another way in a short run than in a long one, sooner or later.
+fn length_matters(subject: &Subject, problem: &Problem) -> Verdict {
+    let (spec, space) = (subject.spec(), problem.space());
+    if registry::left_to_the_horizon(spec)?.is_empty() {
+        return Ok(());
+    }
+    let build = |length| registry::build_for(spec, space, KEY, Horizon::evaluations(length).on(problem));
+    let (mut short, mut long) = (build(LENGTHS[0])?, build(LENGTHS[1])?);
+    let [mut here, mut there] = [problem.clone(), problem.clone()];
+    let mut used = 0;
+    while used < LENGTHS[0] {
+        let [one, other] = [path::step(&mut *short, &mut here)?, path::step(&mut *long, &mut there)?];
+        if path::same_candidates(&one, &other).is_err() {
+            return Ok(());
+        }
+        used += one.report.evaluations.max(1);
+    }
+    Err(Breach::new(format!("told {LENGTHS:?} evaluations, it asks for the same candidates in all of the shorter run")))
 }
 
 /// Of steps in which nothing fails, the first apart, an ordinary one lies between the cheapest and the dearest: what is undone may be calibrated twice.

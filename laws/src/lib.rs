@@ -4,11 +4,14 @@
 //! optimizer promises it reads from its [`Capabilities`](moths_core::optimizer::Capabilities); there is no list of exceptions. Everything is
 //! deterministic: a law that is broken is broken again in the next run, in the same way.
 //!
+//! How long it takes is a matter of [`Depth`]: with `MOTHS_LAWS=deep` in the environment laws look at hundreds of steps where they otherwise look
+//! at a few.
+//!
 //! A crate with optimizers of its own holds them against the laws in a test:
 //!
 //! ```
 //! use moths_core::Spec;
-//! use moths_laws;
+//! use moths_laws as laws;
 //!
 //! # fn test() -> Result<(), Box<dyn std::error::Error>> {
 //! let subject = laws::Subject::new(Spec::new("my-optimizer"))?;
@@ -23,9 +26,11 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | a state is checked before it is trusted | `damage` |
-//! | what is proposed and reported | `bounds` `counts` `move_to` `domains` `settings` `horizon` `fixed` |
+//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `domains` `one_dimension` `settings` `horizon` `fixed` |
 //! | losses of different steps are not compared | `shift` |
-//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` |
+//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` `purpose` |
+//!
+//! What optimizers are made of and held against has laws as well: [`objectives`], [`samplers`], [`descents`].
 
 /// Returns from a law with how it was broken, unless the condition holds.
 macro_rules! ensure {
@@ -43,9 +48,12 @@ mod atomic;
 mod beats_random;
 mod bounds;
 mod broken;
+mod cast;
 mod converged;
 mod counts;
 mod damage;
+mod depth;
+pub mod descents;
 mod discrete;
 mod domains;
 mod draws;
@@ -55,12 +63,16 @@ pub mod golden;
 mod horizon;
 mod monotone;
 mod move_to;
+pub mod objectives;
+mod one_dimension;
 mod path;
 mod problem;
+mod purpose;
 mod rank_based;
 mod replay;
 mod resume;
 mod rotation;
+pub mod samplers;
 mod seeds;
 mod seeds_only;
 mod settings;
@@ -76,21 +88,27 @@ mod translation;
 mod walls;
 
 pub use broken::Broken;
+pub use depth::Depth;
 pub use subject::{Subject, subjects};
 
 use broken::Verdict;
 
-/// One law.
-#[derive(Clone, Copy, Debug)]
-pub struct Law {
+/// Who can be held against laws.
+pub trait Held {
+    /// What tests are named after: `pso` in `resume::pso`.
+    fn name(&self) -> String;
+}
+
+/// One law, of optimizers unless it says otherwise.
+pub struct Law<S: ?Sized = Subject> {
     /// What tests are named after: `resume` in `resume::pso`.
     pub name: &'static str,
     /// What it says.
     pub statement: &'static str,
-    holds: fn(&Subject) -> Verdict,
+    holds: fn(&S) -> Verdict,
 }
 
-/// All laws.
+/// All laws of optimizers.
 pub const LAWS: &[Law] = &[
     resume::LAW,
     snapshot::LAW,
@@ -119,14 +137,31 @@ pub const LAWS: &[Law] = &[
     converged::LAW,
     discrete::LAW,
     fixed::LAW,
+    one_dimension::LAW,
+    cast::LAW,
+    purpose::LAW,
 ];
 
-impl Law {
-    /// Holds an optimizer against this law.
+impl<S: Held + ?Sized> Law<S> {
+    /// Holds somebody against this law, an optimizer as closely as the [`Subject`] says.
     ///
     /// # Errors
     /// How the law was broken.
-    pub fn check(&self, subject: &Subject) -> Result<(), Broken> {
-        (self.holds)(subject).map_err(|breach| breach.of(self, subject))
+    pub fn check(&self, subject: &S) -> Result<(), Broken> {
+        (self.holds)(subject).map_err(|breach| breach.of(self.name, self.statement, subject.name()))
+    }
+}
+
+impl<S: ?Sized> Clone for Law<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S: ?Sized> Copy for Law<S> {}
+
+impl<S: ?Sized> std::fmt::Debug for Law<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Law").field("name", &self.name).finish_non_exhaustive()
     }
 }

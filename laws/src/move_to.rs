@@ -17,6 +17,9 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
+/// Steps in which the answer must get better after a move.
+const PATIENCE: usize = 300;
+
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::boxed(4, DType::F32)?] {
         for steps in [0, 3] {
@@ -105,10 +108,22 @@ fn goes_on_around(optimizer: &mut dyn Optimizer, problem: &mut Problem) -> Verdi
         Ok(())
     };
     optimizer.step(&mut Tap::new(problem, listen))?;
-    if near > 0 {
-        return Ok(());
+    ensure!(2 * near >= asked, "after a move, {} of {asked} candidates were nearer to the place it had left", asked - near);
+    let answer = path::answer(optimizer)?;
+    ensure!(distance(&answer, &new) < distance(&answer, &old), "a step after a move, the answer is back where it had left");
+    gets_better(optimizer, problem)
+}
+
+/// What was known where it had been, lower as it was, means nothing here: what is found is an improvement.
+fn gets_better(optimizer: &mut dyn Optimizer, problem: &mut Problem) -> Verdict {
+    let first = problem.loss_at(&*optimizer.answer()?)?;
+    for _ in 0..PATIENCE {
+        optimizer.step(problem)?;
+        if problem.loss_at(&*optimizer.answer()?)? < first {
+            return Ok(());
+        }
     }
-    Err(Breach::new(format!("after a move, all {asked} candidates were nearer to the place it had left")))
+    Err(Breach::new(format!("{PATIENCE} steps after a move have not lowered the loss of the answer, which is {first}")))
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {

@@ -48,7 +48,8 @@ pub(super) fn candidates(batch: &Batch, space: &Space) -> Result<Vec<u64>> {
     (0..batch.len()).map(|i| Ok(hash(&host::to_f64s(&*batch.row(i, space)?)?))).collect()
 }
 
-fn hash(numbers: &[f64]) -> u64 {
+/// A hash of a point, by its bits.
+pub(super) fn hash(numbers: &[f64]) -> u64 {
     let mut hasher = DefaultHasher::new();
     numbers.iter().for_each(|x| x.to_bits().hash(&mut hasher));
     hasher.finish()

@@ -18,6 +18,8 @@ pub(super) struct Problem {
     /// H = I − 2 u uᵀ for this unit vector u.
     mirror: Option<Vec<f64>>,
     noisy: bool,
+    /// Do candidates fail in a third of all places?
+    fails: bool,
     /// The losses of each refresh are higher or lower, all by one number up to this; `None`: they are not.
     shift: Option<f64>,
     epoch: u64,
@@ -27,7 +29,7 @@ impl Problem {
     /// Over this space, with the lowest loss at `centre`, in parameter units.
     fn over(space: Space, centre: Vec<f64>) -> Self {
         let weights = (0..space.dim()).map(|i| 1.0 + (i % 3) as f64).collect();
-        Self { space, centre, weights, mirror: None, noisy: false, shift: None, epoch: 0 }
+        Self { space, centre, weights, mirror: None, noisy: false, fails: false, shift: None, epoch: 0 }
     }
 
     /// Over ℝᵈ, beginning two or more units from the lowest loss in every coordinate.
@@ -85,6 +87,16 @@ impl Problem {
         Ok(Self::over(Space::with_dtype(leaves, dtype)?, vec![3.0, -4.0, 1.0, 0.3, -1.7, 1.0, 0.0, 1.0]))
     }
 
+    /// One integer.
+    pub(super) fn one_integer(dtype: DType) -> Result<Self> {
+        Ok(Self::over(Space::with_dtype(vec![Leaf::integer("n", [1], -20, 20)], dtype)?, vec![13.0]))
+    }
+
+    /// One flag, which is better set, and is not at the start.
+    pub(super) fn one_flag(dtype: DType) -> Result<Self> {
+        Self::over(Space::with_dtype(vec![Leaf::bool("on", [1])], dtype)?, vec![1.0]).starting_at(vec![0.0])
+    }
+
     /// Every space that optimizers meet, and what it is called.
     pub(super) fn all() -> Result<Vec<(&'static str, Self)>> {
         Ok(vec![
@@ -124,6 +136,11 @@ impl Problem {
         Self { noisy: true, ..self }
     }
 
+    /// Losses are NaN in a third of all places, be they evaluated once or again.
+    pub(super) fn failing(self) -> Self {
+        Self { fails: true, ..self }
+    }
+
     /// One number is added to all losses between two refreshes: any up to `most` above or below zero. The problem is then stochastic.
     pub(super) fn shifted(self, most: f64) -> Self {
         Self { shift: Some(most), ..self }
@@ -147,12 +164,19 @@ impl Problem {
         self.starting_at(start)
     }
 
+    /// Reflects an offset as the problem was.
+    pub(super) fn mirror(&self, offset: &mut [f64]) {
+        if let Some(u) = &self.mirror {
+            reflect(u, offset);
+        }
+    }
+
     pub(super) fn space(&self) -> &Space {
         &self.space
     }
 
     /// The parameter values of the start.
-    fn start(&self) -> Result<Vec<f64>> {
+    pub(super) fn start(&self) -> Result<Vec<f64>> {
         self.values(&self.space.start())
     }
 
@@ -166,14 +190,32 @@ impl Problem {
         Ok(self.loss(self.values(point)?, 0))
     }
 
+    /// The parameter values of lowest loss.
+    pub(super) fn minimum(&self) -> &[f64] {
+        &self.centre
+    }
+
+    /// How much the square of an offset counts, by coordinate.
+    pub(super) fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
     /// How far every parameter value of a point \[d\] is from the lowest loss.
     pub(super) fn distances(&self, point: &Tensor) -> Result<Vec<f64>> {
         Ok(self.values(point)?.iter().zip(&self.centre).map(|(v, c)| (v - c).abs()).collect())
     }
 
     fn loss(&self, values: Vec<f64>, draw: u32) -> f64 {
+        if self.fails_at(&values) {
+            return f64::NAN;
+        }
         let offsets = self.offsets(values, draw);
         FLOOR + offsets.iter().zip(&self.weights).map(|(o, w)| w * o * o).sum::<f64>()
+    }
+
+    /// Does every candidate fail that has these parameter values? In stripes of the first.
+    pub(super) fn fails_at(&self, values: &[f64]) -> bool {
+        self.fails && (4.1 * values[0] + 0.37).floor().rem_euclid(3.0) == 0.0
     }
 
     /// H(θ − c).

@@ -19,8 +19,6 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
-const STEPS: usize = 5;
-
 fn holds(subject: &Subject) -> Verdict {
     replays(subject, Problem::free(5, DType::F32)?)?;
     replays(subject, Problem::boxed(4, DType::F64)?)?;
@@ -39,12 +37,12 @@ fn replays(subject: &Subject, problem: Problem) -> Verdict {
             other => Err(Breach::new(format!("needs gradients, which a journal does not hold, yet its step gave {other:?}"))),
         };
     }
-    let run = path::run(&mut *optimizer, &mut journal, STEPS)?;
+    let run = path::run(&mut *optimizer, &mut journal, subject.depth().of(5, 100))?;
     drop(journal);
 
     let mut replay = Replay::open(&space, &path)?;
     let mut optimizer = subject.build(&space, KEY)?;
-    let replayed = path::run(&mut *optimizer, &mut replay, STEPS)?;
+    let replayed = path::run(&mut *optimizer, &mut replay, run.len())?;
     path::same_path(&run, &replayed)?;
     ensure!(replay.is_finished(), "the replay has losses left over");
 
@@ -57,7 +55,7 @@ fn replays(subject: &Subject, problem: Problem) -> Verdict {
 /// A run of another key is told that the journal is not its own, unless the key changes nothing that is asked.
 fn is_told(subject: &Subject, run: &[Moment], replay: &mut Replay) -> Verdict {
     let mut other = subject.build(&replay.space().clone(), OTHER_KEY)?;
-    match path::run(&mut *other, replay, STEPS) {
+    match path::run(&mut *other, replay, run.len()) {
         Err(Error::Unsupported { .. }) => Ok(()),
         Err(error) => Err(Breach::new(format!("under another key the replay gave {error:?}"))),
         Ok(moments) => moments.iter().zip(run).try_for_each(|(one, other)| path::same_candidates(one, other)),

@@ -16,8 +16,6 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
-const STEPS: usize = 3;
-
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?] {
         let one = run(subject, &problem, KEY)?;
@@ -33,5 +31,5 @@ fn holds(subject: &Subject) -> Verdict {
 }
 
 fn run(subject: &Subject, problem: &Problem, key: Key) -> Result<Vec<Moment>> {
-    path::run(&mut *subject.build(problem.space(), key)?, &mut problem.clone(), STEPS)
+    path::run(&mut *subject.build(problem.space(), key)?, &mut problem.clone(), subject.depth().of(60, 300))
 }

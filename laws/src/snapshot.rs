@@ -33,7 +33,7 @@ fn holders(subject: &Subject, mut problem: Problem) -> Verdict {
     let space = problem.space().clone();
     let mut optimizer = subject.build(&space, KEY)?;
     let (mut states, mut batches) = (vec![], vec![]);
-    for _ in 0..STEPS {
+    for _ in 0..subject.depth().of(STEPS, 60) {
         let state = State::of(&mut optimizer)?;
         let digest = state.digest()?;
         states.push((state, digest));

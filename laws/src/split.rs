@@ -22,7 +22,7 @@ const BIG: usize = 33_000;
 
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F32)?.noisy()] {
-        compare(subject, &problem, 4)?;
+        compare(subject, &problem, subject.depth().of(4, 100))?;
     }
     compare(subject, &Problem::free(BIG, DType::F32)?, 2).map_err(|b| b.under(format_args!("in {BIG} dimensions")))
 }

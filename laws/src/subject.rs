@@ -2,29 +2,40 @@
 
 use serde_json::{Value, json};
 
-use super::broken::is_refusal;
-use moths_core::{Key, Optimizer, Result, Space, Spec, optimizer::Capabilities, registry};
+use super::{Depth, Held, broken::is_refusal};
+use moths_core::{Error, Key, Optimizer, Result, Space, Spec, optimizer::Capabilities, registry};
 
 /// An optimizer with some settings, looked up in the registry like anyone would.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     spec: Spec,
+    depth: Depth,
 }
 
 impl Subject {
-    /// The optimizer that a spec names.
+    /// The optimizer that a spec names, looked at as closely as the [environment](Depth::of_environment) says.
     ///
     /// # Errors
     /// As [`registry::capabilities`].
     pub fn new(spec: impl Into<Spec>) -> Result<Self> {
         let spec = spec.into();
         registry::capabilities(&spec)?;
-        Ok(Self { spec })
+        Ok(Self { spec, depth: Depth::of_environment() })
     }
 
-    /// One whose settings may be refused yet.
+    /// The same, looked at this closely.
+    pub fn at(self, depth: Depth) -> Self {
+        Self { depth, ..self }
+    }
+
+    /// One whose settings may be refused yet. There are many of them: each is looked at quickly.
     pub(super) fn drawn(spec: Spec) -> Self {
-        Self { spec }
+        Self { spec, depth: Depth::Quick }
+    }
+
+    /// How closely it is looked at.
+    pub fn depth(&self) -> Depth {
+        self.depth
     }
 
     /// What is looked up.
@@ -47,6 +58,17 @@ impl Subject {
         Ok(registry::find(&self.spec.name)?.schema()["properties"].get(INNER).is_some())
     }
 
+    /// What it wraps, if it is a wrapper.
+    pub(super) fn inner(&self) -> Result<Option<Self>> {
+        if !self.wraps()? {
+            return Ok(None);
+        }
+        let schema = registry::find(&self.spec.name)?.schema();
+        let named = self.spec.settings.get(INNER).unwrap_or(&schema["properties"][INNER]["default"]);
+        let spec = serde_json::from_value(named.clone()).map_err(|e| Error::invalid(INNER, named, e.to_string()))?;
+        Ok(Some(Self { spec, depth: self.depth }))
+    }
+
     pub(super) fn capabilities(&self) -> Result<Capabilities> {
         registry::capabilities(&self.spec)
     }
@@ -64,6 +86,12 @@ impl Subject {
     }
 }
 
+impl Held for Subject {
+    fn name(&self) -> String {
+        self.name()
+    }
+}
+
 /// The setting by which a wrapper names what it wraps.
 const INNER: &str = "inner";
 
@@ -74,7 +102,7 @@ pub fn subjects() -> Vec<Subject> {
     let wrappers = registry::entries().into_iter().filter(|entry| entry.schema()["properties"].get(INNER).is_some());
     let wrapped = wrappers.flat_map(|wrapper| ids.iter().map(move |id| around(wrapper.meta.id, id)));
     let taken = |spec: &Spec| !registry::capabilities(spec).is_err_and(|error| is_refusal(&error));
-    alone.chain(wrapped.filter(taken).collect::<Vec<_>>()).map(|spec| Subject { spec }).collect()
+    alone.chain(wrapped.filter(taken).collect::<Vec<_>>()).map(|spec| Subject { spec, depth: Depth::of_environment() }).collect()
 }
 
 fn around(wrapper: &str, inner: &str) -> Spec {

@@ -154,6 +154,8 @@ pub struct Capabilities {
     pub at_walls: bool,
     /// Says `converged` sooner or later: on an easy problem, once it is solved, and on a plateau.
     pub converges: bool,
+    /// Leaves a local minimum when it has converged there: what wrappers that begin anew are for.
+    pub escapes: bool,
     /// Integers and flags do not freeze while real numbers converge.
     pub discrete: bool,
     /// State size: numbers per parameter.
@@ -178,6 +180,7 @@ impl Capabilities {
         walls: Walls::Clamp,
         at_walls: false,
         converges: false,
+        escapes: false,
         discrete: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
@@ -207,6 +210,8 @@ impl Capabilities {
         at_walls: bool = at_walls;
         /// With another [`converges`](Self#structfield.converges).
         converges: bool = converges;
+        /// With another [`escapes`](Self#structfield.escapes).
+        escapes: bool = escapes;
         /// With another [`discrete`](Self#structfield.discrete).
         discrete: bool = discrete;
         /// With another [`state_per_parameter`](Self#structfield.state_per_parameter).

@@ -15,6 +15,12 @@ pub(super) enum Flaw {
     UnlistedField,
     /// Its key comes from how it was built, not from its state.
     KeyBesideClock,
+    /// Draws from a counter that all instances share, from step 45 on.
+    LosesTrackLate,
+    /// Counts failed steps in a field that is not saved, and begins anew after many.
+    ForgetsFailures,
+    /// Saves its step size in single precision.
+    SavesRounded,
     /// Draws from a counter that all instances share.
     SharedGenerator,
     /// Ignores the key it was given.
@@ -57,10 +63,14 @@ pub(super) enum Flaw {
     Drifts,
     /// Does not count its first round.
     CountsOneRound,
+    /// Counts no candidate that failed.
+    CountsNoFailures,
     /// Reports the mean loss.
     ReportsMean,
     /// Declares an evaluation a step too many.
     Overcharges,
+    /// Its settings take the length of the run, and it does nothing with it.
+    IgnoresHorizon,
     /// Promises seeds and asks rows.
     AsksRows,
     /// Keeps its candidates and does not say so.
@@ -69,8 +79,14 @@ pub(super) enum Flaw {
     WeighsLosses,
     /// Decays towards the origin.
     PullsToOrigin,
+    /// Its candidates are in the corners of a box.
+    AsksCorners,
     /// Its noise has axes.
     KnowsAxes,
+    /// Divides by d - 1.
+    NeedsTwo,
+    /// Its answer is in parameter units.
+    AnswersDecoded,
     /// Fails, rather than refuses, to be built over integers.
     RefusesRudely,
     /// Finds out in its first step that it cannot search integers.
@@ -79,6 +95,8 @@ pub(super) enum Flaw {
     PanicsWhenLarge,
     /// Rejects a value of a setting as if the objective had failed.
     RejectsRudely,
+    /// Moves, but compares with the loss of where it was.
+    RemembersLoss,
     /// Stays where it is.
     IgnoresMoves,
     /// Says that it has moved, and has not.
@@ -95,6 +113,10 @@ pub(super) enum Flaw {
     RestoresRudely,
     /// Takes the best candidate even if it is worse.
     AcceptsWorse,
+    /// Never moves its last two coordinates, nor any integer.
+    NeverMovesSome,
+    /// Its step size stays what it was.
+    NeverShrinks,
     /// Hardly moves.
     StandsStill,
     /// Says that it has converged when its steps have become a tenth.
@@ -105,6 +127,20 @@ pub(super) enum Flaw {
     FreezesSwitches,
     /// Where one element is fixed, all hardly move.
     StandsWithFixed,
+    /// A wrapper that looks at the loss after a step, and lets it be.
+    NeverUndoes,
+    /// A wrapper that says nothing when what it wraps has converged.
+    HidesConverged,
+    /// A wrapper that does not save what it wraps.
+    ForgetsChild,
+    /// A wrapper that does not count what it asks itself.
+    AsksInSecret,
+    /// A wrapper that leaves what it wraps a step further when its own fails.
+    CommitsChild,
+    /// A wrapper that begins anew, but where it was.
+    NeverRestarts,
+    /// A swarm that does not save its first member.
+    LosesMember,
     /// Promises minima in corners, and takes steps of one length in all coordinates.
     StopsAtWalls,
 }

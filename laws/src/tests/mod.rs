@@ -1,20 +1,46 @@
 //! A law that cannot be broken is no law: each passes what is sound, and catches what is not.
 
+mod descents;
 mod flaw;
+mod objectives;
+mod samplers;
 mod specimen;
+mod swarm;
+mod wrapper;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flaw::Flaw;
 use serde_json::json;
-use specimen::Kind;
 
 use super::{LAWS, Law, Subject};
 use moths_core::{Result, Spec};
 
+/// What a flaw is in.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// The evolution strategy, which asks seeds.
+    Seeds,
+    /// The same, asking rows.
+    Rows,
+    /// The same, asking gradients.
+    Gradients,
+    /// The wrapper that undoes, around the evolution strategy.
+    Keeper,
+    /// The same around what goes wherever it goes.
+    KeeperOfStroller,
+    /// The wrapper that begins anew, around the evolution strategy.
+    Beginner,
+    /// The swarm.
+    Swarm,
+}
+
 /// What each law must catch, and in what kind of specimen.
 const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("resume", Kind::Seeds, &[Flaw::HiddenGenerator, Flaw::UnlistedField, Flaw::KeyBesideClock, Flaw::SharedGenerator]),
+    ("resume", Kind::Seeds, &[Flaw::ForgetsFailures, Flaw::SavesRounded]),
+    ("resume", Kind::Keeper, &[Flaw::ForgetsChild]),
+    ("resume", Kind::Swarm, &[Flaw::LosesMember]),
     ("snapshot", Kind::Seeds, &[Flaw::OverwritesPoint, Flaw::LendsAnswer, Flaw::KeepsGivenPoint]),
     ("snapshot", Kind::Rows, &[Flaw::OverwritesBatch]),
     (
@@ -22,6 +48,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
         Kind::Seeds,
         &[Flaw::TicksFirst, Flaw::CommitsEarly, Flaw::ForgetsPanics, Flaw::TrustsLengths, Flaw::SwallowsErrors],
     ),
+    ("atomic", Kind::Keeper, &[Flaw::CommitsChild]),
     ("split", Kind::Seeds, &[Flaw::CountsThreads]),
     ("split", Kind::Rows, &[Flaw::CountsThreads]),
     ("ask_tell", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::PeeksAtGradients, Flaw::TicksFirst]),
@@ -32,33 +59,49 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("failures", Kind::Seeds, &[Flaw::PrefersNan, Flaw::BelievesInfinity, Flaw::AddsLosses]),
     ("shift", Kind::Seeds, &[Flaw::ComparesSteps]),
     ("bounds", Kind::Seeds, &[Flaw::AsksNan, Flaw::Drifts]),
-    ("counts", Kind::Seeds, &[Flaw::CountsOneRound, Flaw::ReportsMean]),
-    ("horizon", Kind::Seeds, &[Flaw::Overcharges]),
+    ("counts", Kind::Seeds, &[Flaw::CountsOneRound, Flaw::ReportsMean, Flaw::CountsNoFailures]),
+    ("counts", Kind::Keeper, &[Flaw::AsksInSecret]),
+    ("horizon", Kind::Seeds, &[Flaw::Overcharges, Flaw::IgnoresHorizon]),
     ("horizon", Kind::Gradients, &[Flaw::Overcharges]),
     ("seeds_only", Kind::Seeds, &[Flaw::Hoards]),
     ("seeds_only", Kind::Rows, &[Flaw::AsksRows]),
     ("state_size", Kind::Seeds, &[Flaw::Hoards]),
     ("rank_based", Kind::Seeds, &[Flaw::WeighsLosses]),
     ("translation", Kind::Seeds, &[Flaw::PullsToOrigin]),
-    ("rotation", Kind::Seeds, &[Flaw::KnowsAxes]),
-    ("domains", Kind::Seeds, &[Flaw::RefusesRudely, Flaw::RefusesLate]),
+    ("rotation", Kind::Seeds, &[Flaw::KnowsAxes, Flaw::AsksCorners, Flaw::NeverMovesSome]),
+    ("domains", Kind::Seeds, &[Flaw::RefusesRudely, Flaw::RefusesLate, Flaw::NeverMovesSome]),
     ("settings", Kind::Seeds, &[Flaw::PanicsWhenLarge, Flaw::RejectsRudely]),
     (
         "move_to",
         Kind::Seeds,
         &[Flaw::IgnoresMoves, Flaw::PretendsToMove, Flaw::MovesOutside, Flaw::MovesAnywhere, Flaw::MovesToNan],
     ),
-    ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey]),
+    ("move_to", Kind::Seeds, &[Flaw::RemembersLoss]),
+    ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey, Flaw::LosesTrackLate]),
     ("monotone", Kind::Seeds, &[Flaw::AcceptsWorse]),
-    ("beats_random", Kind::Seeds, &[Flaw::StandsStill]),
+    ("beats_random", Kind::Seeds, &[Flaw::StandsStill, Flaw::NeverShrinks]),
     ("walls", Kind::Seeds, &[Flaw::StopsAtWalls]),
     ("converged", Kind::Seeds, &[Flaw::StopsEarly, Flaw::NeverStops]),
+    ("converged", Kind::Keeper, &[Flaw::HidesConverged]),
     ("discrete", Kind::Seeds, &[Flaw::FreezesSwitches]),
     ("fixed", Kind::Seeds, &[Flaw::StandsWithFixed]),
+    ("one_dimension", Kind::Seeds, &[Flaw::NeedsTwo]),
+    ("cast", Kind::Seeds, &[Flaw::AnswersDecoded]),
+    ("purpose", Kind::KeeperOfStroller, &[Flaw::NeverUndoes]),
+    ("purpose", Kind::Beginner, &[Flaw::NeverRestarts]),
 ];
 
 fn specimen(kind: Kind, flaw: Flaw) -> Result<Subject> {
-    Subject::new(Spec::new("specimen").with("kind", json!(kind))?.with("flaw", json!(flaw))?)
+    let named = match kind {
+        Kind::Seeds => Spec::new("specimen"),
+        Kind::Rows => Spec::new("specimen").with("asks", "rows")?,
+        Kind::Gradients => Spec::new("specimen").with("asks", "gradients")?,
+        Kind::Keeper => Spec::new("keeper"),
+        Kind::KeeperOfStroller => Spec::new("keeper").with("inner", "stroller")?,
+        Kind::Beginner => Spec::new("beginner"),
+        Kind::Swarm => Spec::new("swarm"),
+    };
+    Subject::new(named.with("flaw", json!(flaw))?)
 }
 
 /// Does the law hold? A panic is a breach, as it is for whoever runs laws as tests.
@@ -72,10 +115,12 @@ fn holds(law: &Law, subject: &Subject) -> std::result::Result<(), String> {
 #[test]
 fn laws_pass_what_is_sound() -> Result<()> {
     let mut broken = vec![];
-    for kind in [Kind::Seeds, Kind::Rows, Kind::Gradients] {
+    for kind in [Kind::Seeds, Kind::Rows, Kind::Gradients, Kind::Keeper, Kind::KeeperOfStroller, Kind::Swarm] {
         let subject = specimen(kind, Flaw::None)?;
         broken.extend(LAWS.iter().filter_map(|law| holds(law, &subject).err()));
     }
+    let restarts = specimen(Kind::Beginner, Flaw::None)?;
+    broken.extend(LAWS.iter().filter(|law| law.name == "purpose").filter_map(|law| holds(law, &restarts).err()));
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     Ok(())
 }

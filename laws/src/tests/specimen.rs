@@ -1,16 +1,14 @@
 //! A small, sound evolution strategy, and what it becomes with a flaw.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod asks;
+mod gradients;
 
-use candle_core::Tensor;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::flaw::Flaw;
 use moths_core::{
-    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse,
-    noise::Perturbation,
-    objective::Probe,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
     optimizer::{Algorithm, Capabilities, Family, Meta},
     persist::{Clock, Fields, Persist},
     register,
@@ -21,7 +19,7 @@ use moths_core::{
 /// How the specimen asks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Kind {
+pub(super) enum Asks {
     /// Seeded candidates.
     #[default]
     Seeds,
@@ -36,18 +34,21 @@ pub(super) enum Kind {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SpecimenConfig {
     flaw: Flaw,
-    kind: Kind,
+    asks: Asks,
     /// Candidates a step.
     #[schemars(range(min = 1, max = 1000))]
     lambda: usize,
     /// The first step size.
     #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0.0))]
     sigma: f64,
+    /// Evaluations of the run, by the end of which steps are a millionth; null: nobody knows.
+    #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+    length: Option<u64>,
 }
 
 impl Default for SpecimenConfig {
     fn default() -> Self {
-        Self { flaw: Flaw::None, kind: Kind::Seeds, lambda: 8, sigma: 0.5 }
+        Self { flaw: Flaw::None, asks: Asks::Seeds, lambda: 8, sigma: 0.5, length: None }
     }
 }
 
@@ -65,15 +66,15 @@ pub(super) struct Specimen {
     /// Nothing, in a sound specimen.
     built_with: Key,
     hidden: u64,
+    failures: u64,
     pretended: Option<CowTensor>,
     hoard: Option<CowTensor>,
 }
 
-static SHARED: AtomicU64 = AtomicU64::new(0);
-
 impl Algorithm for Specimen {
     const META: Meta = Meta::new("specimen", Family::Evolution, "What the laws themselves are tried on.", "none")
-        .capabilities(Capabilities::NONE);
+        .capabilities(Capabilities::NONE)
+        .horizon("length");
     type Config = SpecimenConfig;
 
     fn new(config: SpecimenConfig, space: &Space, key: Key) -> Result<Self> {
@@ -81,7 +82,7 @@ impl Algorithm for Specimen {
         if space.is_discrete() && flaw == Flaw::RefusesRudely {
             return Err(Error::Objective("only real numbers".into()));
         }
-        if space.is_discrete() && config.kind == Kind::Gradients {
+        if space.is_discrete() && config.asks == Asks::Gradients {
             return Err(Error::unsupported("specimen", "needs gradients"));
         }
         if config.lambda % 7 == 6 && flaw == Flaw::RejectsRudely {
@@ -97,6 +98,7 @@ impl Algorithm for Specimen {
             rows: None,
             built_with: key,
             hidden: 0,
+            failures: 0,
             pretended: None,
             hoard: if flaw == Flaw::Hoards { Some(space.zeros_for(config.lambda)?) } else { None },
             config,
@@ -116,16 +118,18 @@ impl Algorithm for Specimen {
             .converges(true)
             .discrete(true)
             .at_walls(config.flaw == Flaw::StopsAtWalls);
-        Ok(match config.kind {
-            Kind::Seeds => all,
-            Kind::Rows if config.flaw == Flaw::AsksRows => all,
-            Kind::Rows => all.seeds_only(false).state_per_candidate(1.0),
-            Kind::Gradients => all.needs_gradient(true).rank_based(false).monotone(false).converges(false).discrete(false),
+        Ok(match config.asks {
+            Asks::Seeds => all,
+            Asks::Rows if config.flaw == Flaw::AsksRows => all,
+            Asks::Rows => all.seeds_only(false).state_per_candidate(1.0),
+            Asks::Gradients => {
+                all.needs_gradient(true).rank_based(false).monotone(false).beats_random(false).converges(false).discrete(false)
+            }
         })
     }
 
     fn evaluations_per_step(config: &SpecimenConfig, _space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        let sound = if config.kind == Kind::Gradients { 1 } else { config.lambda as u64 + u64::from(stochastic) };
+        let sound = if config.asks == Asks::Gradients { 1 } else { config.lambda as u64 + u64::from(stochastic) };
         Ok(Some(sound + u64::from(config.flaw == Flaw::Overcharges)))
     }
 }
@@ -133,38 +137,6 @@ impl Algorithm for Specimen {
 impl Specimen {
     fn has(&self, flaw: Flaw) -> bool {
         self.config.flaw == flaw
-    }
-
-    /// The key of this step's noise.
-    fn key(&self) -> Key {
-        match self.config.flaw {
-            Flaw::HiddenGenerator => self.clock.key().fold(self.hidden),
-            Flaw::KeyBesideClock => self.built_with.fold(self.clock.step),
-            Flaw::SharedGenerator => self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed)),
-            Flaw::CountsThreads => self.clock.key().fold(rayon::current_num_threads() as u64),
-            _ => self.clock.key(),
-        }
-    }
-
-    fn probes(&self) -> Vec<Probe> {
-        let (key, last) = (self.key(), self.config.lambda - 1);
-        let stands = self.has(Flaw::StandsWithFixed) && self.space.has_fixed();
-        let sigma = if stands { 1e-9 } else { self.sigma };
-        let scale = |i| if i == last && self.has(Flaw::AsksNan) { f64::NAN } else { sigma };
-        (0..self.config.lambda).map(|i| Probe::new(key.fold(i as u64), scale(i))).collect()
-    }
-
-    /// Normal numbers; those of discrete coordinates so large that steps have four times their least deviations: who takes no equals
-    /// does not drift towards the next level, and must reach it at once.
-    fn noise(&self) -> Result<Perturbation> {
-        let noise = Sampler::Normal.over(&self.space);
-        match self.space.floor_tensor()? {
-            Some(floor) if !self.has(Flaw::FreezesSwitches) => {
-                let deviation = CowTensor::new(floor.affine(4.0 / self.sigma, 0.0)?.maximum(1.0)?);
-                Ok(noise.scaled_by(&deviation))
-            }
-            _ => Ok(noise),
-        }
     }
 
     /// Has it converged?
@@ -175,36 +147,6 @@ impl Specimen {
             _ => 1e-12,
         };
         (self.sigma < least * self.config.sigma).then_some("its steps vanished")
-    }
-
-    /// The rows of the next step, for a kind that holds them.
-    fn propose(&mut self) -> Result<()> {
-        if self.config.kind == Kind::Rows {
-            let mut rows = self.rows.take().map_or_else(|| self.space.zeros_for(self.config.lambda), Ok)?;
-            let terms: Vec<_> = self.probes().iter().map(|p| (p.seed, p.scale)).collect();
-            if self.has(Flaw::OverwritesBatch) {
-                rows = CowTensor::new((*rows).clone());
-            }
-            self.noise()?.perturb_rows(&self.at, &terms, &mut rows)?;
-            self.rows = Some(rows);
-        }
-        Ok(())
-    }
-
-    fn batch(&self) -> Result<Batch> {
-        if let Some(rows) = &self.rows {
-            return Ok(Batch::Dense(rows.clone()));
-        }
-        let seeded = Batch::seeded(&self.at, self.noise()?, self.probes());
-        if !self.has(Flaw::KnowsAxes) {
-            return Ok(seeded);
-        }
-        // The square roots of the inverse weights of the law's problem.
-        let last = (self.space.dim() - 1).max(1) as f64;
-        let axes: Vec<f64> = (0..self.space.dim()).map(|i| 1e-2f64.powf(i as f64 / last)).collect();
-        let axes = Tensor::from_vec(axes, self.space.dim(), self.space.device())?.to_dtype(self.space.dtype())?;
-        let offsets = seeded.dense(&self.space)?.broadcast_sub(&self.at)?.broadcast_mul(&axes)?;
-        Ok(Batch::Dense(CowTensor::new(offsets.broadcast_add(&self.at)?)))
     }
 
     fn losses(&self, objective: &mut dyn Objective, batch: &Batch) -> Result<Vec<f64>> {
@@ -237,7 +179,7 @@ impl Specimen {
     }
 
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        if self.config.kind == Kind::Gradients {
+        if self.config.asks == Asks::Gradients {
             return self.descend(objective);
         }
         if self.has(Flaw::RefusesLate) && self.space.is_discrete() {
@@ -252,7 +194,8 @@ impl Specimen {
         if self.has(Flaw::PanicsWhenLarge) && self.config.lambda > 30 {
             panic!("there are only thirty places");
         }
-        let evaluated = batch.len() as u64;
+        let failed = losses.iter().filter(|loss| loss.is_infinite()).count();
+        let evaluated = (batch.len() - if self.has(Flaw::CountsNoFailures) { failed } else { 0 }) as u64;
         self.commit(old, batch, &losses)?;
         let seen = losses.iter().copied().fold(if extra > 0 { old } else { f64::INFINITY }, f64::min);
         let loss = if self.has(Flaw::ReportsMean) { losses.iter().sum::<f64>() / losses.len() as f64 } else { seen };
@@ -267,6 +210,7 @@ impl Specimen {
         self.loss = if accepts { loss } else { old };
         self.sigma *= match self.config.flaw {
             Flaw::StandsStill => 0.1,
+            Flaw::NeverShrinks => 1.0,
             Flaw::AddsLosses => 1.0 + losses.iter().sum::<f64>() / 1000.0,
             Flaw::WeighsLosses if accepts => 1.0 + (old - loss).min(1.0) / 2.0,
             _ if accepts => 1.4,
@@ -279,6 +223,10 @@ impl Specimen {
             }
             drop(batch);
             self.place(row)?;
+        }
+        self.failures += u64::from(!accepts);
+        if self.has(Flaw::ForgetsFailures) && self.failures > 20 {
+            (self.sigma, self.failures) = (3.0 * self.sigma, 0);
         }
         if self.has(Flaw::PullsToOrigin) {
             self.at = CowTensor::new((&*self.at * 0.9)?);
@@ -305,25 +253,6 @@ impl Specimen {
             }
         }
     }
-
-    /// A step of fixed length down the gradient.
-    fn descend(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let Some((loss, gradient)) = objective.gradient(&self.at)? else {
-            if self.has(Flaw::NeedsNoGradients) {
-                return Ok(Report::new(f64::INFINITY, 0));
-            }
-            return Err(Error::unsupported("specimen", "needs gradients"));
-        };
-        let norm = fuse::norm(&gradient)?;
-        let valid = loss.is_finite() && norm.is_finite() && norm > 0.0;
-        if valid {
-            let mut at = CowTensor::new((&*self.at - (gradient * (0.1 / norm))?)?);
-            self.space.confine(&mut at)?;
-            self.at = at;
-        }
-        self.clock.tick();
-        Ok(Report::new(if loss.is_finite() { loss } else { f64::INFINITY }, 1))
-    }
 }
 
 fn overwrite(tensor: &mut CowTensor, by: &CowTensor) -> Result<()> {
@@ -348,6 +277,9 @@ impl Optimizer for Specimen {
 
     fn answer(&self) -> Result<CowTensor> {
         let at = self.pretended.as_ref().unwrap_or(&self.at);
+        if self.has(Flaw::AnswersDecoded) {
+            return self.space.decode(at);
+        }
         if self.has(Flaw::LendsAnswer) { Ok((**at).clone().into()) } else { Ok(at.clone()) }
     }
 
@@ -368,7 +300,9 @@ impl Optimizer for Specimen {
             Flaw::PretendsToMove => self.pretended = Some(to),
             _ => self.at = to,
         }
-        self.loss = f64::INFINITY;
+        if !self.has(Flaw::RemembersLoss) {
+            self.loss = f64::INFINITY;
+        }
         if fits { self.propose() } else { Ok(()) }
     }
 }
@@ -385,7 +319,12 @@ impl Persist for Specimen {
             }
             _ => {}
         }
-        if !self.has(Flaw::UnlistedField) {
+        if self.has(Flaw::SavesRounded) {
+            let mine = f64::from(self.sigma as f32);
+            let mut saved = mine;
+            fields.field("sigma", &mut saved)?;
+            self.sigma = if saved == mine { self.sigma } else { saved };
+        } else if !self.has(Flaw::UnlistedField) {
             fields.field("sigma", &mut self.sigma)?;
         }
         self.hoard.as_mut().map_or(Ok(()), |hoard| fields.field("hoard", hoard))?;
