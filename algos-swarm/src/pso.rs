@@ -301,4 +301,36 @@ mod tests {
         assert!(turned > 0);
         assert_eq!(space.decode(&pso.answer().unwrap()).unwrap().to_vec1::<f64>().unwrap(), [1.0, 1.0]);
     }
+
+    /// Members join and leave as the schedule says, and a run that is resumed in between is the same run.
+    #[test]
+    fn the_swarm_is_as_large_as_its_schedule_says() -> Result<()> {
+        use moths_core::{
+            optimizer::schedule::{Curve, Ramp},
+            persist::{Keep, State},
+        };
+        let space = Space::bounded([(-5.0, 5.0); 3])?;
+        for (from, to) in [(4.0, 12.0), (12.0, 4.0)] {
+            let size = Size::Curve(Curve::Linear(Ramp { from, to, steps: Some(8) }));
+            let new = || Pso::new(PsoConfig { particles: Some(size.clone()), ..PsoConfig::default() }, &space, Key::new(5));
+            let mut objective = Function::new(space.clone(), ridge);
+            let (mut whole, mut resumed) = (new()?, new()?);
+            let mut lowest = f64::INFINITY;
+            for t in 0..12 {
+                if t == 5 {
+                    State::of(&mut whole)?.restore(&mut resumed, Keep::Nothing)?;
+                }
+                let report = whole.step(&mut objective)?;
+                assert_eq!(report.evaluations, size.at(t) as u64, "step {t}");
+                lowest = lowest.min(report.loss);
+                let answer = ridge(&space.decode(&*whole.answer()?)?.to_vec1::<f64>()?);
+                assert!((answer - lowest).abs() < 1e-9, "the best left: {answer} {lowest}");
+                if t >= 5 {
+                    assert_eq!(resumed.step(&mut objective)?, report);
+                    assert_eq!(State::of(&mut whole)?.digest()?, State::of(&mut resumed)?.digest()?);
+                }
+            }
+        }
+        Ok(())
+    }
 }
