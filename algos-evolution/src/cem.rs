@@ -154,7 +154,7 @@ impl Optimizer for Cem {
         let losses = objective.losses(&Batch::Dense(self.x.clone()))?;
         if let Some(weights) = self.weights(&losses) {
             let Self { config, clock, x, m, s, floor, first, second, .. } = self;
-            fuse::weighted_moments(x, m, &weights, first, second)?;
+            fuse::weighted_moments(x, &weights).about(m).both(first, second)?;
             let noise = config.noise * (1.0 - clock.step as f64 / config.noise_steps as f64).max(0.0);
             adapt(m, s, first, second, config.smoothing, noise)?;
             floor.raise(s, 1.0)?;

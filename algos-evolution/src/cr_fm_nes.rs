@@ -41,7 +41,7 @@
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Right integers and flags are not promised: in 10 of 20 runs one of the answer was wrong. Means of discrete coordinates stay inside.
 //! On a slope whose factors differ by a hundred, 1 run of 120 (1 to 40 dimensions) ended at a wall before the corner.
-//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 3/2 λ + 5 numbers per parameter, held
+//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 3/2 λ + 3 numbers per parameter, held
 //! throughout, and 11 (f64) while v and D are adapted.
 //!
 //! Take it when there are ten parameters or more and only some 100 evaluations a dimension, or hundreds and thousands that depend on each
@@ -144,8 +144,6 @@ struct Sums {
     z: CowTensor,
     z2: CowTensor,
     ip_z: CowTensor,
-    zero: Tensor,
-    unused: CowTensor,
 }
 
 kernel! { fn sample(plus: out, minus: out, z: mat, ip: col, m: row, d: row, v: row, sigma: num, stretch: num) {
@@ -181,13 +179,7 @@ impl Algorithm for CrFmNes {
             return Err(Error::invalid("population", constants.lambda, "an even number: candidates come in mirrored pairs"));
         }
         let half = || space.zeros_for(constants.lambda / 2);
-        let sums = Sums {
-            z: space.zeros()?,
-            z2: space.zeros()?,
-            ip_z: space.zeros()?,
-            zero: space.zeros()?.copy()?,
-            unused: space.zeros()?,
-        };
+        let sums = Sums { z: space.zeros()?, z2: space.zeros()?, ip_z: space.zeros()? };
         Ok(Self {
             scratch: Scratch { z: half()?, x: [half()?, half()?], sums },
             history: History::new(space.dim(), constants.lambda),
@@ -251,7 +243,7 @@ impl CrFmNes {
         }
         let q = even(&w);
         let q_ip: Vec<f64> = q.iter().zip(&rows.ip).map(|(q, ip)| q * ip).collect();
-        fuse::weighted_moments(&self.scratch.z, &sums.zero, &q, &mut sums.unused, &mut sums.z2)?;
+        fuse::weighted_moments(&self.scratch.z, &q).second(&mut sums.z2)?;
         fuse::weighted_sum(&self.scratch.z, &q_ip, &mut sums.ip_z)?;
         let (ip, ip2) = (f64::dot(&odd(&w), &rows.ip), f64::dot(&q_ip, &rows.ip));
         let growth = 0.5 * k.sigma_rate(path, valid) * f64::dot(&q, &rows.squares) / k.dim;

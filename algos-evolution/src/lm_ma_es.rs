@@ -24,7 +24,7 @@
 //! in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence), stagnation over windows twice as long.
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵);
-//! scratch of 2 λ + 3 numbers per parameter, held throughout, and λ more where there are bounds.
+//! scratch of 2 λ + 2 numbers per parameter, held throughout, and λ more where there are bounds.
 //!
 //! Take it when thousands of parameters depend on each other in any direction, and a d × d matrix is too large: of its kin in linear time
 //! it alone promises *rotation*. Where scales differ by much take `cr-fm-nes` (ellipsoid in 10-D: 2,010 evaluations, here 124,460).
@@ -115,7 +115,6 @@ struct Scratch {
     x: CowTensor,
     mean_z: CowTensor,
     mean_step: CowTensor,
-    unused: CowTensor,
 }
 
 kernel! { fn shift(y: inout, step: mat) {
@@ -164,7 +163,6 @@ impl Algorithm for LmMaEs {
                 x: space.zeros_for(lambda)?,
                 mean_z: space.zeros()?,
                 mean_step: space.zeros()?,
-                unused: space.zeros()?,
             },
             space: space.clone(),
         })
@@ -206,9 +204,9 @@ impl LmMaEs {
 
     fn adapt(&mut self, weights: &[f64]) -> Result<()> {
         let (mu_w, lambda, dim) = (self.recombination.mu_eff, self.recombination.lambda as f64, self.space.dim());
-        let Scratch { z, x, mean_z, mean_step, unused } = &mut self.scratch;
+        let Scratch { z, x, mean_z, mean_step } = &mut self.scratch;
         fuse::weighted_sum(z, weights, mean_z)?;
-        fuse::weighted_moments(x, &self.y, weights, mean_step, unused)?;
+        fuse::weighted_moments(x, weights).about(&self.y).first(mean_step)?;
         follow(&mut self.p_sigma, mean_z, 1.0 - self.c_sigma, (mu_w * self.c_sigma * (2.0 - self.c_sigma)).sqrt())?;
         with_scalar!(self.space.dtype(), T => host::read::<T, _>(mean_z, |z| host::edit::<T, _>(&mut self.m, |m| {
             let mut c = lambda / dim as f64;

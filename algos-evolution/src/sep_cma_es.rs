@@ -18,7 +18,7 @@
 //! σ grows e-fold in a step at most. c_m is 1, as in the papers, unless
 //! `mean_rate` says otherwise: the mean of many good steps is short where there are many dimensions, and a large population then affords more.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
-//! Cost per step: λ evaluations in one round; 4 numbers of state per parameter; scratch of 2 λ + 4 numbers per parameter, held throughout.
+//! Cost per step: λ evaluations in one round; 4 numbers of state per parameter; scratch of 2 λ + 3 numbers per parameter, held throughout.
 //!
 //! Take it when hundreds or thousands of parameters hardly depend on each other, integers and flags among them, or minima lie on bounds.
 //! Where they do depend take `cr-fm-nes`, and with up to some 100 of them `cma-es`.
@@ -103,7 +103,6 @@ struct Scratch {
     deviation: CowTensor,
     mean_y: CowTensor,
     mean_y2: CowTensor,
-    zero: Tensor,
 }
 
 kernel! { fn deviations(s: out, c: mat) {
@@ -169,7 +168,6 @@ impl Algorithm for SepCmaEs {
                 deviation: space.zeros()?,
                 mean_y: space.zeros()?,
                 mean_y2: space.zeros()?,
-                zero: space.zeros()?.copy()?,
             },
             space: space.clone(),
         })
@@ -191,8 +189,8 @@ impl SepCmaEs {
 
     fn adapt(&mut self, weights: &[f64]) -> Result<()> {
         let k = &self.constants;
-        let Scratch { y, deviation, mean_y, mean_y2, zero, .. } = &mut self.scratch;
-        fuse::weighted_moments(y, zero, weights, mean_y, mean_y2)?;
+        let Scratch { y, deviation, mean_y, mean_y2, .. } = &mut self.scratch;
+        fuse::weighted_moments(y, weights).both(mean_y, mean_y2)?;
         let (keep, gain) = k.sigma_path();
         step_size_path(&mut self.p_sigma, mean_y, deviation, keep, gain)?;
         let length = fuse::norm(&self.p_sigma)?;

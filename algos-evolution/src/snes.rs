@@ -153,7 +153,7 @@ impl Algorithm for Snes {
 impl Snes {
     fn adapt(&mut self, utilities: &[f64]) -> Result<()> {
         let Self { config, mu, sigma, floor, scratch: Scratch { x, first, second }, .. } = self;
-        fuse::weighted_moments(x, mu, utilities, first, second)?;
+        fuse::weighted_moments(x, utilities).about(mu).both(first, second)?;
         let (least, most) = deviation::range(config.sigma);
         adapt(mu, sigma, first, second, config.mean_rate, 0.5 * self.eta_sigma, least, most)?;
         floor.raise(sigma, 1.0)?;

@@ -28,7 +28,7 @@
 //! Left out: rules of its own for the end of a run; `converged` is said by the criteria that all share,
 //! [`convergence`](moths_core::optimizer::convergence).
 //! Minima on a wall are not promised: in two dimensions, and on slopes in many, the deviations collapse along a wall.
-//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 2 λ + 4 numbers per parameter, held throughout,
+//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 2 λ + 3 numbers per parameter, held throughout,
 //! and 6 (f64) while v and D are adapted.
 //!
 //! Take it when many parameters depend on each other along one direction, and some are integers or flags, which `cr-fm-nes` does not
@@ -116,7 +116,6 @@ struct Scratch {
     mean_y: CowTensor,
     mean_y2: CowTensor,
     mean_ip_y: CowTensor,
-    zero: Tensor,
 }
 
 kernel! { fn sample(y: inout, x: out, ip: col, m: row, d: row, v: row, sigma: num, stretch: num) {
@@ -177,7 +176,6 @@ impl Algorithm for VdCmaEs {
                 mean_y: space.zeros()?,
                 mean_y2: space.zeros()?,
                 mean_ip_y: space.zeros()?,
-                zero: space.zeros()?.copy()?,
             },
             space: space.clone(),
         })
@@ -212,8 +210,8 @@ impl VdCmaEs {
         let length = fuse::norm(&self.v)?;
         let ip = self.along_v(length)?;
         let w_ip: Vec<f64> = w.iter().zip(&ip).map(|(w, ip)| w * ip).collect();
-        let Self { constants: k, scratch: Scratch { y, mean_y, mean_y2, mean_ip_y, zero, .. }, .. } = self;
-        fuse::weighted_moments(y, zero, w, mean_y, mean_y2)?;
+        let Self { constants: k, scratch: Scratch { y, mean_y, mean_y2, mean_ip_y, .. }, .. } = self;
+        fuse::weighted_moments(y, w).both(mean_y, mean_y2)?;
         fuse::weighted_sum(y, &w_ip, mean_ip_y)?;
         let stretch = (1.0 / (1.0 + length * length).sqrt() - 1.0) * w_ip.iter().sum::<f64>() / length;
         let (keep, gain) = k.sigma_path();

@@ -30,7 +30,7 @@ mod tests;
 mod threads;
 pub mod words;
 
-pub use reduce::{copy_rows, dot, norm, weighted_moments, weighted_sum};
+pub use reduce::{WeightedMoments, copy_rows, dot, norm, weighted_moments, weighted_sum};
 
 use crate::rng::Element;
 pub(crate) use call::Call;
