@@ -37,9 +37,9 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    CowTensor, Key, Result, Space, fuse, kernel,
     objective::Losses,
-    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings, shaping},
+    optimizer::{Capabilities, Family, Meta, shaping},
     persist,
     persist::Clock,
     register,
@@ -48,6 +48,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Distribution, DistributionSearch, Generation,
     deviation::{self, Floor},
     population_size,
 };
@@ -83,14 +84,13 @@ impl Default for CemConfig {
 }
 
 /// The cross-entropy method. See the [module documentation](self) for equations.
-pub struct Cem {
+pub type Cem = DistributionSearch<CemDistribution>;
+
+/// The distribution of [`Cem`].
+pub struct CemDistribution {
     config: CemConfig,
-    space: Space,
-    clock: Clock,
-    m: CowTensor,
     s: CowTensor,
     floor: Floor,
-    history: History,
     /// Overwritten in every step: candidates, and the moments of the best around m.
     x: CowTensor,
     first: CowTensor,
@@ -105,7 +105,7 @@ kernel! { fn adapt(m: inout, s: inout, first: mat, second: mat, alpha: num, nois
     m = m + alpha * first;
 } }
 
-impl Algorithm for Cem {
+impl Distribution for CemDistribution {
     const META: Meta = Meta::new(
         "cem",
         Family::Evolution,
@@ -115,28 +115,31 @@ impl Algorithm for Cem {
     .capabilities(Capabilities::NONE.rank_based(true).translation(true).discrete(true).state_per_parameter(2.0))
     .size("population");
     type Config = CemConfig;
+    type Mean = CowTensor;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
         let n = population_size::or_of_the_paper(config.population, 100.0, space.dim());
         let s = (Tensor::ones(space.dim(), space.dtype(), space.device())? * config.sigma)?;
         Ok(Self {
             config,
-            clock: Clock::new(key),
-            m: space.start(),
             s: s.into(),
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), n).clamped(space),
             x: space.zeros_for(n)?,
             first: space.zeros()?,
             second: space.zeros()?,
-            space: space.clone(),
         })
     }
-}
 
-impl Cem {
-    /// One weight a candidate: equal for the best that did not fail. `None` when fewer than two are left.
+    fn population(&self) -> usize {
+        self.x.dims()[0]
+    }
+
+    fn sample(&mut self, m: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
+        sample(&mut self.x, m, &self.s, clock.key())?;
+        Ok(std::slice::from_mut(&mut self.x))
+    }
+
+    /// Equal for the best that did not fail. `None` when fewer than two are left.
     fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
         let wanted = ((self.config.elite_fraction * losses.len() as f64).ceil() as usize).max(2);
         let best: Vec<usize> = shaping::order(losses).into_iter().take(wanted).filter(|&i| losses[i].is_finite()).collect();
@@ -144,45 +147,28 @@ impl Cem {
         best.iter().for_each(|&i| weights[i] = 1.0 / best.len() as f64);
         (best.len() > 1).then_some(weights)
     }
-}
 
-impl Optimizer for Cem {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        sample(&mut self.x, &self.m, &self.s, self.clock.key())?;
-        self.space.confine(&mut self.x)?;
-        let losses = objective.losses(&Batch::Dense(self.x.clone()))?;
-        if let Some(weights) = self.weights(&losses) {
-            let Self { config, clock, x, m, s, floor, first, second, .. } = self;
-            fuse::weighted_moments(x, m, &weights, first, second)?;
-            let noise = config.noise * (1.0 - clock.step as f64 / config.noise_steps as f64).max(0.0);
-            adapt(m, s, first, second, config.smoothing, noise)?;
-            floor.raise(s, 1.0)?;
-            self.space.confine(&mut self.m)?;
-        }
-        self.clock.tick();
-        let spread = deviation::spread(&self.space, &self.s, 1.0)?;
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(spread.judge(self.config.sigma).or(by_losses)))
+    fn adapt(&mut self, m: &mut CowTensor, weights: &[f64], of: &Generation<'_>) -> Result<()> {
+        let Self { config, s, floor, x, first, second } = self;
+        fuse::weighted_moments(x, weights).about(m).both(first, second)?;
+        let noise = config.noise * (1.0 - of.clock.step as f64 / config.noise_steps as f64).max(0.0);
+        adapt(m, s, first, second, config.smoothing, noise)?;
+        floor.raise(s, 1.0)?;
+        of.space.confine(m)
     }
 
-    fn answer(&self) -> Result<CowTensor> {
-        Ok(self.m.clone())
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.m = self.space.point(at)?;
-        self.history.clear();
-        Ok(())
+    fn spread(&self, space: &Space) -> Result<Option<&'static str>> {
+        Ok(deviation::spread(space, &self.s, 1.0)?.judge(self.config.sigma))
     }
 }
 
-persist!(Cem { clock, m, s, history });
+persist!(CemDistribution { s });
 register!(Cem);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Function, Sampler, Stop, minimize};
+    use moths_core::{Function, Optimizer, Sampler, Stop, minimize, optimizer::Algorithm};
 
     fn bowl(x: &[f64]) -> f64 {
         x.iter().enumerate().map(|(j, x)| (j + 1) as f64 * (x - 1.0).powi(2)).sum()
@@ -209,7 +195,7 @@ mod tests {
             }
             ours.step(&mut Function::new(space.clone(), bowl)).unwrap();
             let close = |a: &Tensor, b: &[f64; 3]| a.to_vec1::<f64>().unwrap().iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
-            assert!(close(&ours.m, &m) && close(&ours.s, &s), "step {t}");
+            assert!(close(&ours.mean, &m) && close(&ours.distribution.s, &s), "step {t}");
         }
     }
 

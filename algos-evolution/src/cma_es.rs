@@ -61,21 +61,19 @@ mod stops;
 #[cfg(test)]
 mod tests;
 
-use candle_core::{DType, Tensor};
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space,
+    CowTensor, Key, Result, Sampler, Space,
     objective::Losses,
-    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    optimizer::{Capabilities, Family, Meta, convergence::History},
     persist,
     persist::Clock,
     register,
     space::Walls,
-    tensor::host,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{covariance::Constants, deviation::Ceiling};
+use crate::{Distribution, DistributionSearch, Generation, covariance::Constants, deviation::Ceiling};
 use candidates::Scratch;
 pub use learning_rate::LearningRate;
 use learning_rate::{Adaptation, Before, Rates};
@@ -103,12 +101,12 @@ impl Default for CmaEsConfig {
 }
 
 /// CMA-ES with a full covariance. See the [module documentation](self) for equations.
-pub struct CmaEs {
-    space: Space,
+pub type CmaEs = DistributionSearch<CmaEsDistribution>;
+
+/// The distribution of [`CmaEs`].
+pub struct CmaEsDistribution {
     constants: Constants,
     sigma_0: f64,
-    clock: Clock,
-    m: Vec<f64>,
     sigma: f64,
     p_sigma: Vec<f64>,
     p_c: Vec<f64>,
@@ -118,11 +116,10 @@ pub struct CmaEs {
     ceiling: Ceiling,
     /// Factors of y \[d\], other than 1 for discrete coordinates.
     a: Vec<f64>,
-    history: History,
     scratch: Scratch,
 }
 
-impl Algorithm for CmaEs {
+impl Distribution for CmaEsDistribution {
     const META: Meta = Meta::new(
         "cma-es",
         Family::Evolution,
@@ -145,9 +142,9 @@ impl Algorithm for CmaEs {
     )
     .size("population");
     type Config = CmaEsConfig;
+    type Mean = Vec<f64>;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
         let d = space.dim();
         let constants = Constants::full(d, config.population);
         let lambda = constants.lambda;
@@ -158,8 +155,6 @@ impl Algorithm for CmaEs {
             matrix: Matrix::identity(space, gap)?,
             constants,
             sigma_0: config.sigma,
-            clock: Clock::new(key),
-            m: host::to_f64s(&space.start())?,
             sigma: config.sigma,
             p_sigma: vec![0.0; d],
             p_c: vec![0.0; d],
@@ -168,40 +163,32 @@ impl Algorithm for CmaEs {
             ceiling: Ceiling::new(space),
             a: vec![1.0; d],
             rates: Adaptation(adapted.then(|| Rates::new(space)).transpose()?),
-            history: History::new(d, lambda),
-            space: space.clone(),
         })
     }
 
-    fn capabilities(config: &Self::Config) -> Result<Capabilities> {
+    fn capabilities(config: &Self::Config) -> Capabilities {
         let Capabilities { state_per_parameter, state_per_pair, .. } = Self::META.capabilities;
         let extra = if config.learning_rate == LearningRate::Adapted { 2.0 } else { 0.0 };
         let (state_per_parameter, state_per_pair) = (state_per_parameter + extra, state_per_pair + extra);
-        Ok(Self::META.capabilities.state_per_parameter(state_per_parameter).state_per_pair(state_per_pair))
-    }
-}
-
-impl CmaEs {
-    /// All that follows from the losses of the candidates.
-    fn learn(&mut self, losses: &Losses, stochastic: bool) -> Result<Option<&'static str>> {
-        let mut converged = None;
-        if let Some(weights) = self.constants.weights_by_candidate(losses) {
-            self.adapt(&weights)?;
-            // Losses of different data are never compared.
-            if stochastic {
-                self.history.clear()
-            } else {
-                self.history.push(losses)
-            }
-            converged = self.converged(losses)?;
-        }
-        self.clock.tick();
-        Ok(converged)
+        Self::META.capabilities.state_per_parameter(state_per_parameter).state_per_pair(state_per_pair)
     }
 
-    /// The update, from one weight a candidate.
-    fn adapt(&mut self, weights: &[f64]) -> Result<()> {
-        let d = self.m.len();
+    fn population(&self) -> usize {
+        self.constants.lambda
+    }
+
+    fn sample(&mut self, m: &Vec<f64>, clock: &Clock) -> Result<&mut [CowTensor]> {
+        Sampler::Normal.fill_slice(clock.key(), &mut self.scratch.z);
+        self.place(m, clock.key())?;
+        Ok(std::slice::from_mut(&mut self.scratch.x))
+    }
+
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        self.constants.weights_by_candidate(losses)
+    }
+
+    fn adapt(&mut self, m: &mut Vec<f64>, weights: &[f64], of: &Generation<'_>) -> Result<()> {
+        let d = m.len();
         let weights_c = self.covariance_weights(weights);
         let mean_y = mean(weights, &self.scratch.rows, d);
         // C^{−½} ⟨y⟩ = ⟨z⟩.
@@ -209,26 +196,41 @@ impl CmaEs {
         let k = &self.constants;
         mix(k.sigma_path(), &white, &mut self.p_sigma);
         let length = self.p_sigma.iter().map(|p| p * p).sum::<f64>().sqrt();
-        let h = k.h(length, self.clock.step);
+        let h = k.h(length, of.clock.step);
         mix(k.covariance_path(h), &mean_y, &mut self.p_c);
         self.scratch.rows[weights.len() * d..].copy_from_slice(&self.p_c);
-        let before = self.rates.0.is_some().then(|| Before::of(&self.m, self.sigma, &self.matrix)).transpose()?;
+        let before = self.rates.0.is_some().then(|| Before::of(m, self.sigma, &self.matrix)).transpose()?;
         self.matrix.update(k.keep(h, weights.iter().sum()), &weights_c, &self.scratch.rows)?;
-        self.m.iter_mut().zip(&mean_y).zip(&self.a).for_each(|((m, y), a)| *m += self.sigma * a * y);
+        m.iter_mut().zip(&mean_y).zip(&self.a).for_each(|((m, y), a)| *m += self.sigma * a * y);
         self.sigma *= k.growth(length);
         if let (Some(rates), Some(before)) = (&mut self.rates.0, before) {
-            rates.apply(&before, &self.a, &mut self.m, &mut self.sigma, &mut self.matrix)?;
+            rates.apply(&before, &self.a, m, &mut self.sigma, &mut self.matrix)?;
         }
         self.matrix.refresh()?;
         self.matrix.deviations(&mut self.scratch.deviations)?;
         self.sigma *= self.ceiling.factor(self.scratch.deviations.iter().map(|s| self.sigma * s));
-        self.margin.apply(&mut self.m, &mut self.a, self.sigma, &self.scratch.deviations);
+        self.margin.apply(m, &mut self.a, self.sigma, &self.scratch.deviations);
         Ok(())
     }
 
+    fn spread(&self, _space: &Space) -> Result<Option<&'static str>> {
+        Ok(self.said_by_deviations())
+    }
+
+    fn converged(&self, m: &Vec<f64>, after: &Generation<'_>, history: &mut History) -> Result<Option<&'static str>> {
+        if after.losses.all_failed() {
+            return Ok(None);
+        }
+        let by_losses = self.said_by_losses(after, history);
+        let said = self.spread(after.space)?.or(by_losses);
+        if said.is_some() { Ok(said) } else { self.without_effect(m, after) }
+    }
+}
+
+impl CmaEsDistribution {
     /// c_μ w°_k of every candidate, and c_1 of p_c.
     fn covariance_weights(&self, weights: &[f64]) -> Vec<f64> {
-        let (k, d) = (&self.constants, self.m.len());
+        let (k, d) = (&self.constants, self.p_c.len());
         let mut scaled: Vec<f64> = weights.iter().map(|w| k.c_mu * w).chain([k.c_1]).collect();
         // C^{−½} y = z.
         for (w, z) in scaled.iter_mut().zip(self.scratch.z.chunks_exact(d)).filter(|(w, _)| **w < 0.0) {
@@ -236,11 +238,6 @@ impl CmaEs {
             *w *= if square > 0.0 { d as f64 / square } else { 0.0 };
         }
         scaled
-    }
-
-    /// As a number of the space's dtype.
-    fn rounded(&self, x: f64) -> f64 {
-        if self.space.dtype() == DType::F32 { f64::from(x as f32) } else { x }
     }
 }
 
@@ -258,27 +255,5 @@ fn mix((keep, gain): (f64, f64), v: &[f64], p: &mut [f64]) {
     p.iter_mut().zip(v).for_each(|(p, v)| *p = keep * *p + gain * v);
 }
 
-impl Optimizer for CmaEs {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        Sampler::Normal.fill_slice(self.clock.key(), &mut self.scratch.z);
-        self.place()?;
-        let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        Ok(Report::of(&losses).converged(self.learn(&losses, objective.stochastic())?))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        let m = Tensor::from_slice(&self.m, self.m.len(), self.space.device())?.to_dtype(self.space.dtype())?;
-        let mut answer = CowTensor::new(m);
-        self.space.fold(&mut answer)?;
-        Ok(answer)
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.m = host::to_f64s(&*self.space.point(at)?)?;
-        self.history.clear();
-        Ok(())
-    }
-}
-
-persist!(CmaEs { clock, m, sigma, p_sigma, p_c, matrix, rates, a, history });
+persist!(CmaEsDistribution { sigma, p_sigma, p_c, matrix, rates, a });
 register!(CmaEs);

@@ -41,7 +41,7 @@
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
 //! Right integers and flags are not promised: in 10 of 20 runs one of the answer was wrong. Means of discrete coordinates stay inside.
 //! On a slope whose factors differ by a hundred, 1 run of 120 (1 to 40 dimensions) ended at a wall before the corner.
-//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 3/2 λ + 5 numbers per parameter, held
+//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 3/2 λ + 3 numbers per parameter, held
 //! throughout, and 11 (f64) while v and D are adapted.
 //!
 //! Take it when there are ten parameters or more and only some 100 evaluations a dimension, or hundreds and thousands that depend on each
@@ -75,9 +75,9 @@ mod weights;
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel,
+    CowTensor, Error, Key, Result, Sampler, Space, fuse, kernel,
     objective::Losses,
-    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    optimizer::{Capabilities, Family, Meta},
     persist,
     persist::Clock,
     register,
@@ -90,6 +90,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Distribution, DistributionSearch, Generation,
     deviation::{self, Ceiling, Floor},
     directed, paths, utilities,
 };
@@ -115,19 +116,18 @@ impl Default for CrFmNesConfig {
 }
 
 /// CR-FM-NES. See the [module documentation](self) for equations.
-pub struct CrFmNes {
-    space: Space,
+pub type CrFmNes = DistributionSearch<CrFmNesDistribution>;
+
+/// The distribution of [`CrFmNes`].
+pub struct CrFmNesDistribution {
     constants: Constants,
     ceiling: Ceiling,
-    clock: Clock,
-    m: CowTensor,
     sigma: f64,
     v: CowTensor,
     d: CowTensor,
     p_sigma: CowTensor,
     p_c: CowTensor,
     floor: Floor,
-    history: History,
     scratch: Scratch,
 }
 
@@ -137,7 +137,17 @@ struct Scratch {
     z: CowTensor,
     /// x_k of the first half, and of the second.
     x: [CowTensor; 2],
+    rows: Rows,
     sums: Sums,
+}
+
+/// What the update needs of the first half of the candidates, one number each.
+#[derive(Default)]
+struct Rows {
+    /// v̄·z.
+    ip: Vec<f64>,
+    /// ‖z‖².
+    squares: Vec<f64>,
 }
 
 /// Σ p z, Σ q z² and Σ q (v̄·z) z over the first half: p = w_k − w_{k+λ/2}, q = w_k + w_{k+λ/2}.
@@ -145,8 +155,6 @@ struct Sums {
     z: CowTensor,
     z2: CowTensor,
     ip_z: CowTensor,
-    zero: Tensor,
-    unused: CowTensor,
 }
 
 kernel! { fn sample(plus: out, minus: out, z: mat, ip: col, m: row, d: row, v: row, sigma: num, stretch: num) {
@@ -155,7 +163,7 @@ kernel! { fn sample(plus: out, minus: out, z: mat, ip: col, m: row, d: row, v: r
     minus = m - step;
 } }
 
-impl Algorithm for CrFmNes {
+impl Distribution for CrFmNesDistribution {
     const META: Meta = Meta::new(
         "cr-fm-nes",
         Family::Evolution,
@@ -174,95 +182,79 @@ impl Algorithm for CrFmNes {
     )
     .size("population");
     type Config = CrFmNesConfig;
+    type Mean = CowTensor;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
         let constants = Constants::new(&config, space.dim());
         if !constants.lambda.is_multiple_of(2) {
             return Err(Error::invalid("population", constants.lambda, "an even number: candidates come in mirrored pairs"));
         }
         let half = || space.zeros_for(constants.lambda / 2);
-        let sums = Sums {
-            z: space.zeros()?,
-            z2: space.zeros()?,
-            ip_z: space.zeros()?,
-            zero: space.zeros()?.copy()?,
-            unused: space.zeros()?,
-        };
+        let sums = Sums { z: space.zeros()?, z2: space.zeros()?, ip_z: space.zeros()? };
         Ok(Self {
-            scratch: Scratch { z: half()?, x: [half()?, half()?], sums },
-            history: History::new(space.dim(), constants.lambda),
+            scratch: Scratch { z: half()?, x: [half()?, half()?], rows: Rows::default(), sums },
             constants,
             ceiling: Ceiling::new(space),
-            clock: Clock::new(key),
-            m: space.start(),
             sigma: config.sigma,
             v: directed::first_direction(space, key)?,
             d: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
             floor: Floor::of(space)?,
-            space: space.clone(),
         })
     }
-}
 
-/// What the update needs of the first half of the candidates, one number each.
-struct Rows {
-    /// v̄·z.
-    ip: Vec<f64>,
-    /// ‖z‖².
-    squares: Vec<f64>,
-}
-
-impl CrFmNes {
-    /// z_k and x_k of this step, into the scratch.
-    fn sample(&mut self) -> Result<Rows> {
-        let Scratch { z, x: [plus, minus], .. } = &mut self.scratch;
-        Sampler::Normal.fill(self.clock.key(), z)?;
-        let dim = self.space.dim();
-        let length = fuse::norm(&self.v)?;
-        let rows = with_scalar!(self.space.dtype(), T => host::read::<T, _>(z, |z| host::read::<T, _>(&self.v, |v| {
-            let rows = z.chunks_exact(dim).map(|z| (T::dot(z, v) / length, T::dot(z, z)));
-            let (ip, squares) = rows.unzip();
-            Rows { ip, squares }
-        }))?)?;
-        let ip = Tensor::from_slice(&rows.ip, rows.ip.len(), self.space.device())?.to_dtype(self.space.dtype())?;
-        sample(plus, minus, z, &ip, &self.m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
-        self.space.fold(plus)?;
-        self.space.fold(minus)?;
-        Ok(rows)
+    fn population(&self) -> usize {
+        self.constants.lambda
     }
 
-    fn adapt(&mut self, losses: &Losses, rows: &Rows) -> Result<()> {
-        let k = &self.constants;
-        let raw = utilities::raw(losses, &k.by_rank);
-        let Some(u) = utilities::centred(raw.clone()) else { return Ok(()) };
-        let valid = losses.iter().filter(|l| l.is_finite()).count() as f64;
-        let sums = &mut self.scratch.sums;
-        fuse::weighted_sum(&self.scratch.z, &odd(&u), &mut sums.z)?;
+    fn sample(&mut self, m: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
+        let Scratch { z, x, rows, .. } = &mut self.scratch;
+        Sampler::Normal.fill(clock.key(), z)?;
+        let length = fuse::norm(&self.v)?;
+        *rows = Rows::of(z, &self.v, length)?;
+        let ip = Tensor::from_slice(&rows.ip, rows.ip.len(), z.device())?.to_dtype(z.dtype())?;
+        let [plus, minus] = x;
+        sample(plus, minus, z, &ip, m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
+        Ok(x)
+    }
+
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        utilities::of(losses, &self.constants.by_rank)
+    }
+
+    fn adapt(&mut self, m: &mut CowTensor, u: &[f64], of: &Generation<'_>) -> Result<()> {
+        let (k, Scratch { z, rows, sums, .. }) = (&self.constants, &mut self.scratch);
+        let valid = of.losses.iter().filter(|l| l.is_finite()).count() as f64;
+        fuse::weighted_sum(z, &odd(u), &mut sums.z)?;
         paths::follow(&mut self.p_sigma, &sums.z, 1.0 - k.c_sigma, paths::gain(k.c_sigma, k.mu_eff))?;
         let path = fuse::norm(&self.p_sigma)?;
-        let mut w = u;
-        if path >= k.chi
-            && let Some(far) = utilities::centred(by_distance(raw, &rows.squares, k.alpha * (valid / k.lambda as f64).sqrt()))
-        {
-            w = far;
-            fuse::weighted_sum(&self.scratch.z, &odd(&w), &mut sums.z)?;
+        let mut w = u.to_vec();
+        if path >= k.chi {
+            let raw = utilities::raw(of.losses, &k.by_rank);
+            let far = by_distance(raw, &rows.squares, k.alpha * (valid / k.lambda as f64).sqrt());
+            w = utilities::centred(far).unwrap_or(w);
+            fuse::weighted_sum(z, &odd(&w), &mut sums.z)?;
         }
         let q = even(&w);
         let q_ip: Vec<f64> = q.iter().zip(&rows.ip).map(|(q, ip)| q * ip).collect();
-        fuse::weighted_moments(&self.scratch.z, &sums.zero, &q, &mut sums.unused, &mut sums.z2)?;
-        fuse::weighted_sum(&self.scratch.z, &q_ip, &mut sums.ip_z)?;
+        fuse::weighted_moments(z, &q).second(&mut sums.z2)?;
+        fuse::weighted_sum(z, &q_ip, &mut sums.ip_z)?;
         let (ip, ip2) = (f64::dot(&odd(&w), &rows.ip), f64::dot(&q_ip, &rows.ip));
         let growth = 0.5 * k.sigma_rate(path, valid) * f64::dot(&q, &rows.squares) / k.dim;
         let sigma = deviation::confined(self.sigma * libm::exp(growth), k.sigma_0);
-        self.shape(ip, ip2, valid)?;
+        self.shape(m, ip, ip2, valid)?;
         self.sigma = sigma * self.capped(sigma)?;
-        self.space.confine_discrete(&mut self.m)?;
+        of.space.confine_discrete(m)?;
         self.keep_discrete_moving()
     }
 
+    fn spread(&self, space: &Space) -> Result<Option<&'static str>> {
+        Ok(directed::spread(space, self.sigma, &self.d, &self.v)?.judge(self.constants.sigma_0))
+    }
+}
+
+impl CrFmNesDistribution {
     /// What brings the deviations σ d √(1 + v²) under the ceiling.
     fn capped(&self, sigma: f64) -> Result<f64> {
         if !self.ceiling.is_there() {
@@ -273,30 +265,15 @@ impl CrFmNes {
     }
 }
 
-impl Optimizer for CrFmNes {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let rows = self.sample()?;
-        let halves = self.scratch.x.clone().map(Batch::Dense);
-        let losses = objective.losses(&Batch::Joined(halves.into()))?;
-        self.adapt(&losses, &rows)?;
-        self.clock.tick();
-        let spread = directed::spread(&self.space, self.sigma, &self.d, &self.v)?;
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(spread.judge(self.constants.sigma_0).or(by_losses)))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        let mut answer = self.m.clone();
-        self.space.fold(&mut answer)?;
-        Ok(answer)
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.m = self.space.point(at)?;
-        self.history.clear();
-        Ok(())
+impl Rows {
+    /// Of these z \[λ/2, d\], with ‖v‖ given.
+    fn of(z: &Tensor, v: &Tensor, length: f64) -> Result<Self> {
+        with_scalar!(z.dtype(), T => host::read::<T, _>(z, |z| host::read::<T, _>(v, |v| {
+            let (ip, squares) = z.chunks_exact(v.len()).map(|z| (T::dot(z, v) / length, T::dot(z, z))).unzip();
+            Self { ip, squares }
+        }))?)
     }
 }
 
-persist!(CrFmNes { clock, m, sigma, v, d, p_sigma, p_c, history });
+persist!(CrFmNesDistribution { sigma, v, d, p_sigma, p_c });
 register!(CrFmNes);

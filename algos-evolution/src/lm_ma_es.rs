@@ -24,7 +24,7 @@
 //! in a step at most, and stays within 10⁻¹⁸ and 10⁹ of its start.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence), stagnation over windows twice as long.
 //! Cost per step: λ evaluations in one round, (2 λ + M) M d multiplications; M + 2 numbers of state per parameter (40 where d = 10⁵);
-//! scratch of 2 λ + 3 numbers per parameter, held throughout, and λ more where there are bounds.
+//! scratch of 2 λ + 2 numbers per parameter, held throughout, and λ more where there are bounds.
 //!
 //! Take it when thousands of parameters depend on each other in any direction, and a d × d matrix is too large: of its kin in linear time
 //! it alone promises *rotation*. Where scales differ by much take `cr-fm-nes` (ellipsoid in 10-D: 2,010 evaluations, here 124,460).
@@ -51,12 +51,9 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel,
-    optimizer::{
-        Algorithm, Capabilities, Family, Meta,
-        convergence::{History, Spread},
-        settings,
-    },
+    CowTensor, Key, Result, Sampler, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Capabilities, Family, Meta, convergence::Spread},
     persist,
     persist::Clock,
     register,
@@ -68,7 +65,14 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{covariance, deviation, paths::follow, population_size, products::Products};
+use crate::{
+    Distribution, DistributionSearch, Generation, covariance, deviation, paths::follow, population_size, products::Products,
+};
+
+/// The d of c_{d,i} where there are fewer.
+const FEWEST_DIMENSIONS: f64 = 5.0;
+/// M for 10⁹ parameters.
+const MOST_DIRECTIONS: f64 = 66.0;
 
 /// Settings of [`LmMaEs`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -92,21 +96,20 @@ impl Default for LmMaEsConfig {
 }
 
 /// LM-MA-ES. See the [module documentation](self) for equations.
-pub struct LmMaEs {
-    space: Space,
+pub type LmMaEs = DistributionSearch<LmMaEsDistribution>;
+
+/// The distribution of [`LmMaEs`].
+pub struct LmMaEsDistribution {
     /// Of which λ, the weights and μ_w are used.
     recombination: covariance::Constants,
     c_sigma: f64,
     sigma_0: f64,
     /// c_{d,i}.
     rates: Vec<f64>,
-    clock: Clock,
-    y: CowTensor,
     sigma: f64,
     p_sigma: CowTensor,
     /// m_1, m_2, .., one after another.
     m: CowTensor,
-    history: History,
     scratch: Scratch,
 }
 
@@ -116,14 +119,13 @@ struct Scratch {
     x: CowTensor,
     mean_z: CowTensor,
     mean_step: CowTensor,
-    unused: CowTensor,
 }
 
 kernel! { fn shift(y: inout, step: mat) {
     y = y + step;
 } }
 
-impl Algorithm for LmMaEs {
+impl Distribution for LmMaEsDistribution {
     const META: Meta = Meta::new(
         "lm-ma-es",
         Family::Evolution,
@@ -142,9 +144,11 @@ impl Algorithm for LmMaEs {
     )
     .size("population");
     type Config = LmMaEsConfig;
+    type Mean = CowTensor;
+    const MEAN: &'static str = "y";
+    const PATIENCE: usize = 2;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
         let d = space.dim();
         let recombination = covariance::Constants::separable(d, config.population);
         let lambda = recombination.lambda;
@@ -154,64 +158,53 @@ impl Algorithm for LmMaEs {
             sigma_0: config.sigma,
             recombination,
             rates: (0..directions).map(|i| 1.0 / (libm::pow(1.5, i as f64) * (d as f64).max(FEWEST_DIMENSIONS))).collect(),
-            clock: Clock::new(key),
-            y: outside(space)?,
             sigma: config.sigma,
             p_sigma: space.zeros()?,
             m: Tensor::zeros(directions * d, space.dtype(), space.device())?.into(),
-            history: History::new(d, lambda).patient(2),
             scratch: Scratch {
                 z: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,
                 mean_z: space.zeros()?,
                 mean_step: space.zeros()?,
-                unused: space.zeros()?,
             },
-            space: space.clone(),
         })
     }
 
-    fn capabilities(config: &Self::Config) -> Result<Capabilities> {
+    fn capabilities(config: &Self::Config) -> Capabilities {
         let directions = config.directions.map_or(MOST_DIRECTIONS, |m| m as f64);
-        Ok(Self::META.capabilities.state_per_parameter(directions + 2.0))
+        Self::META.capabilities.state_per_parameter(directions + 2.0)
     }
-}
 
-/// The point of ℝᵈ that the space's start is the inside of.
-fn outside(space: &Space) -> Result<CowTensor> {
-    let mut y = space.start();
-    space.unsmooth(&mut y)?;
-    Ok(y)
-}
+    fn population(&self) -> usize {
+        self.recombination.lambda
+    }
 
-/// The d of c_{d,i} where there are fewer.
-const FEWEST_DIMENSIONS: f64 = 5.0;
-/// M for 10⁹ parameters.
-const MOST_DIRECTIONS: f64 = 66.0;
-
-impl LmMaEs {
-    /// z_k and x_k of this step, into the scratch.
-    fn sample(&mut self) -> Result<()> {
+    fn sample(&mut self, y: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
         let Scratch { z, x, .. } = &mut self.scratch;
-        Sampler::Normal.fill(self.clock.key(), z)?;
-        let (dim, sigma) = (self.space.dim(), self.sigma);
-        let rates = &self.rates[..self.rates.len().min(self.clock.step as usize)];
-        with_scalar!(self.space.dtype(), T => host::read::<T, _>(z, |z| {
-            host::read::<T, _>(&self.m, |m| host::read::<T, _>(&self.y, |y| host::edit::<T, _>(x, |x| {
+        Sampler::Normal.fill(clock.key(), z)?;
+        let (dim, sigma) = (y.elem_count(), self.sigma);
+        let rates = &self.rates[..self.rates.len().min(clock.step as usize)];
+        with_scalar!(y.dtype(), T => host::read::<T, _>(z, |z| {
+            host::read::<T, _>(&self.m, |m| host::read::<T, _>(y, |y| host::edit::<T, _>(x, |x| {
                 x.copy_from_slice(z);
                 turn(x, &m[..rates.len() * dim], rates, sigma, dim);
                 x.chunks_exact_mut(dim).for_each(|x| x.iter_mut().zip(y).for_each(|(x, y)| *x += *y));
             })))
-        })???)
+        })???)?;
+        Ok(std::slice::from_mut(x))
     }
 
-    fn adapt(&mut self, weights: &[f64]) -> Result<()> {
-        let (mu_w, lambda, dim) = (self.recombination.mu_eff, self.recombination.lambda as f64, self.space.dim());
-        let Scratch { z, x, mean_z, mean_step, unused } = &mut self.scratch;
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        self.recombination.weights_by_candidate(losses)
+    }
+
+    fn adapt(&mut self, y: &mut CowTensor, weights: &[f64], of: &Generation<'_>) -> Result<()> {
+        let (mu_w, lambda, dim) = (self.recombination.mu_eff, self.recombination.lambda as f64, of.space.dim());
+        let Scratch { z, x, mean_z, mean_step } = &mut self.scratch;
         fuse::weighted_sum(z, weights, mean_z)?;
-        fuse::weighted_moments(x, &self.y, weights, mean_step, unused)?;
+        fuse::weighted_moments(x, weights).about(y).first(mean_step)?;
         follow(&mut self.p_sigma, mean_z, 1.0 - self.c_sigma, (mu_w * self.c_sigma * (2.0 - self.c_sigma)).sqrt())?;
-        with_scalar!(self.space.dtype(), T => host::read::<T, _>(mean_z, |z| host::edit::<T, _>(&mut self.m, |m| {
+        with_scalar!(y.dtype(), T => host::read::<T, _>(mean_z, |z| host::edit::<T, _>(&mut self.m, |m| {
             let mut c = lambda / dim as f64;
             for m in m.chunks_exact_mut(dim) {
                 let (keep, gain) = (T::of(1.0 - c.min(1.0)), T::of((mu_w * c.min(1.0) * (2.0 - c.min(1.0))).sqrt()));
@@ -219,11 +212,15 @@ impl LmMaEs {
                 c /= 4.0;
             }
         }))?)?;
-        shift(&mut self.y, mean_step)?;
+        shift(y, mean_step)?;
         let length2 = fuse::dot(&self.p_sigma, &self.p_sigma)?;
         let growth = (self.c_sigma / 2.0 * (length2 / dim as f64 - 1.0)).min(1.0);
         self.sigma = deviation::confined(self.sigma * libm::exp(growth), self.sigma_0);
-        self.space.confine_discrete(&mut self.y)
+        of.space.confine_discrete(y)
+    }
+
+    fn spread(&self, _space: &Space) -> Result<Option<&'static str>> {
+        Ok(Spread::same(self.sigma).judge(self.sigma_0))
     }
 }
 
@@ -250,36 +247,7 @@ fn turn<T: Products>(z: &mut [T], m: &[T], rates: &[f64], sigma: f64, dim: usize
     T::combine(T::of(sigma * alpha), &betas, m, dim, z);
 }
 
-impl Optimizer for LmMaEs {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        self.sample()?;
-        let mut inside = self.scratch.x.clone();
-        self.space.smooth(&mut inside)?;
-        let losses = objective.losses(&Batch::Dense(inside))?;
-        if let Some(weights) = self.recombination.weights_by_candidate(&losses) {
-            self.adapt(&weights)?;
-        }
-        self.clock.tick();
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(Spread::same(self.sigma).judge(self.sigma_0).or(by_losses)))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        let mut answer = self.y.clone();
-        self.space.smooth(&mut answer)?;
-        Ok(answer)
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        let mut y = self.space.point(at)?;
-        self.space.unsmooth(&mut y)?;
-        self.y = y;
-        self.history.clear();
-        Ok(())
-    }
-}
-
-persist!(LmMaEs { clock, y, sigma, p_sigma, m, history });
+persist!(LmMaEsDistribution { sigma, p_sigma, m });
 register!(LmMaEs);
 
 #[cfg(test)]

@@ -18,7 +18,7 @@
 //! σ grows e-fold in a step at most. c_m is 1, as in the papers, unless
 //! `mean_rate` says otherwise: the mean of many good steps is short where there are many dimensions, and a large population then affords more.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence).
-//! Cost per step: λ evaluations in one round; 4 numbers of state per parameter; scratch of 2 λ + 4 numbers per parameter, held throughout.
+//! Cost per step: λ evaluations in one round; 4 numbers of state per parameter; scratch of 2 λ + 3 numbers per parameter, held throughout.
 //!
 //! Take it when hundreds or thousands of parameters hardly depend on each other, integers and flags among them, or minima lie on bounds.
 //! Where they do depend take `cr-fm-nes`, and with up to some 100 of them `cma-es`.
@@ -45,8 +45,9 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
-    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    CowTensor, Key, Result, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Capabilities, Family, Meta},
     persist,
     persist::Clock,
     register,
@@ -55,6 +56,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Distribution, DistributionSearch, Generation,
     covariance::Constants,
     deviation::{self, Floor},
 };
@@ -81,19 +83,18 @@ impl Default for SepCmaEsConfig {
 }
 
 /// Separable CMA-ES. See the [module documentation](self) for equations.
-pub struct SepCmaEs {
-    space: Space,
+pub type SepCmaEs = DistributionSearch<SepCmaEsDistribution>;
+
+/// The distribution of [`SepCmaEs`].
+pub struct SepCmaEsDistribution {
     constants: Constants,
     sigma_0: f64,
     c_m: f64,
-    clock: Clock,
-    m: CowTensor,
     sigma: f64,
     c: CowTensor,
     p_sigma: CowTensor,
     p_c: CowTensor,
     floor: Floor,
-    history: History,
     scratch: Scratch,
 }
 
@@ -104,7 +105,6 @@ struct Scratch {
     deviation: CowTensor,
     mean_y: CowTensor,
     mean_y2: CowTensor,
-    zero: Tensor,
 }
 
 kernel! { fn deviations(s: out, c: mat) {
@@ -128,7 +128,7 @@ kernel! { fn adapt(m: inout, p: inout, c: inout, y: mat, y2: mat, length: num, k
     m = m + length * y;
 } }
 
-impl Algorithm for SepCmaEs {
+impl Distribution for SepCmaEsDistribution {
     const META: Meta = Meta::new(
         "sep-cma-es",
         Family::Evolution,
@@ -147,91 +147,69 @@ impl Algorithm for SepCmaEs {
     )
     .size("population");
     type Config = SepCmaEsConfig;
+    type Mean = CowTensor;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
         let constants = Constants::separable(space.dim(), config.population);
         let lambda = constants.lambda;
         Ok(Self {
             constants,
             sigma_0: config.sigma,
             c_m: config.mean_rate,
-            clock: Clock::new(key),
-            m: space.start(),
             sigma: config.sigma,
             c: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda).clamped(space),
             scratch: Scratch {
                 y: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,
                 deviation: space.zeros()?,
                 mean_y: space.zeros()?,
                 mean_y2: space.zeros()?,
-                zero: space.zeros()?.copy()?,
             },
-            space: space.clone(),
         })
     }
-}
 
-impl SepCmaEs {
-    /// x_k and y_k of this step, into the scratch.
-    fn sample(&mut self) -> Result<()> {
-        let Scratch { y, x, deviation, .. } = &mut self.scratch;
-        deviations(deviation, &self.c)?;
-        sample(y, x, &self.m, deviation, self.sigma, self.clock.key())?;
-        if self.space.is_bounded() {
-            self.space.confine(x)?;
-            steps_taken(y, x, &self.m, 1.0 / self.sigma)?;
-        }
-        Ok(())
+    fn population(&self) -> usize {
+        self.constants.lambda
     }
 
-    fn adapt(&mut self, weights: &[f64]) -> Result<()> {
-        let k = &self.constants;
-        let Scratch { y, deviation, mean_y, mean_y2, zero, .. } = &mut self.scratch;
-        fuse::weighted_moments(y, zero, weights, mean_y, mean_y2)?;
+    fn sample(&mut self, m: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
+        let Scratch { y, x, deviation, .. } = &mut self.scratch;
+        deviations(deviation, &self.c)?;
+        sample(y, x, m, deviation, self.sigma, clock.key())?;
+        Ok(std::slice::from_mut(x))
+    }
+
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        self.constants.weights_by_candidate(losses)
+    }
+
+    fn adapt(&mut self, m: &mut CowTensor, weights: &[f64], of: &Generation<'_>) -> Result<()> {
+        let Self { constants: k, p_sigma, p_c, c, sigma, scratch, .. } = self;
+        let Scratch { y, x, deviation, mean_y, mean_y2 } = scratch;
+        if of.space.is_bounded() {
+            steps_taken(y, x, m, 1.0 / *sigma)?;
+        }
+        fuse::weighted_moments(y, weights).both(mean_y, mean_y2)?;
         let (keep, gain) = k.sigma_path();
-        step_size_path(&mut self.p_sigma, mean_y, deviation, keep, gain)?;
-        let length = fuse::norm(&self.p_sigma)?;
-        let h = k.h(length, self.clock.step);
+        step_size_path(p_sigma, mean_y, deviation, keep, gain)?;
+        let length = fuse::norm(p_sigma)?;
+        let h = k.h(length, of.clock.step);
         let (keep, gain) = k.covariance_path(h);
-        let Self { m, p_c, c, sigma, .. } = self;
         adapt(m, p_c, c, mean_y, mean_y2, self.c_m * *sigma, keep, gain, k.keep(h, 1.0), k.c_1, k.c_mu)?;
         *sigma *= k.growth(length);
         self.floor.raise_variances(c, *sigma)?;
-        self.space.confine(&mut self.m)
+        of.space.confine(m)
+    }
+
+    fn spread(&self, space: &Space) -> Result<Option<&'static str>> {
+        Ok(deviation::spread(space, &self.scratch.deviation, self.sigma)?.judge(self.sigma_0))
     }
 }
 
-impl Optimizer for SepCmaEs {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        self.sample()?;
-        let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        if let Some(weights) = self.constants.weights_by_candidate(&losses) {
-            self.adapt(&weights)?;
-        }
-        self.clock.tick();
-        let spread = deviation::spread(&self.space, &self.scratch.deviation, self.sigma)?;
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(spread.judge(self.sigma_0).or(by_losses)))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        Ok(self.m.clone())
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.m = self.space.point(at)?;
-        self.history.clear();
-        Ok(())
-    }
-}
-
-persist!(SepCmaEs { clock, m, sigma, c, p_sigma, p_c, history });
+persist!(SepCmaEsDistribution { sigma, c, p_sigma, p_c });
 register!(SepCmaEs);
 
 #[cfg(test)]

@@ -41,8 +41,9 @@
 #![doc = include_str!("settings/snes.md")]
 
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
-    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    CowTensor, Key, Result, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Capabilities, Family, Meta},
     persist,
     persist::Clock,
     register,
@@ -51,6 +52,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Distribution, DistributionSearch, Generation,
     deviation::{self, Floor},
     population_size, utilities,
 };
@@ -80,17 +82,16 @@ impl Default for SnesConfig {
 }
 
 /// Separable natural evolution strategy. See the [module documentation](self) for equations.
-pub struct Snes {
+pub type Snes = DistributionSearch<SnesDistribution>;
+
+/// The distribution of [`Snes`].
+pub struct SnesDistribution {
     config: SnesConfig,
-    space: Space,
     /// ŵ by rank.
     by_rank: Vec<f64>,
     eta_sigma: f64,
-    clock: Clock,
-    mu: CowTensor,
     sigma: CowTensor,
     floor: Floor,
-    history: History,
     scratch: Scratch,
 }
 
@@ -112,7 +113,7 @@ kernel! { fn adapt(mu: inout, sigma: inout, first: mat, second: mat, eta_mu: num
     sigma = clamp(sigma * exp(half_eta_sigma * (second / sigma / sigma)), least, most);
 } }
 
-impl Algorithm for Snes {
+impl Distribution for SnesDistribution {
     const META: Meta = Meta::new(
         "snes",
         Family::Evolution,
@@ -131,70 +132,58 @@ impl Algorithm for Snes {
     )
     .size("population");
     type Config = SnesConfig;
+    type Mean = CowTensor;
+    const MEAN: &'static str = "mu";
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
         let d = space.dim() as f64;
         let lambda = config.population.unwrap_or_else(|| population_size::logarithmic(space.dim()));
         Ok(Self {
             by_rank: utilities::by_rank(lambda),
             eta_sigma: config.sigma_rate.unwrap_or_else(|| (3.0 + libm::log(d)) / (5.0 * d.sqrt())),
-            clock: Clock::new(key),
-            mu: space.start(),
             sigma: CowTensor::new(space.zeros()?.affine(0.0, config.sigma)?),
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda).clamped(space),
             scratch: Scratch { x: space.zeros_for(lambda)?, first: space.zeros()?, second: space.zeros()? },
-            space: space.clone(),
             config,
         })
     }
-}
 
-impl Snes {
-    fn adapt(&mut self, utilities: &[f64]) -> Result<()> {
-        let Self { config, mu, sigma, floor, scratch: Scratch { x, first, second }, .. } = self;
-        fuse::weighted_moments(x, mu, utilities, first, second)?;
+    fn population(&self) -> usize {
+        self.by_rank.len()
+    }
+
+    fn sample(&mut self, mu: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
+        let Self { sigma, scratch: Scratch { x, .. }, .. } = self;
+        sample(x, mu, sigma, clock.key())?;
+        Ok(std::slice::from_mut(x))
+    }
+
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        utilities::of(losses, &self.by_rank)
+    }
+
+    fn adapt(&mut self, mu: &mut CowTensor, utilities: &[f64], of: &Generation<'_>) -> Result<()> {
+        let Self { config, sigma, floor, scratch: Scratch { x, first, second }, .. } = self;
+        fuse::weighted_moments(x, utilities).about(mu).both(first, second)?;
         let (least, most) = deviation::range(config.sigma);
         adapt(mu, sigma, first, second, config.mean_rate, 0.5 * self.eta_sigma, least, most)?;
         floor.raise(sigma, 1.0)?;
-        self.space.confine(mu)
+        of.space.confine(mu)
+    }
+
+    fn spread(&self, space: &Space) -> Result<Option<&'static str>> {
+        Ok(deviation::spread(space, &self.sigma, 1.0)?.judge(self.config.sigma))
     }
 }
 
-impl Optimizer for Snes {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        sample(&mut self.scratch.x, &self.mu, &self.sigma, self.clock.key())?;
-        self.space.confine(&mut self.scratch.x)?;
-        let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        if let Some(utilities) = utilities::of(&losses, &self.by_rank) {
-            self.adapt(&utilities)?;
-        }
-        self.clock.tick();
-        let spread = deviation::spread(&self.space, &self.sigma, 1.0)?;
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(spread.judge(self.config.sigma).or(by_losses)))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        Ok(self.mu.clone())
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.mu = self.space.point(at)?;
-        self.history.clear();
-        Ok(())
-    }
-}
-
-persist!(Snes { clock, mu, sigma, history });
+persist!(SnesDistribution { sigma });
 register!(Snes);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::convergence::{self, Problem};
-    use moths_core::{Function, Sampler};
+    use moths_core::{Function, Optimizer, Sampler, optimizer::Algorithm};
 
     /// The equations of the module in plain loops: d = 3, λ = 6, all numbers from the paper's formulas.
     #[test]
@@ -220,7 +209,7 @@ mod tests {
             let close = |got: &CowTensor, expected: [f64; 3]| {
                 got.to_vec1::<f64>().unwrap().iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-11 * b.abs().max(1e-3))
             };
-            assert!(close(&snes.mu, mu) && close(&snes.sigma, sigma), "step {t}");
+            assert!(close(&snes.mean, mu) && close(&snes.distribution.sigma, sigma), "step {t}");
         }
     }
 

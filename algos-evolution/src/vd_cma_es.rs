@@ -28,7 +28,7 @@
 //! Left out: rules of its own for the end of a run; `converged` is said by the criteria that all share,
 //! [`convergence`](moths_core::optimizer::convergence).
 //! Minima on a wall are not promised: in two dimensions, and on slopes in many, the deviations collapse along a wall.
-//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 2 λ + 4 numbers per parameter, held throughout,
+//! Cost per step: λ evaluations in one round; 5 numbers of state per parameter; scratch of 2 λ + 3 numbers per parameter, held throughout,
 //! and 6 (f64) while v and D are adapted.
 //!
 //! Take it when many parameters depend on each other along one direction, and some are integers or flags, which `cr-fm-nes` does not
@@ -56,8 +56,9 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space, fuse, kernel,
-    optimizer::{Algorithm, Capabilities, Family, Meta, convergence::History, settings},
+    CowTensor, Key, Result, Sampler, Space, fuse, kernel,
+    objective::Losses,
+    optimizer::{Capabilities, Family, Meta},
     persist,
     persist::Clock,
     register,
@@ -69,6 +70,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Distribution, DistributionSearch, Generation,
     covariance::Constants,
     deviation::{self, Floor},
     directed::{self, Moments},
@@ -93,19 +95,18 @@ impl Default for VdCmaEsConfig {
 }
 
 /// VD-CMA-ES. See the [module documentation](self) for equations.
-pub struct VdCmaEs {
-    space: Space,
+pub type VdCmaEs = DistributionSearch<VdCmaEsDistribution>;
+
+/// The distribution of [`VdCmaEs`].
+pub struct VdCmaEsDistribution {
     constants: Constants,
     sigma_0: f64,
-    clock: Clock,
-    m: CowTensor,
     sigma: f64,
     v: CowTensor,
     d: CowTensor,
     p_sigma: CowTensor,
     p_c: CowTensor,
     floor: Floor,
-    history: History,
     scratch: Scratch,
 }
 
@@ -117,7 +118,6 @@ struct Scratch {
     mean_y: CowTensor,
     mean_y2: CowTensor,
     mean_ip_y: CowTensor,
-    zero: Tensor,
 }
 
 kernel! { fn sample(y: inout, x: out, ip: col, m: row, d: row, v: row, sigma: num, stretch: num) {
@@ -137,7 +137,7 @@ kernel! { fn advance(m: inout, p: inout, y: mat, d: mat, sigma: num, keep: num, 
     m = m + sigma * step;
 } }
 
-impl Algorithm for VdCmaEs {
+impl Distribution for VdCmaEsDistribution {
     const META: Meta = Meta::new(
         "vd-cma-es",
         Family::Evolution,
@@ -155,79 +155,85 @@ impl Algorithm for VdCmaEs {
     )
     .size("population");
     type Config = VdCmaEsConfig;
+    type Mean = CowTensor;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
         let constants = Constants::directed(space.dim(), config.population);
         let lambda = constants.lambda;
         Ok(Self {
             constants,
             sigma_0: config.sigma,
-            clock: Clock::new(key),
-            m: space.start(),
             sigma: config.sigma,
             v: directed::first_direction(space, key)?,
             d: CowTensor::new(Tensor::ones(space.dim(), space.dtype(), space.device())?),
             p_sigma: space.zeros()?,
             p_c: space.zeros()?,
             floor: Floor::of(space)?,
-            history: History::new(space.dim(), lambda).clamped(space),
             scratch: Scratch {
                 y: space.zeros_for(lambda)?,
                 x: space.zeros_for(lambda)?,
                 mean_y: space.zeros()?,
                 mean_y2: space.zeros()?,
                 mean_ip_y: space.zeros()?,
-                zero: space.zeros()?.copy()?,
             },
-            space: space.clone(),
         })
     }
-}
 
-impl VdCmaEs {
-    /// x_k and y_k of this step, into the scratch.
-    fn sample(&mut self) -> Result<()> {
-        Sampler::Normal.fill(self.clock.key(), &mut self.scratch.y)?;
+    fn population(&self) -> usize {
+        self.constants.lambda
+    }
+
+    fn sample(&mut self, m: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
+        Sampler::Normal.fill(clock.key(), &mut self.scratch.y)?;
         let length = fuse::norm(&self.v)?;
         let ip = self.along_v(length)?;
-        let ip = Tensor::from_slice(&ip, ip.len(), self.space.device())?.to_dtype(self.space.dtype())?;
         let Scratch { y, x, .. } = &mut self.scratch;
-        sample(y, x, &ip, &self.m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
-        if self.space.is_bounded() {
-            self.space.confine(x)?;
-            steps_taken(y, x, &self.m, &self.d, 1.0 / self.sigma)?;
+        let ip = Tensor::from_slice(&ip, ip.len(), y.device())?.to_dtype(y.dtype())?;
+        sample(y, x, &ip, m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
+        Ok(std::slice::from_mut(x))
+    }
+
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        self.constants.weights_by_candidate(losses)
+    }
+
+    fn adapt(&mut self, m: &mut CowTensor, w: &[f64], of: &Generation<'_>) -> Result<()> {
+        if of.space.is_bounded() {
+            let Scratch { y, x, .. } = &mut self.scratch;
+            steps_taken(y, x, m, &self.d, 1.0 / self.sigma)?;
         }
-        Ok(())
-    }
-
-    /// v̄·y for every row y of the scratch, with ‖v‖ given.
-    fn along_v(&self, length: f64) -> Result<Vec<f64>> {
-        let (y, dim) = (&self.scratch.y, self.space.dim());
-        with_scalar!(self.space.dtype(), T => host::read::<T, _>(y, |y| host::read::<T, _>(&self.v, |v| {
-            y.chunks_exact(dim).map(|y| T::dot(y, v) / length).collect()
-        }))?)
-    }
-
-    fn adapt(&mut self, w: &[f64]) -> Result<()> {
         let length = fuse::norm(&self.v)?;
         let ip = self.along_v(length)?;
         let w_ip: Vec<f64> = w.iter().zip(&ip).map(|(w, ip)| w * ip).collect();
-        let Self { constants: k, scratch: Scratch { y, mean_y, mean_y2, mean_ip_y, zero, .. }, .. } = self;
-        fuse::weighted_moments(y, zero, w, mean_y, mean_y2)?;
+        let Self { constants: k, scratch: Scratch { y, mean_y, mean_y2, mean_ip_y, .. }, .. } = self;
+        fuse::weighted_moments(y, w).both(mean_y, mean_y2)?;
         fuse::weighted_sum(y, &w_ip, mean_ip_y)?;
         let stretch = (1.0 / (1.0 + length * length).sqrt() - 1.0) * w_ip.iter().sum::<f64>() / length;
         let (keep, gain) = k.sigma_path();
         step_size_path(&mut self.p_sigma, mean_y, &self.v, stretch, keep, gain)?;
         let path = fuse::norm(&self.p_sigma)?;
-        let dim = self.space.dim() as f64;
+        let dim = of.space.dim() as f64;
         let h = if path * path < (2.0 + 4.0 / (dim + 1.0)) * dim { 1.0 } else { 0.0 };
         let (keep, gain) = k.covariance_path(h);
-        advance(&mut self.m, &mut self.p_c, mean_y, &self.d, self.sigma, keep, gain)?;
+        advance(m, &mut self.p_c, mean_y, &self.d, self.sigma, keep, gain)?;
         self.sigma = deviation::confined(self.sigma * k.growth(path), self.sigma_0);
         self.shape(length, f64::dot(&w_ip, &ip), h)?;
         self.floor.raise(&mut self.d, self.sigma)?;
-        self.space.confine(&mut self.m)
+        of.space.confine(m)
+    }
+
+    fn spread(&self, space: &Space) -> Result<Option<&'static str>> {
+        Ok(directed::spread(space, self.sigma, &self.d, &self.v)?.judge(self.sigma_0))
+    }
+}
+
+impl VdCmaEsDistribution {
+    /// v̄·y for every row y of the scratch, with ‖v‖ given.
+    fn along_v(&self, length: f64) -> Result<Vec<f64>> {
+        let (y, dim) = (&self.scratch.y, self.v.elem_count());
+        with_scalar!(y.dtype(), T => host::read::<T, _>(y, |y| host::read::<T, _>(&self.v, |v| {
+            y.chunks_exact(dim).map(|y| T::dot(y, v) / length).collect()
+        }))?)
     }
 
     /// The new v and D from the sums in the scratch, ‖v‖ and ⟨(v̄·y)²⟩.
@@ -250,31 +256,7 @@ impl VdCmaEs {
     }
 }
 
-impl Optimizer for VdCmaEs {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        self.sample()?;
-        let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        if let Some(weights) = self.constants.weights_by_candidate(&losses) {
-            self.adapt(&weights)?;
-        }
-        self.clock.tick();
-        let spread = directed::spread(&self.space, self.sigma, &self.d, &self.v)?;
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(spread.judge(self.sigma_0).or(by_losses)))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        Ok(self.m.clone())
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.m = self.space.point(at)?;
-        self.history.clear();
-        Ok(())
-    }
-}
-
-persist!(VdCmaEs { clock, m, sigma, v, d, p_sigma, p_c, history });
+persist!(VdCmaEsDistribution { sigma, v, d, p_sigma, p_c });
 register!(VdCmaEs);
 
 #[cfg(test)]

@@ -62,12 +62,9 @@ mod tests;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space,
-    optimizer::{
-        Algorithm, Capabilities, Family, Meta,
-        convergence::{History, Spread},
-        settings,
-    },
+    CowTensor, Error, Key, Result, Sampler, Space, fuse,
+    objective::Losses,
+    optimizer::{Capabilities, Family, Meta, convergence::Spread},
     persist,
     persist::Clock,
     register,
@@ -80,6 +77,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    Distribution, DistributionSearch, Generation,
     deviation::{self, Ceiling},
     population_size,
     products::Products,
@@ -119,8 +117,10 @@ impl Default for XnesConfig {
 }
 
 /// Exponential natural evolution strategy. See the [module documentation](self) for equations.
-pub struct Xnes {
-    space: Space,
+pub type Xnes = DistributionSearch<XnesDistribution>;
+
+/// The distribution of [`Xnes`].
+pub struct XnesDistribution {
     eta_mu: f64,
     eta_sigma: f64,
     eta_b: f64,
@@ -128,12 +128,9 @@ pub struct Xnes {
     ceiling: Ceiling,
     /// ŵ by rank.
     by_rank: Vec<f64>,
-    clock: Clock,
-    mu: CowTensor,
     sigma: f64,
     /// Bᵀ, f64, flat.
     b_t: CowTensor,
-    history: History,
     scratch: Scratch,
 }
 
@@ -148,7 +145,7 @@ struct Scratch {
     w: Vec<f64>,
 }
 
-impl Algorithm for Xnes {
+impl Distribution for XnesDistribution {
     const META: Meta = Meta::new(
         "xnes",
         Family::Evolution,
@@ -169,9 +166,10 @@ impl Algorithm for Xnes {
     )
     .size("population");
     type Config = XnesConfig;
+    type Mean = CowTensor;
+    const MEAN: &'static str = "mu";
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
         let d = space.dim();
         let lambda = config.population.unwrap_or_else(|| population_size::logarithmic(d));
         if d.saturating_mul(d).saturating_mul(8) > MOST_BYTES {
@@ -187,57 +185,68 @@ impl Algorithm for Xnes {
             sigma_0: config.sigma,
             ceiling: Ceiling::new(space),
             by_rank: utilities::by_rank(lambda),
-            clock: Clock::new(key),
-            mu: space.start(),
             sigma: config.sigma,
             b_t: Tensor::eye(d, DType::F64, space.device())?.flatten_all()?.into(),
-            history: History::new(d, lambda),
             scratch: Scratch { x: space.zeros_for(lambda)?, s_t: s.clone(), w: vec![0.0; lambda.min(d) * d], s, y },
-            space: space.clone(),
         })
     }
-}
 
-impl Xnes {
-    /// s_k, B s_k and x_k of this step, into the scratch.
-    fn sample(&mut self) -> Result<()> {
-        let (d, sigma, Scratch { x, s, y, .. }) = (self.space.dim(), self.sigma, &mut self.scratch);
-        Sampler::Normal.fill_slice(self.clock.key(), s);
+    fn population(&self) -> usize {
+        self.by_rank.len()
+    }
+
+    fn sample(&mut self, mu: &CowTensor, clock: &Clock) -> Result<&mut [CowTensor]> {
+        let (d, sigma, Scratch { x, s, y, .. }) = (mu.elem_count(), self.sigma, &mut self.scratch);
+        Sampler::Normal.fill_slice(clock.key(), s);
         host::read::<f64, _>(&self.b_t, |b_t| f64::combine(0.0, s, b_t, d, y))?;
-        with_scalar!(self.space.dtype(), T => host::read::<T, _>(&self.mu, |mu| {
+        with_scalar!(mu.dtype(), T => host::read::<T, _>(mu, |mu| {
             host::edit::<T, _>(x, |x| {
                 for (x, y) in x.chunks_exact_mut(d).zip(y.chunks_exact(d)) {
                     x.iter_mut().zip(mu).zip(y).for_each(|((x, mu), y)| *x = T::of(f64::from(*mu) + sigma * y));
                 }
             })
         })?)?;
-        self.space.fold(x)
+        Ok(std::slice::from_mut(x))
     }
 
-    fn adapt(&mut self, u: &[f64]) -> Result<()> {
-        let d = self.space.dim();
+    fn weights(&self, losses: &Losses) -> Option<Vec<f64>> {
+        utilities::of(losses, &self.by_rank)
+    }
+
+    fn adapt(&mut self, mu: &mut CowTensor, u: &[f64], of: &Generation<'_>) -> Result<()> {
+        let d = of.space.dim();
         let mut step = vec![0.0; d];
         let weights: Vec<f64> = u.iter().map(|u| self.eta_mu * self.sigma * u).collect();
         f64::combine(0.0, &weights, &self.scratch.y, d, &mut step);
-        with_scalar!(self.space.dtype(), T => host::edit::<T, _>(&mut self.mu, |mu| {
+        with_scalar!(mu.dtype(), T => host::edit::<T, _>(mu, |mu| {
             mu.iter_mut().zip(&step).for_each(|(mu, step)| *mu = T::of(f64::from(*mu) + step));
         }))?;
         let squares = self.scratch.s.chunks_exact(d).map(|s| s.iter().map(|s| s * s).sum::<f64>());
         let g_sigma = squares.zip(u).map(|(s, u)| u * s).sum::<f64>() / d as f64;
-        if self.spread()? <= MOST_SPREAD {
-            self.turn(u, g_sigma)?;
+        if self.size(d)? <= MOST_SPREAD {
+            self.turn(d, u, g_sigma)?;
         }
         self.sigma = deviation::confined(self.sigma * libm::exp(0.5 * self.eta_sigma * g_sigma), self.sigma_0);
-        self.sigma *= self.capped()?;
-        self.space.confine_discrete(&mut self.mu)
+        self.sigma *= self.capped(d)?;
+        of.space.confine_discrete(mu)
     }
 
+    /// Of their root mean square, and whether B has grown out of shape.
+    fn spread(&self, space: &Space) -> Result<Option<&'static str>> {
+        let size = self.size(space.dim())?;
+        if size > MOST_SPREAD {
+            return Ok(Some("the covariance became ill-conditioned"));
+        }
+        Ok(Spread::same(self.sigma * size).judge(self.sigma_0))
+    }
+}
+
+impl XnesDistribution {
     /// What brings the deviations, σ times the lengths of B's rows, under the ceiling.
-    fn capped(&self) -> Result<f64> {
+    fn capped(&self, d: usize) -> Result<f64> {
         if !self.ceiling.is_there() {
             return Ok(1.0);
         }
-        let d = self.space.dim();
         let mut squares = vec![0.0; d];
         host::read::<f64, _>(&self.b_t, |b_t| {
             for row in b_t.chunks_exact(d) {
@@ -248,45 +257,10 @@ impl Xnes {
     }
 
     /// The root mean square of the singular values of B; 1 at least, its determinant being 1.
-    fn spread(&self) -> Result<f64> {
-        let d = self.space.dim();
-        Ok(moths_core::fuse::norm(&self.b_t)? / (d as f64).sqrt())
-    }
-
-    /// What deviations say of convergence: their root mean square, and whether B has grown out of shape.
-    fn convergence(&self) -> Result<Option<&'static str>> {
-        let spread = self.spread()?;
-        if spread > MOST_SPREAD {
-            return Ok(Some("the covariance became ill-conditioned"));
-        }
-        Ok(Spread::same(self.sigma * spread).judge(self.sigma_0))
+    fn size(&self, d: usize) -> Result<f64> {
+        Ok(fuse::norm(&self.b_t)? / (d as f64).sqrt())
     }
 }
 
-impl Optimizer for Xnes {
-    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        self.sample()?;
-        let losses = objective.losses(&Batch::Dense(self.scratch.x.clone()))?;
-        if let Some(utilities) = utilities::of(&losses, &self.by_rank) {
-            self.adapt(&utilities)?;
-        }
-        self.clock.tick();
-        let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        Ok(Report::of(&losses).converged(self.convergence()?.or(by_losses)))
-    }
-
-    fn answer(&self) -> Result<CowTensor> {
-        let mut answer = self.mu.clone();
-        self.space.fold(&mut answer)?;
-        Ok(answer)
-    }
-
-    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.mu = self.space.point(at)?;
-        self.history.clear();
-        Ok(())
-    }
-}
-
-persist!(Xnes { clock, mu, sigma, b_t, history });
+persist!(XnesDistribution { sigma, b_t });
 register!(Xnes);

@@ -2,7 +2,7 @@
 
 use moths_core::{CowTensor, Key, Result, Sampler, Space, tensor::host, with_scalar};
 
-use super::{CmaEs, matrix::Matrix};
+use super::{CmaEsDistribution, matrix::Matrix};
 
 /// How often a candidate that is outside is drawn again: one inside is worth more than any repair.
 const REDRAWS: u64 = 10;
@@ -32,23 +32,22 @@ impl Scratch {
     }
 }
 
-impl CmaEs {
-    /// y_k and x_k of this step from z_k, those that are outside drawn again.
-    pub(super) fn place(&mut self) -> Result<()> {
-        let Self { m, sigma, a, clock, matrix, scratch: Scratch { x, z, rows, walls, .. }, .. } = self;
+impl CmaEsDistribution {
+    /// y_k and x_k from z_k, those that are outside drawn again.
+    pub(super) fn place(&mut self, m: &[f64], key: Key) -> Result<()> {
+        let Self { sigma, a, matrix, scratch: Scratch { x, z, rows, walls, .. }, .. } = self;
         let d = m.len();
         let (y, _) = rows.split_at_mut(z.len());
         matrix.stretch(z, y)?;
         if !walls.is_empty() {
             let outside = |y: &[f64]| (0..d).any(|j| !inside(m[j] + *sigma * a[j] * y[j], walls[j]));
-            redraw(clock.key(), matrix, outside, z, y, d)?;
+            redraw(key, matrix, outside, z, y, d)?;
         }
-        with_scalar!(self.space.dtype(), T => host::edit::<T, _>(x, |x| {
+        with_scalar!(x.dtype(), T => host::edit::<T, _>(x, |x| {
             for (x, y) in x.chunks_exact_mut(d).zip(y.chunks_exact(d)) {
-                x.iter_mut().zip(y).zip(&*m).zip(&*a).for_each(|(((x, y), m), a)| *x = (m + *sigma * a * y) as T);
+                x.iter_mut().zip(y).zip(m).zip(&*a).for_each(|(((x, y), m), a)| *x = (m + *sigma * a * y) as T);
             }
-        }))?;
-        self.space.fold(x)
+        }))
     }
 }
 

@@ -1,4 +1,5 @@
-use moths_core::{Function, Leaf, Stop, minimize};
+use candle_core::{DType, Tensor};
+use moths_core::{Batch, Function, Leaf, Objective, Optimizer, Stop, minimize, optimizer::Algorithm};
 use serde_json::Value;
 
 use super::*;
@@ -46,9 +47,10 @@ fn ten_generations_are_pycmas() {
         let mut es = CmaEs::new(CmaEsConfig { sigma: 0.5, ..CmaEsConfig::default() }, &space, Key::new(0)).unwrap();
         let (mut noise, mut objective) = (Normals(1), Function::new(space, problem("rosenbrock")));
         for _ in 0..10 {
-            es.scratch.z.fill_with(|| noise.next());
-            es.place().unwrap();
-            let losses = (&mut objective as &mut dyn Objective).losses(&Batch::Dense(es.scratch.x.clone())).unwrap();
+            es.distribution.scratch.z.fill_with(|| noise.next());
+            es.distribution.place(&es.mean, Key::new(0)).unwrap();
+            let points = Batch::Dense(es.distribution.scratch.x.clone());
+            let losses = (&mut objective as &mut dyn Objective).losses(&points).unwrap();
             es.learn(&losses, false).unwrap();
         }
         let close = |got: &[f64], expected: &[f64]| {
@@ -56,7 +58,8 @@ fn ten_generations_are_pycmas() {
             let apart = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(got.len() == expected.len() && apart < 1e-10 * size, "{d}-D: {:e} apart", apart / size);
         };
-        close(&es.m, &numbers(&expected["mean"]));
+        let (mean, es) = (es.mean, es.distribution);
+        close(&mean, &numbers(&expected["mean"]));
         close(&[es.sigma], &[expected["sigma"].as_f64().unwrap()]);
         close(&es.matrix.covariance().unwrap(), &numbers(&expected["c"]));
     }
@@ -92,6 +95,8 @@ fn adapted_rates_take_part_of_the_plain_step() {
     // E = β Δ̃ and V = β ‖Δ̃‖² after one step, so that the SNR is β/(2 − β), whatever Δ̃ is.
     let eta = |beta: f64, most: f64| (most * (beta / (2.0 - beta) / 1.4 - 1.0)).exp();
     let (eta_m, eta_sigma) = (eta(0.1, 0.1), eta(0.03, 0.03));
+    assert!(plain.mean.iter().zip(&adapted.mean).all(|(plain, adapted)| (eta_m * plain - adapted).abs() < 1e-12));
+    let (plain, adapted) = (plain.distribution, adapted.distribution);
     let c = plain.matrix.covariance().unwrap();
     let sigma: Vec<f64> = (0..36)
         .map(|at| {
@@ -103,7 +108,6 @@ fn adapted_rates_take_part_of_the_plain_step() {
     for (at, c) in adapted.matrix.covariance().unwrap().iter().enumerate() {
         assert!((factor * factor * c - sigma[at]).abs() < 1e-12);
     }
-    assert!(plain.m.iter().zip(&adapted.m).all(|(plain, adapted)| (eta_m * plain - adapted).abs() < 1e-12));
     assert!(adapted.matrix.axes.iter().map(|a| a.ln()).sum::<f64>().abs() < 1e-12);
 }
 
@@ -121,7 +125,7 @@ fn adapted_rates_see_through_noise() {
                 for _ in 0..5000 {
                     es.step(&mut objective).unwrap();
                 }
-                loss(&es.m)
+                loss(&es.mean)
             })
             .collect();
         ends.sort_by(f64::total_cmp);
@@ -146,7 +150,7 @@ fn the_margin_solves_a_mixed_problem_on_which_plain_steps_freeze() {
         let is_solved = |seed: &u64| {
             let mut es = CmaEs::new(CmaEsConfig::default(), &space, Key::new(*seed)).unwrap();
             if !margin {
-                es.margin = Margin::new(&Space::real(10).unwrap(), 10);
+                es.distribution.margin = Margin::new(&Space::real(10).unwrap(), 10);
             }
             let stop = Stop::evaluations(20_000).or_target(1e-9);
             minimize(&mut es, &mut Function::new(space.clone(), loss), &stop).unwrap().tally.lowest <= 1e-9

@@ -1,18 +1,18 @@
 //! The update of the mean, of the path and of v and D, from sums over candidates.
 
-use moths_core::{Result, rng::Element, tensor::host};
+use moths_core::{CowTensor, Result, rng::Element, tensor::host};
 
-use super::CrFmNes;
+use super::CrFmNesDistribution;
 use crate::{
     directed::{self, Moments, store, volume},
     paths,
 };
 
-impl CrFmNes {
+impl CrFmNesDistribution {
     /// The new m, p_c, v and D from the sums in the scratch, Σ p (v̄·z) and Σ q (v̄·z)².
-    pub(super) fn shape(&mut self, ip: f64, ip2: f64, valid: f64) -> Result<()> {
+    pub(super) fn shape(&mut self, mean: &mut CowTensor, ip: f64, ip2: f64, valid: f64) -> Result<()> {
         let k = &self.constants;
-        let [mut m, mut p_c, z] = [host::to_f64s(&self.m)?, host::to_f64s(&self.p_c)?, host::to_f64s(&self.scratch.sums.z)?];
+        let [mut m, mut p_c, z] = [host::to_f64s(mean)?, host::to_f64s(&self.p_c)?, host::to_f64s(&self.scratch.sums.z)?];
         let [v, d] = [host::to_f64s(&self.v)?, host::to_f64s(&self.d)?];
         let length = f64::dot(&v, &v).sqrt();
         let unit: Vec<f64> = v.iter().map(|v| v / length).collect();
@@ -23,7 +23,7 @@ impl CrFmNes {
             m[j] += self.sigma * step;
             p_c[j] = (1.0 - k.c_c) * p_c[j] + gain * step;
         }
-        store(&m, &mut self.m)?;
+        store(&m, mean)?;
         store(&p_c, &mut self.p_c)?;
         let path: Vec<f64> = p_c.iter().zip(&d).map(|(p, d)| p / d).collect();
         let moments = self.moments(&path, &unit, root, ip2, valid)?;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::convergence::{self, Problem};
-use moths_core::Function;
+use moths_core::{Function, Optimizer, optimizer::Algorithm};
 
 type Vector = [f64; 7];
 
@@ -101,7 +101,7 @@ fn ten_generations_are_those_of_the_paper() {
     let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| 4f64.powi(i as i32) * (x - 3.0).powi(2)).sum::<f64>();
     let (space, key) = (Space::real(7).unwrap(), Key::new(2));
     let mut es = CrFmNes::new(CrFmNesConfig { population: Some(8), ..CrFmNesConfig::default() }, &space, key).unwrap();
-    let v: Vec<f64> = es.v.to_vec1().unwrap();
+    let v: Vec<f64> = es.distribution.v.to_vec1().unwrap();
     let mut plain =
         Plain { m: [0.0; 7], sigma: 1.0, v: vector(|j| v[j]), d: [1.0; 7], p_sigma: [0.0; 7], p_c: [0.0; 7], moved: 0 };
     for t in 0..10 {
@@ -109,8 +109,9 @@ fn ten_generations_are_those_of_the_paper() {
         Sampler::Normal.fill(key.fold(t), &mut half).unwrap();
         plain.step(&half.to_vec2().unwrap(), |x| f(x));
         es.step(&mut Function::new(space.clone(), f)).unwrap();
+        let (mean, es) = (&es.mean, &es.distribution);
         for (name, got, expected) in
-            [("m", &es.m, plain.m), ("v", &es.v, plain.v), ("D", &es.d, plain.d), ("p_c", &es.p_c, plain.p_c)]
+            [("m", mean, plain.m), ("v", &es.v, plain.v), ("D", &es.d, plain.d), ("p_c", &es.p_c, plain.p_c)]
         {
             let got: Vec<f64> = got.to_vec1().unwrap();
             assert!(

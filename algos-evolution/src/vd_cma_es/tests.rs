@@ -1,6 +1,6 @@
 use super::*;
 use crate::convergence::{self, Problem};
-use moths_core::Function;
+use moths_core::{Function, Optimizer, optimizer::Algorithm};
 
 /// d.
 const N: usize = 5;
@@ -142,8 +142,9 @@ fn forty_generations_are_those_of_the_paper() {
         let f = |x: &[f64]| x.iter().enumerate().map(|(i, x)| 4f64.powi(i as i32) * (x - away).powi(2)).sum::<f64>();
         let (space, key) = (Space::real(N).unwrap(), Key::new(seed));
         let mut es = VdCmaEs::new(VdCmaEsConfig { population: Some(8), ..VdCmaEsConfig::default() }, &space, key).unwrap();
-        es.v = CowTensor::new((&*es.v * times).unwrap());
-        let v: Vec<f64> = es.v.to_vec1().unwrap();
+        let first = &mut es.distribution.v;
+        *first = CowTensor::new((&**first * times).unwrap());
+        let v: Vec<f64> = first.to_vec1().unwrap();
         let (m, p_sigma, p_c, d) = ([0.0; N], [0.0; N], [0.0; N], [1.0; N]);
         let mut plain = Plain { m, sigma: 1.0, v: vector(|j| v[j]), d, p_sigma, p_c, stalled: 0, shortened: 0 };
         for t in 0..40 {
@@ -151,8 +152,9 @@ fn forty_generations_are_those_of_the_paper() {
             Sampler::Normal.fill(key.fold(t), &mut z).unwrap();
             plain.step(&z.to_vec2().unwrap(), |x| f(x));
             es.step(&mut Function::new(space.clone(), f)).unwrap();
+            let (mean, es) = (&es.mean, &es.distribution);
             for (name, got, expected) in
-                [("m", &es.m, plain.m), ("v", &es.v, plain.v), ("D", &es.d, plain.d), ("p_c", &es.p_c, plain.p_c)]
+                [("m", mean, plain.m), ("v", &es.v, plain.v), ("D", &es.d, plain.d), ("p_c", &es.p_c, plain.p_c)]
             {
                 let got: Vec<f64> = got.to_vec1().unwrap();
                 let close = got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9 * b.abs().max(0.1));

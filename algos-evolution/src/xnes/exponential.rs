@@ -2,13 +2,13 @@
 
 use moths_core::{Result, tensor::host};
 
-use super::{Scratch, Xnes};
+use super::{Scratch, XnesDistribution};
 use crate::products::{Products, transpose};
 
-impl Xnes {
+impl XnesDistribution {
     /// Bᵀ ← expm(c G_B) Bᵀ = e^{−c G_σ} expm(c G_M) Bᵀ.
-    pub(super) fn turn(&mut self, u: &[f64], g_sigma: f64) -> Result<()> {
-        let (d, lambda, c) = (self.space.dim(), u.len(), 0.5 * self.eta_b);
+    pub(super) fn turn(&mut self, d: usize, u: &[f64], g_sigma: f64) -> Result<()> {
+        let (lambda, c) = (u.len(), 0.5 * self.eta_b);
         let keep = libm::exp(-c * g_sigma);
         let Scratch { s, s_t, y, w, .. } = &mut self.scratch;
         transpose(s, d, s_t);

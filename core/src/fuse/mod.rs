@@ -33,7 +33,7 @@ mod threads;
 pub mod words;
 
 pub use gather::gather;
-pub use reduce::{copy_rows, dot, norm, weighted_moments, weighted_sum};
+pub use reduce::{WeightedMoments, copy_rows, dot, norm, weighted_moments, weighted_sum};
 
 use crate::rng::Element;
 pub(crate) use call::Call;

@@ -53,39 +53,106 @@ fn sum<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
     }
 }
 
-/// `first = sum_i w_i (x_i - c)` and `second = sum_i w_i (x_i - c)^2`, the square element by element, in one pass.
+/// Moments of the rows x_i of a tensor `[n, d]`, each of which has a weight w_i: `sum_i w_i x_i` and `sum_i w_i x_i^2`, the square element
+/// by element. Rows of weight zero are not read.
 ///
-/// `rows` holds the `x_i` and is `[n, d]`; `centre`, `first` and `second` are `[d]`. Rows of weight zero are not read.
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use moths_core::{CowTensor, fuse};
 ///
-/// # Errors
-/// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit; `first` and `second` are then as
-/// they were.
-pub fn weighted_moments(
-    rows: &Tensor,
-    centre: &Tensor,
-    weights: &[f64],
-    first: &mut CowTensor,
-    second: &mut CowTensor,
-) -> Result<()> {
-    let columns = check_rows("weighted_moments.rows", rows, weights.len())?;
-    check_vector("weighted_moments.first", first, columns)?;
-    let mut call = Call::new("weighted_moments");
-    call.free("rows", rows);
-    call.row("centre", centre);
-    call.out("first", first);
-    call.out("second", second);
-    call.run_heavy(weights.len().max(1), &ByType::new(|piece| moments(piece, weights), |piece| moments(piece, weights)))
+/// let rows = Tensor::new(&[[1f32, 2.0], [3.0, 4.0], [5.0, 6.0]], &Device::Cpu)?;
+/// let zeros = || Ok::<_, moths_core::Error>(CowTensor::new(Tensor::zeros(2, rows.dtype(), &Device::Cpu)?));
+/// let (mut mean, mut variance) = (zeros()?, zeros()?);
+/// fuse::weighted_moments(&rows, &[0.5, 0.0, 0.5]).first(&mut mean)?;
+/// fuse::weighted_moments(&rows, &[0.5, 0.0, 0.5]).about(&mean).second(&mut variance)?;
+/// assert_eq!((mean.to_vec1::<f32>()?, variance.to_vec1::<f32>()?), (vec![3.0, 4.0], vec![4.0, 4.0]));
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+pub fn weighted_moments<'t>(rows: &'t Tensor, weights: &'t [f64]) -> WeightedMoments<'t> {
+    WeightedMoments { rows, weights, centre: None }
 }
 
-fn moments<T: Element>(piece: Piece<'_, T>, weights: &[f64]) {
-    let ([first, second, ..], [rows, centre, ..], span) = (piece.written, piece.read, piece.span);
-    for (k, (first, second)) in first.chunks_mut(CHUNK).zip(second.chunks_mut(CHUNK)).enumerate() {
-        let at = span.at + k * CHUNK;
-        let to = at + first.len();
+/// What [`weighted_moments`] gives: they are computed when it is said which of them are wanted.
+#[must_use]
+#[derive(Debug)]
+pub struct WeightedMoments<'t> {
+    rows: &'t Tensor,
+    weights: &'t [f64],
+    centre: Option<&'t Tensor>,
+}
+
+impl<'t> WeightedMoments<'t> {
+    /// Of x_i - c, with the centre c `[d]`, in place of x_i.
+    pub fn about(self, centre: &'t Tensor) -> Self {
+        Self { centre: Some(centre), ..self }
+    }
+
+    /// `first = sum_i w_i x_i`, `[d]`.
+    ///
+    /// # Errors
+    /// As [`both`](Self::both).
+    pub fn first(self, first: &mut CowTensor) -> Result<()> {
+        self.write(Some(first), None)
+    }
+
+    /// `second = sum_i w_i x_i^2`, `[d]`.
+    ///
+    /// # Errors
+    /// As [`both`](Self::both).
+    pub fn second(self, second: &mut CowTensor) -> Result<()> {
+        self.write(None, Some(second))
+    }
+
+    /// The two in one pass.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit; `first` and `second` are then
+    /// as they were.
+    pub fn both(self, first: &mut CowTensor, second: &mut CowTensor) -> Result<()> {
+        self.write(Some(first), Some(second))
+    }
+
+    fn write(self, first: Option<&mut CowTensor>, second: Option<&mut CowTensor>) -> Result<()> {
+        let Self { rows, weights, centre } = self;
+        let columns = check_rows("weighted_moments.rows", rows, weights.len())?;
+        let (mut call, has_first) = (Call::new("weighted_moments"), first.is_some());
+        if let Some(first) = first {
+            check_vector("weighted_moments.first", first, columns)?;
+            call.out("first", first);
+        }
+        if let Some(second) = second {
+            check_vector("weighted_moments.second", second, columns)?;
+            call.out("second", second);
+        }
+        call.free("rows", rows);
+        if let Some(centre) = centre {
+            call.row("centre", centre);
+        }
+        let body = ByType::new(|piece| moments(piece, weights, has_first), |piece| moments(piece, weights, has_first));
+        call.run_heavy(weights.len().max(1), &body)
+    }
+}
+
+fn moments<T: Element>(piece: Piece<'_, T>, weights: &[f64], has_first: bool) {
+    let ([one, other, ..], [rows, centre, ..], span) = (piece.written, piece.read, piece.span);
+    // Of what there is not, the slice is empty, and a chunk stands in for it.
+    let (first, second) = if has_first { (one, other) } else { (other, one) };
+    let stand_in = |needed: bool| vec![T::ZERO; if needed { CHUNK.min(span.len) } else { 0 }];
+    let (origin, mut unused) = (stand_in(centre.is_empty()), stand_in(first.len() != second.len()));
+    for at in (0..span.len).step_by(CHUNK) {
+        let len = CHUNK.min(span.len - at);
+        let (here, columns) = (at..at + len, span.at + at..span.at + at + len);
+        let (first, second) = match (first.get_mut(here.clone()), second.get_mut(here)) {
+            (Some(first), Some(second)) => (first, second),
+            (Some(first), None) => (first, &mut unused[..len]),
+            (None, Some(second)) => (&mut unused[..len], second),
+            (None, None) => return,
+        };
+        let centre = centre.get(columns.clone()).unwrap_or_else(|| &origin[..len]);
         first.fill(T::ZERO);
         second.fill(T::ZERO);
         for (row, weight) in rows.chunks_exact(span.columns).zip(weights).filter(|(_, w)| **w != 0.0) {
-            T::add_moments(T::of(*weight), &row[at..to], &centre[at..to], first, second);
+            T::add_moments(T::of(*weight), &row[columns.clone()], centre, first, second);
         }
     }
 }

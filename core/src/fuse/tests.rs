@@ -268,7 +268,8 @@ fn reductions_equal_plain_loops() -> Result<()> {
     let zeros = || Ok::<_, Error>(CowTensor::new(Tensor::zeros(d, DType::F64, &Device::Cpu)?));
     let (mut sum, mut first, mut second) = (zeros()?, zeros()?, zeros()?);
     weighted_sum(&rows, &weights, &mut sum)?;
-    weighted_moments(&rows, &Tensor::new(&centre[..], &Device::Cpu)?, &weights, &mut first, &mut second)?;
+    let about = Tensor::new(&centre[..], &Device::Cpu)?;
+    weighted_moments(&rows, &weights).about(&about).both(&mut first, &mut second)?;
 
     let (mut s, mut f, mut g) = (vec![0.0; d], vec![0.0; d], vec![0.0; d]);
     for (row, w) in values.chunks(d).zip(&weights).filter(|(_, w)| **w != 0.0) {
@@ -284,6 +285,36 @@ fn reductions_equal_plain_loops() -> Result<()> {
     let exact: f64 = values.iter().map(|x| x * x).sum();
     assert!((dot(&rows, &rows)? / exact - 1.0).abs() < 1e-12);
     assert!((norm(&rows)? - exact.sqrt()).abs() < 1e-9);
+    Ok(())
+}
+
+/// No centre has the bits of a centre of zeros, and one moment those that it has beside the other.
+#[test]
+fn moments_are_those_of_what_is_there() -> Result<()> {
+    let (n, d) = (5, 3_001);
+    let mut values = vec![0f32; n * d];
+    Sampler::Normal.fill_slice(Key::new(3), &mut values);
+    let (rows, weights) = (Tensor::from_slice(&values, (n, d), &Device::Cpu)?, [0.3, -0.1, 0.0, 2.0, 0.7]);
+    let out = || cow(&vec![9.0; d]);
+    let [zero, centre] = [Tensor::zeros(d, DType::F32, &Device::Cpu)?, rows.get(1)?];
+    for centre in [None, Some(&centre)] {
+        let moments = || {
+            let moments = weighted_moments(&rows, &weights);
+            match centre {
+                Some(centre) => moments.about(centre),
+                None => moments,
+            }
+        };
+        let (mut first, mut second, mut one, mut other) = (out()?, out()?, out()?, out()?);
+        weighted_moments(&rows, &weights).about(centre.unwrap_or(&zero)).both(&mut first, &mut second)?;
+        moments().both(&mut one, &mut other)?;
+        assert_eq!((bits(&one)?, bits(&other)?), (bits(&first)?, bits(&second)?));
+        let (mut one, mut other) = (out()?, out()?);
+        moments().first(&mut one)?;
+        moments().second(&mut other)?;
+        assert_eq!((bits(&one)?, bits(&other)?), (bits(&first)?, bits(&second)?));
+    }
+    assert!(matches!(weighted_moments(&rows, &weights).first(&mut cow(&[0.0])?), Err(Error::Shape { .. })));
     Ok(())
 }
 
@@ -306,7 +337,7 @@ fn rows_of_weight_zero_are_not_read() -> Result<()> {
     let rows = Tensor::new(&[[1f32, 2.0], [f32::NAN, f32::INFINITY]], &Device::Cpu)?;
     let (mut sum, mut first, mut second) = (cow(&[9.0; 2])?, cow(&[9.0; 2])?, cow(&[9.0; 2])?);
     weighted_sum(&rows, &[2.0, 0.0], &mut sum)?;
-    weighted_moments(&rows, &Tensor::zeros(2, DType::F32, &Device::Cpu)?, &[2.0, 0.0], &mut first, &mut second)?;
+    weighted_moments(&rows, &[2.0, 0.0]).both(&mut first, &mut second)?;
     assert_eq!(sum.to_vec1::<f32>()?, [2.0, 4.0]);
     assert_eq!((first.to_vec1::<f32>()?, second.to_vec1::<f32>()?), (vec![2.0, 4.0], vec![2.0, 8.0]));
     assert!(weighted_sum(&rows, &[1.0], &mut sum).is_err());
