@@ -44,6 +44,7 @@
 //! assert!(end.tally.lowest < 1e-6);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/restart.md")]
 
 mod run;
 mod size;
@@ -52,8 +53,9 @@ mod tests;
 
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
-    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
-    persist::{Clock, Fields, Persist, atomically},
+    optimizer::{Algorithm, Capabilities, Family, Members, Meta, settings},
+    persist,
+    persist::{Clock, atomically},
     register, registry,
 };
 use schemars::JsonSchema;
@@ -104,7 +106,8 @@ pub struct Restart {
     /// Its steps are restarts.
     clock: Clock,
     run: Run,
-    inner: Box<dyn Optimizer>,
+    /// The one that is restarted.
+    inner: Members,
     /// λ_0; 0 until it is known.
     base: u64,
     /// λ_l.
@@ -133,8 +136,10 @@ impl Algorithm for Restart {
         settings::check(&config)?;
         // What is wrong with it, building says, and where.
         let (clock, run, size) = (Clock::new(key), Run::FIRST, Size::of(&config.inner).unwrap_or_default());
+        let mut inner = Members::new("inner", space, 1..=1);
+        inner.push(size.spec(&config.inner, run, space, clock.key())?, clock.key())?;
         Ok(Self {
-            inner: size.build(&config.inner, run, space, clock.key())?,
+            inner,
             size,
             base: 0,
             large: 0.0,
@@ -159,7 +164,7 @@ impl Algorithm for Restart {
 
 impl Restart {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let (report, seen) = Seen::step(&mut *self.inner, objective)?;
+        let (report, seen) = Seen::step(&mut *self.inner[0].optimizer, objective)?;
         if self.base == 0 {
             self.base = self.size.first.unwrap_or(report.evaluations).max(1);
             self.large = self.base as f64;
@@ -184,7 +189,7 @@ impl Restart {
 
     /// Which answer is the better one.
     fn compare(&mut self, seen: &Seen, objective: &mut dyn Objective) -> Result<Contest> {
-        let mine = self.inner.answer()?;
+        let mine = self.inner[0].optimizer.answer()?;
         let contest = Contest::of([&self.kept, &mine], [self.kept_loss, f64::INFINITY], seen, objective)?;
         self.kept_loss = contest.losses[0];
         self.run.leads = contest.losses[1] < contest.losses[0];
@@ -195,7 +200,7 @@ impl Restart {
 
     fn restart(&mut self) -> Result<()> {
         if self.run.leads {
-            (self.kept, self.kept_loss) = (self.inner.answer()?, f64::INFINITY);
+            (self.kept, self.kept_loss) = (self.inner[0].optimizer.answer()?, f64::INFINITY);
         }
         if self.run.small {
             self.spent.small += self.run.used;
@@ -207,9 +212,9 @@ impl Restart {
         self.clock.tick();
         let key = self.clock.key();
         self.run = self.next_run(key.fold(1));
-        self.inner = self.size.build(&self.config.inner, self.run, &self.space, key)?;
+        self.inner.replace(0, self.size.spec(&self.config.inner, self.run, &self.space, key)?, key)?;
         let start = self.space.scatter(&self.centre, key.fold(2), 1)?;
-        self.inner.move_to(&CowTensor::new(start.flatten_all()?.copy()?))
+        self.inner[0].optimizer.move_to(&CowTensor::new(start.flatten_all()?.copy()?))
     }
 }
 
@@ -219,34 +224,16 @@ impl Optimizer for Restart {
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        if self.run.leads { self.inner.answer() } else { Ok(self.kept.clone()) }
+        if self.run.leads { self.inner[0].optimizer.answer() } else { Ok(self.kept.clone()) }
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.inner.move_to(at)?;
+        self.inner[0].optimizer.move_to(at)?;
         self.centre = self.space.point(at)?;
         (self.run.rivals, self.run.leads) = (false, true);
         Ok(())
     }
 }
 
-/// The run comes first: an optimizer with its size must be there before it can be given a state.
-impl Persist for Restart {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        let built = self.run;
-        fields.field("clock", &mut self.clock)?;
-        fields.field("run", &mut self.run)?;
-        if (built.size, built.factor) != (self.run.size, self.run.factor) {
-            self.inner = self.size.build(&self.config.inner, self.run, &self.space, self.clock.key())?;
-        }
-        fields.field("inner", &mut self.inner)?;
-        fields.field("base", &mut self.base)?;
-        fields.field("large", &mut self.large)?;
-        fields.field("spent", &mut self.spent)?;
-        fields.field("centre", &mut self.centre)?;
-        fields.field("kept", &mut self.kept)?;
-        fields.field("kept_loss", &mut self.kept_loss)
-    }
-}
-
+persist!(Restart { clock, run, inner, base, large, spent, centre, kept, kept_loss });
 register!(Restart);

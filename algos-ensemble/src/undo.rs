@@ -38,6 +38,7 @@
 //! assert!(before < 0.3);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/undo.md")]
 
 #[cfg(test)]
 mod tests;

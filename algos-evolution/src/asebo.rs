@@ -46,6 +46,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/asebo.md")]
 
 use moths_core::{
     CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec, fuse,

@@ -33,6 +33,7 @@
 //! assert!(end.tally.lowest < 1e-6);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/cem.md")]
 
 use candle_core::Tensor;
 use moths_core::{

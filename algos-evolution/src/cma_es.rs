@@ -51,6 +51,7 @@
 //! assert!(rosenbrock(&space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?) < 1e-12);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/cma-es.md")]
 
 mod candidates;
 mod learning_rate;

@@ -46,10 +46,14 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/de.md")]
 
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, convergence::History, settings},
+    CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{
+        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, population::Joining,
+        settings,
+    },
     persist,
     persist::Clock,
     register,
@@ -64,7 +68,6 @@ use crate::{
     differential::{
         ONE_POINT, another,
         breeder::{Breeder, Recipe, Taken},
-        population::Population,
     },
     population_size,
 };
@@ -73,9 +76,11 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeConfig {
-    /// n, the number of points; null: 16 + ⌊7 ln d⌋. With two differences at least 6.
-    #[schemars(range(min = 4, max = 1_000_000))]
-    pub population: Option<usize>,
+    /// n, the number of points, at least 4, with two differences at least 6; null: 16 + ⌊7 ln d⌋. A curve is one of the step: newcomers join
+    /// around the mean, and the worst leave.
+    pub population: Option<Size>,
+    /// Where the points begin.
+    pub init: Init,
     /// What a donor starts from, and is drawn to.
     pub strategy: Strategy,
     /// How many differences a donor adds.
@@ -122,6 +127,7 @@ impl Default for DeConfig {
     fn default() -> Self {
         Self {
             population: None,
+            init: Init::Around,
             strategy: Strategy::Rand,
             differences: 1,
             weight: 0.5,
@@ -135,6 +141,7 @@ impl Default for DeConfig {
 /// Differential evolution. See the [module documentation](self) for equations.
 pub struct De {
     config: DeConfig,
+    size: Size,
     space: Space,
     clock: Clock,
     pub(crate) population: Population,
@@ -164,26 +171,32 @@ impl Algorithm for De {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = config.population.unwrap_or_else(|| population_size::differences(space.dim()));
-        if n < 2 + 2 * config.differences {
-            return Err(Error::invalid("population", n, "at least 6 points for two differences"));
-        }
+        config.init.apart("init")?;
+        let size = Size::or(&config.population, population_size::differences(space.dim()));
+        size.least("population", 2 + 2 * config.differences)?;
+        let n = size.at(0);
         Ok(Self {
-            config,
             clock: Clock::new(key),
-            population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
+            population: Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?,
             breeder: Breeder::new(space, n)?,
             history: History::of_population(space.dim(), n),
             space: space.clone(),
+            size,
+            config,
         })
+    }
+
+    fn evaluations_per_step(config: &DeConfig, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let size = Size::or(&config.population, population_size::differences(space.dim()));
+        Ok(size.constant().map(|n| n as u64 * (1 + u64::from(stochastic))))
     }
 }
 
 impl De {
     /// The recipe of every trial of this step.
-    fn recipes(&mut self) {
-        let Self { config, clock, population, breeder, .. } = self;
-        let (n, d) = (population.len(), population.x.dims()[1]);
+    fn recipes(&mut self, population: &Population) {
+        let Self { config, clock, breeder, .. } = self;
+        let (n, d) = (population.len(), population.points().dims()[1]);
         let leaders = match config.strategy {
             Strategy::Rand => vec![],
             Strategy::Best | Strategy::CurrentToBest => vec![population.best()],
@@ -198,15 +211,23 @@ impl De {
         breeder.recipes.extend((0..n).map(|i| recipe(config, i, n, d, &leaders, &mut stream)));
     }
 
-    fn propose(&mut self) -> Result<CowTensor> {
-        if !self.population.judged {
-            return Ok(self.population.x.clone());
+    /// The population of this step, and its trials: the points themselves where nothing is known of them.
+    fn propose(&mut self) -> Result<(Population, CowTensor)> {
+        let mut population = self.population.clone();
+        let (n, key) = (self.size.at(self.clock.step), self.clock.key());
+        if n < population.len() {
+            population.retain(&population.fittest(n))?;
         }
-        self.recipes();
+        population.join(n, Joining::Mean, &self.space, key.fold(4))?;
+        if !population.is_judged() {
+            let points = population.points().clone();
+            return Ok((population, points));
+        }
+        self.recipes(&population);
         // The archive is empty: a recipe that names nobody in it never looks.
-        let nobody = &self.population.x;
-        self.breeder.breed(&self.population.x, nobody, self.clock.key().fold(2))?;
-        Ok(self.breeder.trials.clone())
+        let x = population.points();
+        self.breeder.breed(x, x, key.fold(2))?;
+        Ok((population, self.breeder.trials.clone()))
     }
 }
 
@@ -249,12 +270,13 @@ fn taken(config: &DeConfig, d: usize, stream: &mut Stream) -> Taken {
 
 impl Optimizer for De {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let points = self.propose()?;
-        let Comparison { before, losses, report } = self.population.against(points, objective)?;
+        let (mut next, points) = self.propose()?;
+        let Comparison { before, losses, report } = next.against(points, objective)?;
+        next.recall(before)?;
+        self.population = next;
         let Self { population, breeder, clock, history, .. } = self;
-        population.loss = before;
-        if population.judged {
-            population.replace(&population.winners(&losses), &breeder.trials, &losses)?;
+        if population.is_judged() {
+            population.replace(&population.no_worse(&losses), &breeder.trials, &losses)?;
         } else {
             population.judge(&losses);
         }

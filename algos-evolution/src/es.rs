@@ -38,6 +38,7 @@
 //! assert!(end.tally.lowest < 1e-6);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/es.md")]
 
 mod parents;
 #[cfg(test)]

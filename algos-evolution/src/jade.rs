@@ -34,6 +34,7 @@
 //! assert!(end.tally.lowest <= 1e-6);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/jade.md")]
 
 use moths_core::{
     Space,

@@ -37,6 +37,7 @@
 //! assert!(end.tally.lowest <= 1e-9);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/jso.md")]
 
 use moths_core::{
     Space,

@@ -41,6 +41,7 @@
 //! assert!(end.tally.lowest <= 1e-9);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/l-shade.md")]
 
 use moths_core::{
     Space,

@@ -15,8 +15,9 @@
 //! Differs from the paper: the size of ĝ, by the factor σ / √pairs that a descent like Adam does not see; a candidate is evaluated
 //! by writing its weights, not by adding the low-rank product to the activations.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
-//! Cost per step: 2 · pairs evaluations in one round; r (m + n) normal numbers for a matrix and candidate instead of m n; no state beside
-//! the point and the descent's; scratch of r (m + n) numbers for a matrix and pair, and d with `clip-up`.
+//! Cost per step: 2 · pairs evaluations in one round; for a matrix and candidate r (m + n) normal numbers, beside m n that the
+//! products overwrite; no state beside the point and the descent's; scratch of r (m + n) numbers for a matrix and pair, and d
+//! with `clip-up`.
 //!
 //! Take it when the weights are matrices and their perturbations should be of low rank, as EGGROLL has them. A step takes as long here as
 //! one of `open-es` (docs/step-costs.md), which is the same with normal noise and ranks; take that one otherwise.
@@ -38,11 +39,11 @@
 //! assert!(optimizer.step(&mut objective)?.loss < 0.1 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/low-rank-es.md")]
 
 use moths_core::{
-    CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,
-    optimizer::{Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
-    persist::{Fields, Persist},
+    Sampler, Schedule,
+    optimizer::{DataDraws, Descent, GradientDescent, Meta, NamedEstimator, Preset, PresetEstimator},
     register,
 };
 use schemars::JsonSchema;
@@ -78,48 +79,19 @@ impl Default for LowRankEsConfig {
 pub type LowRankEs = GradientDescent<LowRankEsEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of EGGROLL: that of OpenES from other noise.
-pub struct LowRankEsEstimator(OpenEsEstimator);
+pub type LowRankEsEstimator = PresetEstimator<LowRankEsConfig>;
 
-impl NamedEstimator for LowRankEsEstimator {
-    const META: Meta = Meta::new(
-        "low-rank-es",
-        Family::Evolution,
-        "EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.",
-        "Sarkar et al. 2025, arXiv:2511.16652",
-    )
-    .capabilities(OpenEsEstimator::META.capabilities.rank_based(false))
-    .size("pairs");
-    type Config = LowRankEsConfig;
+impl Preset for LowRankEsConfig {
+    const META: Meta = OpenEsEstimator::META
+        .id("low-rank-es")
+        .summary("EGGROLL: `open-es` with perturbations of low rank for every matrix, and z-scores instead of ranks. Only seeds are held.")
+        .citation("Sarkar et al. 2025, arXiv:2511.16652")
+        .capabilities(OpenEsEstimator::META.capabilities.rank_based(false));
+    type Of = OpenEsEstimator;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
-        let LowRankEsConfig { pairs, sigma, rank, shaping, draws } = config;
-        let config = OpenEsConfig { pairs, sigma, shaping, sampler: Sampler::LowRank { rank }, draws };
-        Ok(Self(OpenEsEstimator::new(config, space, key)?))
-    }
-
-    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
-        Some(2 * config.pairs as u64)
-    }
-
-    fn default_descent() -> Spec {
-        OpenEsEstimator::default_descent()
-    }
-
-    fn capabilities(config: &Self::Config) -> Capabilities {
-        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks)
-    }
-}
-
-impl Estimator for LowRankEsEstimator {
-    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        self.0.estimate(at, objective)
-    }
-}
-
-impl Persist for LowRankEsEstimator {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        self.0.visit(fields)
+    fn settings(self) -> OpenEsConfig {
+        let Self { pairs, sigma, rank, shaping, draws } = self;
+        OpenEsConfig { pairs, sigma, shaping, sampler: Sampler::LowRank { rank }, draws }
     }
 }
 
@@ -128,7 +100,7 @@ register!(LowRankEs);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Function, Leaf, Optimizer, registry};
+    use moths_core::{Function, Key, Leaf, Optimizer, Space, Spec, optimizer::Estimator, registry};
 
     /// The estimate of the paper from the same matrices, up to its factor, and that they are of rank 1.
     #[test]

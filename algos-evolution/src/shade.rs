@@ -35,6 +35,7 @@
 //! assert!(end.tally.lowest <= 1e-6);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/shade.md")]
 
 use moths_core::{
     Space,

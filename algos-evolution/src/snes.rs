@@ -38,6 +38,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/snes.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,

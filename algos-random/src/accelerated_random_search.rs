@@ -34,6 +34,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 1e-3);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/accelerated-random-search.md")]
 
 use candle_core::Tensor;
 use moths_core::{

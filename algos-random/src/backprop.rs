@@ -27,6 +27,7 @@
 //! assert!(optimizer.step(&mut objective)?.loss < 0.01 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/backprop.md")]
 
 use moths_core::{
     CowTensor, Error, Key, Objective, Result, Space, Spec,

@@ -9,10 +9,10 @@
 //! success. Source: the founding notes of this project, which have one sentence of it ("increase the order when the n-th order delta
 //! decreases"); that reading is ours.
 //!
-//! When it helps: nowhere measured more than `inf-order-walk`. It gives a velocity up as soon as it no longer leads down ever more smoothly, and so
-//! lies between that walk and the one of order 1: digits, 10,000 evaluations, medians of 3 seeds: loss 0.124 (inf-order 0.058, order 1
-//! 0.182); MNIST with minibatches, 37,500 evaluations, one seed: 69 % (75 %, 70 %); Rosenbrock in 10 dimensions, 5,000 evaluations, steps of 0.1: gap
-//! 9.1 (9.4, 8.8).
+//! When it helps: a little in a narrow bent valley, and in nothing else that was measured. It gives a velocity up as soon as it no longer
+//! leads down ever more smoothly, and so lies between `inf-order-walk` and the walk of order 1, or near the latter: digits,
+//! 10,000 evaluations, medians of 3 seeds: loss 0.124 (inf-order 0.058, order 1 0.182); MNIST with minibatches, 37,500
+//! evaluations, one seed: 69 % (75 %, 70 %); Rosenbrock in 10 dimensions, 5,000 evaluations, steps of 0.1: gap 9.1 (9.4, 8.8).
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: as `inf-order-walk`, and max_order + 1 numbers; scratch as there.
 //!
@@ -36,6 +36,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/convex-inf-order-walk.md")]
 
 use moths_core::{optimizer::Meta, persist, register};
 

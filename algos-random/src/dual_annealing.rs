@@ -23,7 +23,8 @@
 //! Where the length of the run is known, T goes all the way down in it (BBOB, 1000 d evaluations, 12 instances: .607, .348, .272 of the targets in
 //! 2, 5, 10-D; not told .576, .353, .253). T is in the unit of the loss, as published. For many local minima in few dimensions: a chain alone takes
 //! 2 d steps.
-//! The answer is the best point seen, also by a local search that is still going on.
+//! The answer is the best point seen, also by a local search that is still going on; on a stochastic objective it is where the
+//! search is, or the local search while there is one.
 //! Minima on a wall are not promised: the local search, `one-plus-one-es` by default, does not promise them.
 //! Cost per step: `visits` evaluations in one round, one more when f(x) is not known; or a step of the local search, and one evaluation
 //! after its last. 2 numbers of state per parameter, and those of the local search; scratch of `visits` + 2 numbers per parameter, and of
@@ -51,6 +52,7 @@
 //! assert!(rastrigin(&[answer[0] - 1.5, answer[1] + 2.0]) < 1e-3, "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/dual-annealing.md")]
 
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/fdsa.md")]
 
 use candle_core::Tensor;
 use moths_core::{
@@ -81,11 +82,14 @@ impl Default for FdsaConfig {
 pub type Fdsa = GradientDescent<FdsaEstimator, Box<dyn Descent>>;
 
 /// Central differences along every coordinate.
-pub struct FdsaEstimator {
+pub type FdsaEstimator = DifferencesEstimator<true>;
+
+/// Differences along every coordinate: central or forward.
+pub struct DifferencesEstimator<const CENTRAL: bool> {
     differences: Differences,
 }
 
-impl NamedEstimator for FdsaEstimator {
+impl<const CENTRAL: bool> NamedEstimator for DifferencesEstimator<CENTRAL> {
     const META: Meta = Meta::new(
         "fdsa",
         Family::Random,
@@ -97,11 +101,13 @@ impl NamedEstimator for FdsaEstimator {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        Ok(Self { differences: Differences::new(config, true, space, key) })
+        let unit = Unit::new(usize::from(config.calibrate), config.clip);
+        Ok(Self { differences: Differences { config, central: CENTRAL, space: space.clone(), clock: Clock::new(key), unit } })
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space) -> Option<u64> {
-        Some(2 * config.coordinates.min(space.dim()) as u64)
+        let coordinates = config.coordinates.min(space.dim()) as u64;
+        Some(if CENTRAL { 2 * coordinates } else { coordinates + 1 })
     }
 
     fn default_descent() -> Spec {
@@ -109,7 +115,7 @@ impl NamedEstimator for FdsaEstimator {
     }
 }
 
-impl Estimator for FdsaEstimator {
+impl<const CENTRAL: bool> Estimator for DifferencesEstimator<CENTRAL> {
     fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         self.differences.estimate(at, objective)
     }
@@ -118,8 +124,8 @@ impl Estimator for FdsaEstimator {
 /// How many numbers of candidates there are at once.
 const HELD: usize = 1 << 22;
 
-/// Differences along every coordinate, central or forward.
-pub(crate) struct Differences {
+/// What the two have in common.
+struct Differences {
     config: FdsaConfig,
     central: bool,
     space: Space,
@@ -128,12 +134,7 @@ pub(crate) struct Differences {
 }
 
 impl Differences {
-    pub(crate) fn new(config: FdsaConfig, central: bool, space: &Space, key: Key) -> Self {
-        let unit = Unit::new(usize::from(config.calibrate), config.clip);
-        Self { config, central, space: space.clone(), clock: Clock::new(key), unit }
-    }
-
-    pub(crate) fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
+    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
         let c = self.config.c.at(self.clock.step);
         let x = host::to_f64s(at)?;
         let mut losses = if self.central { vec![] } else { objective.losses(&Batch::one(at)?)?.to_vec() };
@@ -185,7 +186,7 @@ impl Differences {
 }
 
 persist!(Differences { clock, unit });
-persist!(FdsaEstimator { differences });
+persist!([const CENTRAL: bool] DifferencesEstimator<CENTRAL> { differences });
 register!(Fdsa);
 
 #[cfg(test)]

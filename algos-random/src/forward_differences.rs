@@ -35,16 +35,17 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/forward-differences.md")]
 
 use moths_core::{
-    CowTensor, Key, Objective, Result, Schedule, Space, Spec,
-    optimizer::{Descent, Estimate, Estimator, GradientDescent, Meta, NamedEstimator, settings},
-    persist, register,
+    Schedule,
+    optimizer::{Descent, GradientDescent, Meta, NamedEstimator, Preset, PresetEstimator},
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FdsaConfig, FdsaEstimator, fdsa::Differences};
+use crate::{FdsaConfig, FdsaEstimator, fdsa::DifferencesEstimator};
 
 /// Settings of [`ForwardDifferences`], beside its `descent`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -72,45 +73,27 @@ impl Default for ForwardDifferencesConfig {
 pub type ForwardDifferences = GradientDescent<ForwardDifferencesEstimator, Box<dyn Descent>>;
 
 /// One-sided differences along every coordinate.
-pub struct ForwardDifferencesEstimator {
-    differences: Differences,
-}
+pub type ForwardDifferencesEstimator = PresetEstimator<ForwardDifferencesConfig>;
 
-impl NamedEstimator for ForwardDifferencesEstimator {
+impl Preset for ForwardDifferencesConfig {
     const META: Meta = FdsaEstimator::META
         .id("forward-differences")
         .summary("The gradient by one-sided differences along every coordinate: d + 1 evaluations.")
         .citation("Blum 1954, doi:10.1214/aoms/1177728659");
-    type Config = ForwardDifferencesConfig;
+    type Of = DifferencesEstimator<false>;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
-        let ForwardDifferencesConfig { c, coordinates, calibrate, clip } = config;
-        Ok(Self { differences: Differences::new(FdsaConfig { c, coordinates, calibrate, clip }, false, space, key) })
-    }
-
-    fn evaluations_per_step(config: &Self::Config, space: &Space) -> Option<u64> {
-        Some(config.coordinates.min(space.dim()) as u64 + 1)
-    }
-
-    fn default_descent() -> Spec {
-        Spec::new("adamw")
+    fn settings(self) -> FdsaConfig {
+        let Self { c, coordinates, calibrate, clip } = self;
+        FdsaConfig { c, coordinates, calibrate, clip }
     }
 }
 
-impl Estimator for ForwardDifferencesEstimator {
-    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        self.differences.estimate(at, objective)
-    }
-}
-
-persist!(ForwardDifferencesEstimator { differences });
 register!(ForwardDifferences);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::Function;
+    use moths_core::{Function, Key, Space, optimizer::Estimator};
 
     /// The gradient, and half of c times the second derivatives.
     #[test]

@@ -41,6 +41,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).abs()).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/gaussian-smoothing.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,

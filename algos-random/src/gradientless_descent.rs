@@ -33,6 +33,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/gradientless-descent.md")]
 
 use moths_core::{
     Batch, CowTensor, Error, Result, Sampler, Space,

@@ -40,6 +40,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/inf-order-walk.md")]
 
 use moths_core::{
     Batch, CowTensor, Result, Sampler, Schedule, Space,

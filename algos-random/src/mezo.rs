@@ -42,6 +42,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/mezo.md")]
 
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, kernel,

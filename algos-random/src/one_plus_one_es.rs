@@ -38,6 +38,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 1e-8);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/one-plus-one-es.md")]
 
 use moths_core::{
     Batch, CowTensor, Result, Sampler, Space,

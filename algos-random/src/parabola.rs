@@ -37,6 +37,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 1e-3);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/parabola.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,

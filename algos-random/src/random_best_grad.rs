@@ -43,6 +43,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/random-best-grad.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,

@@ -41,11 +41,12 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/random-grad.md")]
 
 use moths_core::{
-    CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,
-    optimizer::{Descent, Estimate, Estimator, GradientDescent, Meta, NamedEstimator, settings},
-    persist, register,
+    Sampler, Schedule,
+    optimizer::{Descent, GradientDescent, Meta, NamedEstimator, Preset, PresetEstimator},
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -75,58 +76,30 @@ impl Default for RandomGradConfig {
 /// Random-grad as an optimizer. See the [module documentation](self) for equations.
 pub type RandomGrad = GradientDescent<RandomGradEstimator, Box<dyn Descent>>;
 
-/// One random direction and a sign. As an [`Estimator`] alone, which knows no descent, it judges by perturbation.
-pub struct RandomGradEstimator {
-    best_of_one: RandomBestGradEstimator,
-}
+/// One random direction and a sign. As an [`Estimator`](moths_core::optimizer::Estimator) alone, which knows no descent, it judges by
+/// perturbation.
+pub type RandomGradEstimator = PresetEstimator<RandomGradConfig>;
 
-impl NamedEstimator for RandomGradEstimator {
+impl Preset for RandomGradConfig {
     const META: Meta = RandomBestGradEstimator::META
         .id("random-grad")
         .summary("A random direction as the gradient, reversed when it raises the loss: nothing but the sign.");
-    type Config = RandomGradConfig;
+    type Of = RandomBestGradEstimator;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
-        let RandomGradConfig { c, opposite, judge, sampler } = config;
-        let config = RandomBestGradConfig { k: 1, c, opposite, average: false, judge, sampler };
-        Ok(Self { best_of_one: RandomBestGradEstimator::new(config, space, key)? })
-    }
-
-    fn evaluations_per_step(_config: &Self::Config, _space: &Space) -> Option<u64> {
-        Some(2)
-    }
-
-    fn default_descent() -> Spec {
-        Spec::new("adamw")
+    fn settings(self) -> RandomBestGradConfig {
+        let Self { c, opposite, judge, sampler } = self;
+        RandomBestGradConfig { k: 1, c, opposite, average: false, judge, sampler }
     }
 }
 
-impl Estimator for RandomGradEstimator {
-    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        self.best_of_one.estimate(at, objective)
-    }
-
-    fn advance(
-        &mut self,
-        at: &mut CowTensor,
-        descent: &mut dyn Descent,
-        space: &Space,
-        objective: &mut dyn Objective,
-    ) -> Result<Report> {
-        self.best_of_one.advance(at, descent, space, objective)
-    }
-}
-
-persist!(RandomGradEstimator { best_of_one });
 register!(RandomGrad);
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use moths_core::{
-        Function, Optimizer,
-        optimizer::{Algorithm, GradientDescentConfig},
+        Function, Key, Optimizer, Space, Spec,
+        optimizer::{Algorithm, Estimator, GradientDescentConfig},
     };
     use serde_json::json;
 

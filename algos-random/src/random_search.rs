@@ -5,7 +5,8 @@
 //! best ← the lowest of all x seen so far
 //! ```
 //!
-//! x, best, centre: \[d\]. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
+//! x, best, centre: \[d\]. As long as no loss is known, in the first step and in the first after `move_to`, x_1 is the centre and
+//! no draw. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
 //! Differs from the paper: coordinates without bounds are drawn from a normal distribution around the start.
 //! Cost per step: n evaluations in one round; of a stochastic objective one more, as the best is evaluated beside them on the same data; 2
 //! numbers of state per parameter; n + 1 numbers of scratch per parameter.
@@ -30,6 +31,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/random-search.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,

@@ -53,6 +53,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 1.0);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/random-walk.md")]
 
 use moths_core::{
     Batch, CowTensor, Result, Sampler, Schedule, Space,

@@ -37,11 +37,12 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/rdsa.md")]
 
 use moths_core::{
-    CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,
-    optimizer::{DataDraws, Descent, Estimate, Estimator, GradientDescent, Meta, NamedEstimator, settings},
-    persist, register,
+    Sampler, Schedule,
+    optimizer::{DataDraws, Descent, GradientDescent, Meta, NamedEstimator, Preset, PresetEstimator},
+    register,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,56 +83,27 @@ impl Default for RdsaConfig {
 pub type Rdsa = GradientDescent<RdsaEstimator, Box<dyn Descent>>;
 
 /// The gradient estimate of RDSA: that of [`SpsaEstimator`].
-pub struct RdsaEstimator {
-    two_point: SpsaEstimator,
-}
+pub type RdsaEstimator = PresetEstimator<RdsaConfig>;
 
-impl NamedEstimator for RdsaEstimator {
+impl Preset for RdsaConfig {
     const META: Meta = SpsaEstimator::META
         .id("rdsa")
         .summary("A gradient from two evaluations along one random direction, uniform by default: SPSA with other directions.")
         .citation("Prashanth et al. 2017, arXiv:1502.05577");
-    type Config = RdsaConfig;
+    type Of = SpsaEstimator;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        settings::check(&config)?;
-        let RdsaConfig { c, pairs, calibration, clip, blocking, sampler, draws } = config;
-        let config = SpsaConfig { c, pairs, calibration, clip, blocking, sampler, draws };
-        Ok(Self { two_point: SpsaEstimator::new(config, space, key)? })
-    }
-
-    fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
-        Some(2 * config.pairs as u64 + u64::from(config.blocking > 0.0))
-    }
-
-    fn default_descent() -> Spec {
-        SpsaEstimator::default_descent()
+    fn settings(self) -> SpsaConfig {
+        let Self { c, pairs, calibration, clip, blocking, sampler, draws } = self;
+        SpsaConfig { c, pairs, calibration, clip, blocking, sampler, draws }
     }
 }
 
-impl Estimator for RdsaEstimator {
-    fn estimate(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        self.two_point.estimate(at, objective)
-    }
-
-    fn advance(
-        &mut self,
-        at: &mut CowTensor,
-        descent: &mut dyn Descent,
-        space: &Space,
-        objective: &mut dyn Objective,
-    ) -> Result<Report> {
-        self.two_point.advance(at, descent, space, objective)
-    }
-}
-
-persist!(RdsaEstimator { two_point });
 register!(Rdsa);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::Function;
+    use moths_core::{Function, Key, Space, optimizer::Estimator};
 
     /// The paper's formula for ξ uniform on [−η, η], 3/η² · ξ (f(x + δ ξ) − f(x − δ ξ)) / (2 δ), with η = 0.5 and δ = 0.2.
     #[test]

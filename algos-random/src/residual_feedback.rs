@@ -39,6 +39,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * 4.0);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/residual-feedback.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Result, Sampler, Schedule, Space, Spec,

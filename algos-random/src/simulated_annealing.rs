@@ -39,6 +39,7 @@
 //! assert!(rastrigin(&[answer[0] - 1.5, answer[1] + 2.0]) < 1.5, "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/simulated-annealing.md")]
 
 use std::marker::PhantomData;
 
@@ -167,10 +168,8 @@ impl<A: Acceptance> Rule for Annealing<A> {
     }
 
     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict> {
-        if self.unit == 0.0 {
-            self.unit = median_change(trial);
-        }
-        let temperature = self.temperature.at(trial.clock.step) * self.unit;
+        let unit = if self.unit == 0.0 { median_change(trial) } else { self.unit };
+        let temperature = self.temperature.at(trial.clock.step) * unit;
         let verdict = match trial.best() {
             Some((i, loss)) if self.accepts(loss - trial.before, temperature, trial.clock.key().fold(u64::MAX)) => trial.go(i)?,
             _ => Verdict::Stay,
@@ -179,6 +178,7 @@ impl<A: Acceptance> Rule for Annealing<A> {
             Verdict::Go(to, loss) => (to, *loss),
             Verdict::Stay => (trial.x, trial.before),
         };
+        self.unit = unit;
         if trial.stochastic || loss < self.best_loss {
             (self.best, self.best_loss) = (x.clone(), loss);
         }

@@ -50,6 +50,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/spsa.md")]
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Report, Result, Sampler, Schedule, Space, Spec,

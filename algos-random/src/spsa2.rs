@@ -56,6 +56,7 @@
 //! assert!(answer.iter().all(|x| (x - 1.0).abs() < 1e-3), "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/spsa2.md")]
 
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, fuse, kernel,

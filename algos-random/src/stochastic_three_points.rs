@@ -35,6 +35,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.1);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/stochastic-three-points.md")]
 
 use moths_core::{
     Batch, CowTensor, Result, Sampler, Schedule, Space,

@@ -1,7 +1,7 @@
 //! Threshold accepting: simulated annealing without chance in what is accepted; every step up that is small enough is taken.
 //!
 //! ```text
-//! x ← y if f(y) − f(x) < T_k
+//! x ← y if f(y) ≤ f(x) or f(y) − f(x) < T_k          the first also where T_k = 0
 //! ```
 //!
 //! Everything else is [`simulated-annealing`](crate::simulated_annealing), of which this is a setting: candidates, schedules, the unit of T.
@@ -28,6 +28,7 @@
 //! assert!(rastrigin(&[answer[0] - 1.5, answer[1] + 2.0]) < 1.5, "{answer:?}");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/threshold-accepting.md")]
 
 use moths_core::{Key, optimizer::Meta, register};
 

@@ -30,6 +30,7 @@
 //! assert!(saddle(&optimizer.answer()?.to_vec1::<f64>()?) < -2.0, "it began in the saddle at 0; the lowest loss is -2.5");
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/two-step-random-search.md")]
 
 use moths_core::{
     Sampler, Schedule,

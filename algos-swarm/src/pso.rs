@@ -36,11 +36,18 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/pso.md")]
+
+use std::ops::RangeInclusive;
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, settings, shaping},
+    CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    optimizer::{
+        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size,
+        population::{Joining, shifted},
+        settings,
+    },
     persist,
     persist::Clock,
     register,
@@ -53,9 +60,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PsoConfig {
-    /// n, the number of particles; null: 10 + ⌊2 √d⌋, 40 at least with integers or flags.
-    #[schemars(range(min = 2, max = 1_000_000))]
-    pub particles: Option<usize>,
+    /// n, the number of particles; null: 10 + ⌊2 √d⌋, 40 at least with integers or flags. A curve is one of the step: newcomers begin around
+    /// the best point, and who has the worst p leaves.
+    pub particles: Option<Size>,
+    /// Where the particles begin.
+    pub init: Init,
     /// w, how much of a velocity stays.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub inertia: f64,
@@ -69,24 +78,31 @@ pub struct PsoConfig {
 
 impl Default for PsoConfig {
     fn default() -> Self {
-        Self { particles: None, inertia: 0.7298, cognitive: 1.49618, social: 1.49618 }
+        Self { particles: None, init: Init::Around, inertia: 0.7298, cognitive: 1.49618, social: 1.49618 }
     }
 }
 
 /// Particle swarm optimisation. See the [module documentation](self) for equations.
 pub struct Pso {
     config: PsoConfig,
+    size: Size,
     space: Space,
     clock: Clock,
     /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
     box_: Option<(Tensor, Tensor)>,
+    swarm: Swarm,
+}
+
+#[derive(Clone)]
+struct Swarm {
+    /// The points p, and f(p_i).
+    best: Population,
     /// The positions the next step evaluates.
     x: CowTensor,
     v: CowTensor,
-    p: CowTensor,
-    /// f(p_i); +∞ until a particle has succeeded once.
-    p_loss: Vec<f64>,
 }
+
+persist!(Swarm { best, x in |swarm| swarm.rows(), v in |swarm| swarm.rows() });
 
 kernel! { fn fly(v: inout, x: inout, p: mat, p_g: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
     let nv = w * v + c1 * r1 * (p - x) + c2 * r2 * (p_g - x);
@@ -99,10 +115,6 @@ kernel! { fn fly_inside(v: inout, x: inout, p: mat, p_g: row, lower: row, upper:
     v = select(nx == x + nv, nv, 0.0 - 0.5 * nv);
     x = nx;
 } }
-kernel! { fn shift(x: inout, from: row, to: row) {
-    x = x + (to - from);
-} }
-
 impl Algorithm for Pso {
     const META: Meta = Meta::new(
         "pso",
@@ -126,13 +138,15 @@ impl Algorithm for Pso {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = config.particles.unwrap_or_else(|| particles(space));
-        let clock = Clock::new(key);
-        let mut x = space.scatter(&space.start(), key.fold(u64::MAX), n)?;
-        x.set_row(0, &space.start())?;
-        let p = CowTensor::new(x.copy()?);
-        let box_ = space.box_tensors()?;
-        Ok(Self { config, space: space.clone(), clock, box_, v: space.zeros_for(n)?, x, p, p_loss: vec![f64::INFINITY; n] })
+        config.init.apart("init")?;
+        let size = Size::or(&config.particles, particles(space));
+        let best = Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?;
+        let swarm = Swarm { x: best.points().clone(), v: space.zeros_for(best.len())?, best };
+        Ok(Self { box_: space.box_tensors()?, space: space.clone(), clock: Clock::new(key), config, size, swarm })
+    }
+
+    fn evaluations_per_step(config: &PsoConfig, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        Ok(Size::or(&config.particles, particles(space)).constant().map(|n| n as u64 * (1 + u64::from(stochastic))))
     }
 }
 
@@ -142,63 +156,76 @@ fn particles(space: &Space) -> usize {
     if space.is_discrete() { n.max(40) } else { n }
 }
 
+impl Swarm {
+    fn rows(&self) -> RangeInclusive<usize> {
+        self.best.len()..=self.best.len()
+    }
+
+    /// The same with n particles: whose p is worst leaves, and who joins begins at rest, around the best.
+    fn of(&self, n: usize, space: &Space, key: Key) -> Result<Self> {
+        let mut swarm = self.clone();
+        if n < swarm.best.len() {
+            let kept = swarm.best.fittest(n);
+            swarm.best.retain(&kept)?;
+            (swarm.x, swarm.v) = (fuse::gather(&self.x, &kept)?, fuse::gather(&self.v, &kept)?);
+        } else if n > swarm.best.len() {
+            let old = swarm.best.len();
+            swarm.best.join(n, Joining::Best, space, key)?;
+            let newcomers = swarm.best.points().narrow(0, old, n - old)?;
+            swarm.x = Tensor::cat(&[&*self.x, &newcomers], 0)?.into();
+            swarm.v = Tensor::cat(&[&*self.v, &newcomers.zeros_like()?], 0)?.into();
+        }
+        Ok(swarm)
+    }
+}
+
 impl Pso {
-    /// g: the particle with the lowest p.
-    fn leader(&self) -> usize {
-        shaping::order(&self.p_loss)[0]
-    }
-
-    fn remember(&mut self, losses: &[f64]) -> Result<()> {
-        let better: Vec<usize> = (0..losses.len()).filter(|&i| losses[i] < self.p_loss[i]).collect();
-        fuse::copy_rows(&self.x, &better, &mut self.p)?;
-        better.into_iter().for_each(|i| self.p_loss[i] = losses[i]);
-        Ok(())
-    }
-
     fn fly(&mut self) -> Result<()> {
         let PsoConfig { inertia: w, cognitive: c1, social: c2, .. } = self.config;
-        let p_g = self.p.get(self.leader())?;
         let (r1, r2) = (self.clock.key().fold(1), self.clock.key().fold(2));
+        let Swarm { best, x, v } = &mut self.swarm;
+        let (p, p_g) = (best.points(), best.points().get(best.order()[0])?);
         match &self.box_ {
-            None => fly(&mut self.v, &mut self.x, &self.p, &p_g, w, c1, c2, r1, r2),
-            Some((lower, upper)) => fly_inside(&mut self.v, &mut self.x, &self.p, &p_g, lower, upper, w, c1, c2, r1, r2),
+            None => fly(v, x, p, &p_g, w, c1, c2, r1, r2),
+            Some((lower, upper)) => fly_inside(v, x, p, &p_g, lower, upper, w, c1, c2, r1, r2),
         }
     }
 }
 
 impl Optimizer for Pso {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let (x, p) = (Batch::Dense(self.x.clone()), Batch::Dense(self.p.clone()));
-        let Comparison { before, losses, report } = objective.losses_beside(&x, &p, Some(&self.p_loss))?;
-        drop((x, p));
-        self.p_loss = before;
-        self.remember(&losses)?;
+        let mut swarm = self.swarm.of(self.size.at(self.clock.step), &self.space, self.clock.key().fold(3))?;
+        let Comparison { before, losses, report } = swarm.best.against(swarm.x.clone(), objective)?;
+        swarm.best.recall(before)?;
+        let better = swarm.best.better(&losses);
+        self.swarm = swarm;
+        let Swarm { best, x, .. } = &mut self.swarm;
+        best.replace(&better, x, &losses)?;
         self.fly()?;
         self.clock.tick();
         Ok(report)
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        Ok(self.p.get(self.leader())?.copy()?.into())
+        self.swarm.best.answer()
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
-        let leader = self.p.get(self.leader())?.copy()?;
-        let (mut x, mut p, mut v) = (self.x.clone(), self.p.clone(), self.v.clone());
-        for swarm in [&mut x, &mut p] {
-            shift(swarm, &leader, &at)?;
-            self.space.confine(swarm)?;
-            swarm.set_row(0, &at)?;
-        }
-        v.set_row(0, &at.zeros_like()?)?;
-        (self.x, self.p, self.v) = (x, p, v);
-        self.p_loss.fill(f64::INFINITY);
+        let Swarm { best, x, v } = &self.swarm;
+        let moved = best.moved(&at, &self.space, self.clock.key().fold(4))?;
+        let mut swarm = match best.is_one_point()? {
+            true => Swarm { x: moved.points().clone(), v: v.zeros_like()?.into(), best: moved },
+            false => Swarm { x: shifted(x, &*best.answer()?, &at, &self.space)?, v: v.clone(), best: moved },
+        };
+        swarm.x.set_row(0, &at)?;
+        swarm.v.set_row(0, &at.zeros_like()?)?;
+        self.swarm = swarm;
         Ok(())
     }
 }
 
-persist!(Pso { clock, x, v, p, p_loss });
+persist!(Pso { clock, swarm });
 register!(Pso);
 
 #[cfg(test)]
@@ -220,9 +247,9 @@ mod tests {
     #[test]
     fn steps_are_those_of_the_paper() {
         let (space, key) = (Space::real(3).unwrap(), Key::new(5));
-        let config = PsoConfig { particles: Some(4), ..PsoConfig::default() };
+        let config = PsoConfig { particles: Some(Size::from(4)), ..PsoConfig::default() };
         let mut pso = Pso::new(config.clone(), &space, key).unwrap();
-        let (mut x, mut v, mut p) = (rows(&pso.x), rows(&pso.v), rows(&pso.x));
+        let (mut x, mut v, mut p) = (rows(&pso.swarm.x), rows(&pso.swarm.v), rows(&pso.swarm.x));
         let mut p_loss = [f64::INFINITY; 4];
         for step in 0..3 {
             for i in 0..4 {
@@ -245,7 +272,10 @@ mod tests {
                 }
             }
             pso.step(&mut Function::new(space.clone(), ridge)).unwrap();
-            assert_eq!((rows(&pso.x), rows(&pso.v), rows(&pso.p)), (x.clone(), v.clone(), p.clone()));
+            assert_eq!(
+                (rows(&pso.swarm.x), rows(&pso.swarm.v), rows(pso.swarm.best.points())),
+                (x.clone(), v.clone(), p.clone())
+            );
             assert_eq!(pso.answer().unwrap().to_vec1::<f64>().unwrap(), p[g]);
         }
     }
@@ -253,13 +283,14 @@ mod tests {
     #[test]
     fn at_a_bound_a_particle_turns_back() {
         let space = Space::bounded([(0.0, 1.0); 2]).unwrap();
-        let mut pso = Pso::new(PsoConfig { particles: Some(3), ..PsoConfig::default() }, &space, Key::new(1)).unwrap();
+        let mut pso =
+            Pso::new(PsoConfig { particles: Some(Size::from(3)), ..PsoConfig::default() }, &space, Key::new(1)).unwrap();
         let mut turned = 0;
         for _ in 0..20 {
-            let before = rows(&pso.x);
+            let before = rows(&pso.swarm.x);
             // The lowest point is a corner outside the box.
             pso.step(&mut Function::new(space.clone(), |x| -x[0] - x[1])).unwrap();
-            let moves = rows(&pso.x).into_iter().zip(before).zip(rows(&pso.v));
+            let moves = rows(&pso.swarm.x).into_iter().zip(before).zip(rows(&pso.swarm.v));
             for ((now, before), v) in moves.flat_map(|((now, before), v)| now.into_iter().zip(before).zip(v).collect::<Vec<_>>())
             {
                 let stopped = now == 0.0 || now == 4.0;

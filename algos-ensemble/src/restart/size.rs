@@ -1,6 +1,6 @@
 //! The size of whatever is wrapped, and the same optimizer with another one.
 
-use moths_core::{Error, Key, Optimizer, Result, Space, Spec, registry};
+use moths_core::{Error, Key, Result, Space, Spec, registry};
 use serde_json::{Map, Value, json};
 
 use super::Run;
@@ -27,15 +27,19 @@ impl Size {
         Ok(Self { first, most: Some(property["maximum"].as_f64().unwrap_or(f64::MAX)) })
     }
 
-    /// The wrapped optimizer as a run has it.
-    pub(super) fn build(&self, inner: &Spec, run: Run, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
-        let build = |size: u64| registry::build_part("inner", &changed(inner, size, run.factor)?, space, key);
-        if run.size == 0 {
-            return build(0);
+    /// The wrapped optimizer as a run has it: of the nearest size that it takes.
+    pub(super) fn spec(&self, inner: &Spec, run: Run, space: &Space, key: Key) -> Result<Spec> {
+        let of = |size: u64| changed(inner, size, run.factor);
+        let is_taken = |spec: &Spec| !matches!(registry::build(spec, space, key), Err(Error::Invalid { .. }));
+        let near = if run.size > 0 { run.size..run.size + STRIDE } else { 0..0 };
+        for size in near {
+            let spec = of(size)?;
+            if is_taken(&spec) {
+                return Ok(spec);
+            }
         }
-        let nearest = (run.size..run.size + STRIDE).map(build).find(|built| !matches!(built, Err(Error::Invalid { .. })));
         // Where no size near is taken, that of the settings is.
-        nearest.unwrap_or_else(|| build(0))
+        of(0)
     }
 }
 

@@ -145,7 +145,7 @@ fn restarts_are_scattered_around_where_the_search_was_moved() {
     optimizer.move_to(&CowTensor::new((&*space.start() + 1e3).unwrap())).unwrap();
     for _ in 0..5 {
         end_run(&mut optimizer);
-        let at: Vec<f64> = optimizer.inner.answer().unwrap().to_vec1().unwrap();
+        let at: Vec<f64> = optimizer.inner[0].optimizer.answer().unwrap().to_vec1().unwrap();
         assert!(at.iter().all(|x| (x - 1e3).abs() < 6.0) && at.iter().any(|x| *x != 1e3), "{at:?}");
     }
 }
@@ -167,7 +167,7 @@ fn the_answer_is_the_best_of_all_runs() {
             assert_eq!(answer, optimizer.kept_loss);
         }
     }
-    let [kept, mine] = [&optimizer.kept, &optimizer.inner.answer().unwrap()].map(loss);
+    let [kept, mine] = [&optimizer.kept, &optimizer.inner[0].optimizer.answer().unwrap()].map(loss);
     assert!(loss(&optimizer.answer().unwrap()) <= kept.min(mine) + 1e-9, "{kept} {mine}");
 }
 

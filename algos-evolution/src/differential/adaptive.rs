@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Meta, convergence::History, settings},
+    optimizer::{Algorithm, Capabilities, Comparison, Init, Meta, Population, convergence::History, settings},
     persist,
     persist::Clock,
     rng::Stream,
@@ -29,7 +29,6 @@ use super::{
     archive::Archive,
     breeder::{Breeder, Recipe, Taken},
     memory::{Learning, Memory, Success},
-    population::Population,
 };
 
 /// Closed: what a member may say of the equations grows with the family.
@@ -164,7 +163,7 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
         settings::check(&config)?;
         let rules = config.rules(space);
         let n = rules.population;
-        let population = Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?;
+        let population = Population::new(space, &space.start(), key.fold(u64::MAX), &n.into(), Init::Around)?;
         Ok(Self {
             clock: Clock::new(key),
             population: if rules.shrinks_over.is_some() { population.shrinking_to(FEWEST) } else { population },
@@ -190,7 +189,7 @@ impl<P> AdaptiveDe<P> {
     /// The recipe of every trial of this step.
     fn recipes(&mut self) {
         let Self { rules, clock, population, archive, memory, breeder, z, used, .. } = self;
-        let (n, d, progress) = (population.len(), population.x.dims()[1], rules.progress(*used));
+        let (n, d, progress) = (population.len(), population.points().dims()[1], rules.progress(*used));
         let (order, mut stream) = (population.order(), clock.key().fold(1).stream());
         z.resize(n, 0.0);
         Sampler::Normal.fill_slice(clock.key().fold(2), z);
@@ -208,11 +207,11 @@ impl<P> AdaptiveDe<P> {
     }
 
     fn propose(&mut self) -> Result<CowTensor> {
-        if !self.population.judged {
-            return Ok(self.population.x.clone());
+        if !self.population.is_judged() {
+            return Ok(self.population.points().clone());
         }
         self.recipes();
-        self.breeder.breed(&self.population.x, &self.archive.x, self.clock.key().fold(3))?;
+        self.breeder.breed(self.population.points(), &self.archive.x, self.clock.key().fold(3))?;
         Ok(self.breeder.trials.clone())
     }
 
@@ -220,14 +219,14 @@ impl<P> AdaptiveDe<P> {
     fn commit(&mut self, before: Vec<f64>, losses: &[f64], evaluations: u64) -> Result<()> {
         let mut stream = self.clock.key().fold(4).stream();
         let Self { rules, archived, population, archive, memory, breeder, used, .. } = self;
-        population.loss = before;
-        if population.judged {
-            let winners = population.winners(losses);
-            let better: Vec<usize> = winners.iter().copied().filter(|&i| losses[i] < population.loss[i]).collect();
-            let successes: Vec<Success> =
-                better.iter().map(|&i| success(&breeder.recipes[i], population.loss[i] - losses[i])).collect();
-            archive.take(&population.x, &better, &mut stream)?;
-            population.replace(if rules.ties { &winners } else { &better }, &breeder.trials, losses)?;
+        population.recall(before)?;
+        if population.is_judged() {
+            let better = population.better(losses);
+            let gain = |i: usize| population.losses()[i] - losses[i];
+            let successes: Vec<Success> = better.iter().map(|&i| success(&breeder.recipes[i], gain(i))).collect();
+            archive.take(population.points(), &better, &mut stream)?;
+            let winners = if rules.ties { population.no_worse(losses) } else { better };
+            population.replace(&winners, &breeder.trials, losses)?;
             memory.learn(&rules.learning, &successes);
         } else {
             population.judge(losses);
@@ -235,7 +234,7 @@ impl<P> AdaptiveDe<P> {
         *used += evaluations;
         let n = rules.population_after(*used);
         if n < population.len() {
-            population.shrink(n)?;
+            population.retain(&population.order()[..n])?;
             archive.shrink(capacity(*archived, n), &mut stream)?;
         }
         Ok(())

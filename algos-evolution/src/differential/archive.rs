@@ -1,10 +1,8 @@
 //! Parents that were replaced: they show where the population comes from, and keep differences alive.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Result, Space, persist, rng::Stream, tensor::host, with_scalar};
+use moths_core::{CowTensor, Result, Space, fuse, persist, rng::Stream, tensor::host, with_scalar};
 use rand::RngExt;
-
-use super::population::rows;
 
 /// At most so many replaced parents; when it is full, a newcomer takes the place of a random one.
 pub(crate) struct Archive {
@@ -61,7 +59,7 @@ impl Archive {
         let len = kept.len();
         // What is not taken yet may hold anything: the first row again.
         kept.resize(capacity, 0);
-        (self.x, self.len) = (rows(&self.x, &kept)?, len);
+        (self.x, self.len) = (fuse::gather(&self.x, &kept)?, len);
         Ok(())
     }
 }

@@ -8,7 +8,6 @@
 //!
 //! | file | what it answers |
 //! |---|---|
-//! | `population` | who is there; selection; moving; when there is nothing left to search with |
 //! | `breeder` | recipes to trials, row by row, in one pass over memory |
 //! | `donor` | the inner loops: donors, and their repair at bounds |
 //! | `gaps` | which coordinates binomial crossover takes, at a cost that falls with the rarer of the two |
@@ -23,7 +22,6 @@ pub(crate) mod breeder;
 mod donor;
 pub(crate) mod gaps;
 pub(crate) mod memory;
-pub(crate) mod population;
 #[cfg(test)]
 mod tests;
 pub(crate) mod whole;

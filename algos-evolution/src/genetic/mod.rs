@@ -46,6 +46,7 @@
 //! assert!(end.tally.lowest < 0.01);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("../settings/genetic.md")]
 
 mod brood;
 mod crossover;
@@ -57,7 +58,7 @@ mod tests;
 
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, convergence::History, settings},
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, convergence::History, settings},
     persist,
     persist::Clock,
     register,
@@ -72,7 +73,7 @@ pub use genes::Genes;
 pub use mutation::Mutation;
 pub use selection::Selection;
 
-use crate::differential::{population::Population, whole::Whole};
+use crate::differential::whole::Whole;
 use brood::Brood;
 use genes::Layout;
 
@@ -83,6 +84,8 @@ pub struct GeneticConfig {
     /// n, the number of points; null: 20.
     #[schemars(range(min = 2, max = 1_000_000))]
     pub population: Option<usize>,
+    /// Where the points begin.
+    pub init: Init,
     /// e, how many of the best go on as they are; fewer than n.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub elite: usize,
@@ -127,6 +130,7 @@ impl Default for GeneticConfig {
     fn default() -> Self {
         Self {
             population: None,
+            init: Init::Around,
             elite: 1,
             selection: Selection::Tournament,
             tournament: 2,
@@ -192,7 +196,7 @@ impl Algorithm for Genetic {
             layout: Layout::new(config.genes, space),
             wholes: Whole::of(space),
             clock: Clock::new(key),
-            population: Population::scattered(space, &space.start(), key.fold(u64::MAX), n)?,
+            population: Population::new(space, &space.start(), key.fold(u64::MAX), &n.into(), config.init)?,
             sigma: vec![config.sigma; n],
             history: History::of_population(space.dim(), n - config.elite),
             next: space.zeros_for(n)?,
@@ -214,7 +218,7 @@ impl Algorithm for Genetic {
 impl Genetic {
     /// The first points are evaluated.
     fn first(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let losses = objective.losses(&Batch::Dense(self.population.x.clone()))?;
+        let losses = objective.losses(&Batch::Dense(self.population.points().clone()))?;
         self.population.judge(&losses);
         let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
         Ok(Report::of(&losses).converged(converged))
@@ -224,16 +228,15 @@ impl Genetic {
     fn generation(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         self.breed()?;
         let (e, n, order) = (self.config.elite, self.population.len(), self.population.order());
-        let remembered: Vec<f64> = order[..e].iter().map(|&i| self.population.loss[i]).collect();
+        let remembered: Vec<f64> = order[..e].iter().map(|&i| self.population.losses()[i]).collect();
         let next = Batch::Dense(self.next.clone());
         let Comparison { before: mut loss, losses, report } =
             objective.losses_beside(&next.part(e..n), &next.part(0..e), Some(&remembered))?;
         drop(next);
         if !losses.all_failed() {
             loss.extend(&*losses);
-            std::mem::swap(&mut self.population.x, &mut self.next);
+            self.population.succeed(&mut self.next, loss)?;
             std::mem::swap(&mut self.sigma, &mut self.next_sigma);
-            self.population.loss = loss;
         }
         let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
         Ok(report.converged(converged))
@@ -245,10 +248,10 @@ impl Genetic {
         let order = self.population.order();
         self.next.make_out()?;
         let Self { config, layout, wholes, clock, population, sigma, next, next_sigma, .. } = self;
-        let pool = selection::Pool::new(config, &order, &population.loss);
+        let pool = selection::Pool::new(config, &order, population.losses());
         order[..e].iter().enumerate().for_each(|(k, i)| next_sigma[k] = sigma[*i]);
         let brood = Brood { config, layout, wholes, pool, sigma, key: clock.key() };
-        with_scalar!(population.x.dtype(), T => host::read::<T, _>(&population.x, |x| host::edit::<T, _>(next, |next| {
+        with_scalar!(population.points().dtype(), T => host::read::<T, _>(population.points(), |x| host::edit::<T, _>(next, |next| {
             let (elite, children) = next.split_at_mut(e * d);
             elite.chunks_exact_mut(d).zip(&order).for_each(|(row, i)| row.copy_from_slice(&x[i * d..(i + 1) * d]));
             brood.fill(x, children, &mut next_sigma[e..n], d);
@@ -259,7 +262,7 @@ impl Genetic {
 
 impl Optimizer for Genetic {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let report = if self.population.judged { self.generation(objective) } else { self.first(objective) }?;
+        let report = if self.population.is_judged() { self.generation(objective) } else { self.first(objective) }?;
         self.clock.tick();
         Ok(report)
     }

@@ -25,7 +25,7 @@ fn steps_are_those_of_the_equations() {
     let mut objective = Function::new(space, bowl);
     ours.step(&mut objective).unwrap();
     for t in 1..5 {
-        let mut x: Vec<Vec<f64>> = ours.population.x.to_vec2().unwrap();
+        let mut x: Vec<Vec<f64>> = ours.population.points().to_vec2().unwrap();
         x.sort_by(|a, b| bowl(a).total_cmp(&bowl(b)));
         let (mut stream, mut next) = (key.fold(t).fold(1).stream(), x[..2].to_vec());
         let noise = key.fold(t).fold(2).fold(1);
@@ -48,7 +48,7 @@ fn steps_are_those_of_the_equations() {
             }
         }
         ours.step(&mut objective).unwrap();
-        assert_eq!(ours.population.x.to_vec2::<f64>().unwrap(), next[..n], "step {t}");
+        assert_eq!(ours.population.points().to_vec2::<f64>().unwrap(), next[..n], "step {t}");
     }
 }
 

@@ -1,6 +1,9 @@
 use super::*;
-use crate::StochasticThreePoints;
-use moths_core::Function;
+use crate::{
+    AnnealingConfig, StochasticThreePoints,
+    simulated_annealing::{Annealing, Metropolis},
+};
+use moths_core::{Function, persist::State};
 
 /// Another loss for the same point whenever it is asked.
 struct Shifting(Function<fn(&[f64]) -> f64>, f64);
@@ -41,4 +44,21 @@ fn the_loss_of_the_point_is_remembered_or_evaluated_again() {
     }
     calm.move_to(&space.start()).unwrap();
     assert_eq!(calm.step(&mut Function::new(space.clone(), bowl)).unwrap().evaluations, 3);
+}
+
+/// The best candidate is one that the batch does not have, and cannot be gone to: the unit is not taken from such a step.
+#[test]
+fn a_judgement_that_fails_changes_nothing() {
+    let space = Space::real(2).unwrap();
+    let (x, clock, batch) = (space.start(), Clock::new(Key::new(1)), Batch::one(&space.start()).unwrap());
+    let mut rule = <Annealing<Metropolis> as Rule>::new(AnnealingConfig::default(), &space).unwrap();
+    let mut state = |losses: &[f64]| {
+        let trial = Trial { x: &x, before: 1.0, losses, clock: &clock, stochastic: false, batch: &batch, space: &space };
+        let failed = rule.judge(&trial).is_err();
+        (failed, State::of(&mut rule).unwrap().digest().unwrap())
+    };
+    let (before, after) = (state(&[f64::INFINITY]), state(&[2.0, 0.0]));
+    assert_eq!(after, (true, before.1.clone()));
+    let judged = state(&[0.0]);
+    assert!(!judged.0 && judged.1 != before.1);
 }

@@ -14,6 +14,7 @@
 //! | `drawn` | a read vector that is computed chunk by chunk and never stored |
 //! | `cursor` | slices, numbers and noise as blocks of 128 elements |
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
+//! | `gather` | rows of a matrix as another |
 //! | `reduce` | weighted sums, moments, dot products, row copies |
 
 mod call;
@@ -23,6 +24,7 @@ mod cpu;
 #[doc(hidden)]
 pub mod cursor;
 mod drawn;
+mod gather;
 mod kernel;
 mod reduce;
 #[cfg(test)]
@@ -30,6 +32,7 @@ mod tests;
 mod threads;
 pub mod words;
 
+pub use gather::gather;
 pub use reduce::{copy_rows, dot, norm, weighted_moments, weighted_sum};
 
 use crate::rng::Element;

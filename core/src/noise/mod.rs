@@ -27,3 +27,4 @@ mod tests;
 pub use gradient::Gradient;
 pub use perturbation::Perturbation;
 pub use sampler::Sampler;
+pub(crate) use sobol::normal_quantile;

@@ -19,12 +19,18 @@ impl Space {
         let terms: Vec<(Seed, f64)> = (0..n).map(|i| (key.member(i as u64), 1.0)).collect();
         Sampler::Normal.over(self).perturb_rows(around, &terms, &mut points)?;
         if self.is_bounded() {
-            let mut uniform = self.zeros()?;
-            for (i, (seed, _)) in terms.iter().enumerate() {
-                Sampler::Uniform.fill(seed.key().fold(0), &mut uniform)?;
-                self.place_uniform(&uniform, i, &mut points)?;
-            }
+            self.place_scattered(key, &mut points)?;
         }
         Ok(points)
+    }
+
+    /// Overwrites the bounded coordinates of all rows by points uniform in their intervals.
+    pub(crate) fn place_scattered(&self, key: Key, points: &mut CowTensor) -> Result<()> {
+        let mut uniform = self.zeros()?;
+        for i in 0..points.dims()[0] {
+            Sampler::Uniform.fill(key.member(i as u64).key().fold(0), &mut uniform)?;
+            self.place_uniform(&uniform, i, points)?;
+        }
+        Ok(())
     }
 }

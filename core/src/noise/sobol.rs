@@ -37,7 +37,7 @@ impl Sobol {
 }
 
 /// z with Φ(z) = p, for 0 < p < 1, to 1e-15 relative (algorithm AS 241, Wichura 1988, doi:10.2307/2347330).
-fn normal_quantile(p: f64) -> f64 {
+pub(crate) fn normal_quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         return q * ratio(0.180_625 - q * q, &CENTRE);

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | `mod` | what an [`Objective`] is, and functions as objectives |
 //! | `batch` | candidates: numbers, or seeds |
+//! | `outputs` | what models answer, for methods that see it |
 //! | [`model`] | candle models as objectives |
 //! | [`layer`] | objectives around objectives |
 
 mod batch;
 pub mod layer;
 pub mod model;
+mod outputs;
 
 pub use batch::{Batch, Probe};
+pub use outputs::{OutputLoss, Outputs};
 
 use std::ops::Deref;
 
@@ -71,6 +74,16 @@ pub trait Objective {
     fn gradient(&mut self, _at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         Ok(None)
     }
+
+    /// The outputs of every candidate on the data of the step, their losses, and the derivatives of these by the outputs; `None` where the
+    /// objective is no model, or does not show what it answers. It costs what [`evaluate`](Objective::evaluate) does, and the candidates see the
+    /// same data.
+    ///
+    /// # Errors
+    /// What evaluating the batch fails with; [`Error::Tensor`] where candidates see different numbers of examples.
+    fn outputs(&mut self, _batch: &Batch) -> Result<Option<Outputs>> {
+        Ok(None)
+    }
 }
 
 impl dyn Objective + '_ {
@@ -92,7 +105,7 @@ impl dyn Objective + '_ {
 
 /// One loss a candidate: a finite number, or +∞ where the candidate failed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Losses(Vec<f64>);
+pub struct Losses(pub(crate) Vec<f64>);
 
 impl Losses {
     /// The lowest loss; +∞ when all candidates failed.
@@ -147,6 +160,9 @@ macro_rules! forward {
             }
             fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
                 (**self).gradient(at)
+            }
+            fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+                (**self).outputs(batch)
             }
         }
     )*};

@@ -95,7 +95,8 @@ impl<E: Estimator, D: Descent> Persist for GradientDescent<E, D> {
     }
 }
 
-/// An [`Estimator`] that can be built from settings: with any descent, it is an [`Algorithm`].
+/// An [`Estimator`] that can be built from settings: with any descent, it is an [`Algorithm`]. One that is another with
+/// other settings is a [`Preset`](crate::optimizer::Preset) of that.
 pub trait NamedEstimator: Estimator + Sized + 'static {
     /// What it is. State sizes are those of the estimator alone, beside the point \[d\] that is moved.
     const META: Meta;

@@ -5,8 +5,11 @@
 //! | `mod` | what an [`Optimizer`] is, and what a step reports |
 //! | `algorithm` | its static side: settings, promises, what the registry knows |
 //! | [`registry`], `spec`, [`settings`], `horizon` | how it is named, built and told how long the run is |
+//! | [`population`] | points that are searched together, where they begin and how many they are |
+//! | `members` | optimizers inside an optimizer, as many as there happen to be |
 //! | [`schedule`] | settings that change with the step |
 //! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
+//! | `preset` | an estimator under another name, with other settings |
 //! | [`shaping`], `comparison`, [`convergence`] | what losses are made into, when two may be compared, when to end |
 
 mod algorithm;
@@ -16,6 +19,9 @@ pub mod descent;
 mod estimator;
 mod gradient_descent;
 pub(crate) mod horizon;
+mod members;
+pub mod population;
+mod preset;
 pub mod registry;
 pub mod schedule;
 pub mod settings;
@@ -28,6 +34,9 @@ pub use descent::Descent;
 pub use estimator::{Antithetic, DataDraws, Estimate, Estimator};
 pub use gradient_descent::{GradientDescent, GradientDescentConfig, NamedEstimator};
 pub use horizon::Horizon;
+pub use members::{Member, Members};
+pub use population::{Init, Population, Size};
+pub use preset::{Preset, PresetEstimator};
 pub use spec::Spec;
 
 use crate::{Result, objective::Objective, persist::Persist, tensor::CowTensor};

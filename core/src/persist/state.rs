@@ -69,10 +69,13 @@ impl State {
     /// [range](crate::persist!).
     pub fn restore(&self, owner: &mut dyn Persist, keep: Keep) -> Result<()> {
         let before = Self::of(owner)?;
-        if let Some(unknown) = self.0.keys().find(|name| !before.0.contains_key(*name)) {
-            return Err(Error::State { field: unknown.clone(), why: "the optimizer has no such field".into() });
-        }
-        let loaded = owner.visit(&mut Loader { values: &self.0, path: Path::default(), keep });
+        let visited = owner.visit(&mut Loader { values: &self.0, path: Path::default(), keep });
+        // Which fields there are may follow from what was restored: members come and go.
+        let loaded = visited.and_then(|()| Self::of(owner)).and_then(|after| {
+            let unknown = self.0.keys().find(|name| !after.0.contains_key(*name));
+            let refused = |name: &String| Error::State { field: name.clone(), why: "the optimizer has no such field".into() };
+            unknown.map_or(Ok(()), |name| Err(refused(name)))
+        });
         if loaded.is_err() {
             owner.visit(&mut Loader { values: &before.0, path: Path::default(), keep: Keep::Nothing })?;
         }

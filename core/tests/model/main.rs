@@ -6,6 +6,7 @@ mod dtypes;
 mod gradients;
 mod leaves;
 mod losses;
+mod outputs;
 mod stochastic;
 #[path = "../toy/mod.rs"]
 mod toy;

@@ -12,6 +12,7 @@ mod places;
 mod race;
 mod report;
 mod run_flags;
+mod settings;
 mod show;
 mod single;
 mod table;

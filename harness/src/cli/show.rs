@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::{
     Ending,
     list::capabilities,
+    settings,
     table::{table, width, wrapped},
-    words::{Choice, KINDS, Kind, valid},
+    words::{Choice, KINDS, Kind},
 };
 use crate::{
     Error, Result, equations,
@@ -158,15 +159,10 @@ fn problem(entry: &problem::Entry, options: &problem::Options, console: Console)
 }
 
 fn settings_table(schema: &Value, console: Console) -> Result<()> {
-    let Some(properties) = schema["properties"].as_object().filter(|p| !p.is_empty()) else {
-        return console.line("It has no settings.");
-    };
-    let mut rows = table(["setting", "default", "valid", "what it is"]);
-    for (name, property) in properties {
-        let meaning = property["description"].as_str().unwrap_or_default().replace('\n', " ");
-        let default = property.get("default").map_or_else(|| "-".to_owned(), plain);
-        rows.add_row([name.as_str(), &default, &valid(property), &meaning]);
-    }
+    let properties = schema["properties"].as_object().filter(|p| !p.is_empty());
+    let Some(properties) = properties else { return console.line(settings::NONE) };
+    let mut rows = table(settings::HEAD);
+    rows.add_rows(settings::rows(schema));
     console.line(rows)?;
     let explained = KINDS.iter().filter(|kind| properties.values().any(|property| kind.is_in(property)));
     explained.into_iter().try_for_each(|kind| explain(kind, console))
@@ -182,11 +178,4 @@ fn explain(kind: &Kind, console: Console) -> Result<()> {
         console.line(format!("  {form:widest$}  {}", wrapped(&choice.what, widest + 4, width())))?;
     }
     Ok(())
-}
-
-fn plain(value: &Value) -> String {
-    match serde_json::from_value::<Spec>(value.clone()) {
-        Ok(spec) => words(&spec),
-        Err(_) => value.to_string(),
-    }
 }

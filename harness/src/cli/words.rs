@@ -1,6 +1,9 @@
 //! What settings can be, in words: the kinds of values that many settings share are explained once.
 
-use moths::{Sampler, Schedule, optimizer::settings};
+use moths::{
+    Sampler, Schedule,
+    optimizer::{Size, settings},
+};
 use serde_json::{Value, json};
 
 use crate::names::alternatives;
@@ -11,14 +14,29 @@ pub(super) struct Kind {
     pub(super) one: &'static str,
     /// What it is.
     pub(super) meaning: &'static str,
+    /// Its type, from the root of the library.
+    #[cfg(test)]
+    pub(super) documented: &'static str,
     schema: fn() -> Value,
 }
 
 /// All kinds, in the order in which they are explained.
-pub(super) const KINDS: [Kind; 2] = [
-    Kind { one: "a schedule", meaning: "a setting that may change with the step t", schema: settings::schema::<Schedule> },
-    Kind { one: "a sampler", meaning: "the law that perturbations are drawn from", schema: settings::schema::<Sampler> },
+pub(super) const KINDS: [Kind; 3] = [
+    kind("a schedule", "a setting that may change with the step t", "Schedule", settings::schema::<Schedule>),
+    kind("a sampler", "the law that perturbations are drawn from", "Sampler", settings::schema::<Sampler>),
+    kind("a size", "a number of members that may change with the step t", "optimizer::Size", settings::schema::<Size>),
 ];
+
+#[cfg_attr(not(test), expect(unused_variables, reason = "only the pages of settings, which a test writes, link the type"))]
+const fn kind(one: &'static str, meaning: &'static str, documented: &'static str, schema: fn() -> Value) -> Kind {
+    Kind {
+        one,
+        meaning,
+        #[cfg(test)]
+        documented,
+        schema,
+    }
+}
 
 /// One value of a kind.
 pub(super) struct Choice {
@@ -95,7 +113,7 @@ mod tests {
 
     #[test]
     fn kinds_are_told_by_their_alternatives() {
-        let [schedule, sampler] = &KINDS;
+        let [schedule, sampler, _] = &KINDS;
         let names = |kind: &Kind| kind.choices().iter().map(Choice::form).collect::<Vec<_>>();
         assert!(names(schedule).contains(&"cosine {from, steps, to}".to_owned()), "{:?}", names(schedule));
         assert!(names(sampler).contains(&"student-t {dof}".to_owned()) && names(sampler).contains(&"normal".to_owned()));

@@ -180,7 +180,7 @@ impl Plain {
 fn agrees<P: Preset>(config: P, method: Method, (h, m_f, m_cr): (usize, f64, f64)) {
     let (space, key) = (Space::real(D).unwrap(), Key::new(4));
     let mut ours = AdaptiveDe::<P>::new(config, &space, key).unwrap();
-    let x: Vec<Vec<f64>> = ours.population.x.to_vec2().unwrap();
+    let x: Vec<Vec<f64>> = ours.population.points().to_vec2().unwrap();
     let (n, f) = (x.len(), x.iter().map(|x| ridge(x)).collect());
     let mut plain = Plain { method, first: n, used: n, x, f, archive: vec![], m_f: vec![m_f; h], m_cr: vec![m_cr; h], k: 0 };
     let mut objective = Function::new(space, ridge);
@@ -195,7 +195,7 @@ fn agrees<P: Preset>(config: P, method: Method, (h, m_f, m_cr): (usize, f64, f64
             assert_eq!(a.len(), b.len(), "{method:?} in step {t}");
             assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-9), "{method:?} in step {t}: {a:?} {b:?}");
         };
-        close(&ours.population.x.flatten_all().unwrap().to_vec1().unwrap(), &plain.x.concat());
+        close(&ours.population.points().flatten_all().unwrap().to_vec1().unwrap(), &plain.x.concat());
         close(&ours.memory.weights, &plain.m_f);
         close(&ours.memory.rates, &plain.m_cr);
         assert_eq!(ours.archive.len, plain.archive.len(), "{method:?} in step {t}");
@@ -219,7 +219,7 @@ fn a_tie_keeps_the_parent_in_jade_only() {
         let mut search = AdaptiveDe::<P>::new(P::default(), &space, Key::new(4)).unwrap();
         let mut points = || {
             search.step(&mut Function::new(space.clone(), |_| 1.0)).unwrap();
-            search.population.x.flatten_all().unwrap().to_vec1::<f64>().unwrap()
+            search.population.points().flatten_all().unwrap().to_vec1::<f64>().unwrap()
         };
         points() == points()
     }

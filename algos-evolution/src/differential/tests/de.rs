@@ -1,6 +1,9 @@
 //! `de` beside the equations of its module, point by point, on the same random numbers.
 
-use moths_core::{Function, Key, Optimizer, Space, optimizer::Algorithm};
+use moths_core::{
+    Function, Key, Optimizer, Space,
+    optimizer::{Algorithm, Init},
+};
 use rand::RngExt;
 
 use super::{Exponentials, other, repaired, ridge};
@@ -58,7 +61,7 @@ fn trials(config: &DeConfig, x: &[Vec<f64>], f: &[f64], key: Key, bounds: Option
 fn agrees(config: &DeConfig, space: &Space, bounds: Option<(f64, f64)>) {
     let key = Key::new(9);
     let mut de = De::new(config.clone(), space, key).unwrap();
-    let rows = |de: &De| de.population.x.to_vec2::<f64>().unwrap();
+    let rows = |de: &De| de.population.points().to_vec2::<f64>().unwrap();
     let mut x = rows(&de);
     // One unit of the search is a quarter of an interval.
     let unit = bounds.map_or(1.0, |(lower, upper)| (upper - lower) / 4.0);
@@ -87,8 +90,16 @@ fn steps_are_those_of_the_paper_whatever_the_strategy() {
         {
             for crossover_rate in [0.0, 0.3, 0.8, 1.0] {
                 let population = Some(N);
-                let config =
-                    DeConfig { population, strategy, differences, crossover, crossover_rate, weight: 0.7, best_fraction: 0.3 };
+                let config = DeConfig {
+                    population: population.map(Into::into),
+                    strategy,
+                    differences,
+                    crossover,
+                    crossover_rate,
+                    weight: 0.7,
+                    best_fraction: 0.3,
+                    init: Init::Around,
+                };
                 agrees(&config, &free, None);
                 agrees(&config, &box_, Some((-0.5, 1.5)));
             }
@@ -98,7 +109,7 @@ fn steps_are_those_of_the_paper_whatever_the_strategy() {
 
 #[test]
 fn two_differences_need_six_points() {
-    let config = DeConfig { population: Some(5), differences: 2, ..DeConfig::default() };
+    let config = DeConfig { population: Some(5.into()), differences: 2, ..DeConfig::default() };
     let refused = De::new(config, &Space::real(3).unwrap(), Key::new(1)).err().unwrap().to_string();
-    assert_eq!(refused, "population = 5: at least 6 points for two differences");
+    assert_eq!(refused, "population = 5: at least 6 at every step");
 }

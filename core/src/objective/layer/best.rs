@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::{
     Result,
-    objective::{Batch, Objective},
+    objective::{Batch, Objective, Outputs},
     passes_on,
     persist::{Fields, Persist},
     tensor::CowTensor,
@@ -51,6 +51,19 @@ impl<O: Objective> Best<O> {
         &mut self.inner
     }
 
+    fn watch(&mut self, batch: &Batch, losses: &[f64]) -> Result<()>
+    where
+        O: Objective,
+    {
+        let lowest = losses.iter().copied().enumerate().filter(|(_, l)| l.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
+        if let Some((i, loss)) = lowest
+            && self.improves(loss)
+        {
+            self.best = Some((loss, batch.row(i, self.inner.space())?));
+        }
+        Ok(())
+    }
+
     /// Is this loss one to remember the candidate for?
     fn improves(&self, loss: f64) -> bool {
         loss.is_finite() && loss <= self.limit && self.best.as_ref().is_none_or(|(best, _)| loss < *best)
@@ -62,13 +75,16 @@ impl<O: Objective> Objective for Best<O> {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         let losses = self.inner.evaluate(batch)?;
-        let lowest = losses.iter().copied().enumerate().filter(|(_, l)| l.is_finite()).min_by(|a, b| a.1.total_cmp(&b.1));
-        if let Some((i, loss)) = lowest
-            && self.improves(loss)
-        {
-            self.best = Some((loss, batch.row(i, self.inner.space())?));
-        }
+        self.watch(batch, &losses)?;
         Ok(losses)
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let outputs = self.inner.outputs(batch)?;
+        if let Some(outputs) = &outputs {
+            self.watch(batch, &outputs.losses)?;
+        }
+        Ok(outputs)
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::{
     Error, Result,
-    objective::{Batch, Objective},
+    objective::{Batch, Objective, Outputs},
     passes_on,
     tensor::CowTensor,
 };
@@ -71,5 +71,9 @@ impl<O: Objective> Objective for Budget<O> {
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         self.pay(1, |inner| inner.gradient(at))
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        self.pay(batch.len() as u64, |inner| inner.outputs(batch))
     }
 }

@@ -9,7 +9,7 @@ use rayon::ThreadPool;
 
 use crate::{
     Error, Result,
-    objective::{Batch, Objective},
+    objective::{Batch, Objective, Outputs},
     space::Space,
     tensor::CowTensor,
 };
@@ -51,6 +51,28 @@ impl<O: Objective + Send> Pool<O> {
         Ok(Self { replicas, threads })
     }
 
+    /// What the replicas make of the parts of a batch, in order.
+    fn shared<T: Send>(&mut self, batch: &Batch, of: impl Fn(&mut O, &Batch) -> Result<T> + Sync) -> Result<Vec<T>> {
+        let (replicas, next) = (self.replicas.len(), AtomicUsize::new(0));
+        // Small shares, taken as threads become free: candidates may differ in cost.
+        let share = batch.len().div_ceil(4 * replicas).max(1);
+        let work = |replica: &mut O| -> Result<Vec<(usize, T)>> {
+            let mut done = vec![];
+            loop {
+                let from = next.fetch_add(1, Ordering::Relaxed) * share;
+                if from >= batch.len() {
+                    return Ok(done);
+                }
+                let part = batch.part(from..batch.len().min(from + share));
+                done.push((from, of(replica, &part)?));
+            }
+        };
+        let finished = side_by_side(&mut self.replicas, &self.threads, &work);
+        let mut parts: Vec<(usize, T)> = finished.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+        parts.sort_by_key(|(from, _)| *from);
+        Ok(parts.into_iter().map(|(_, part)| part).collect())
+    }
+
     /// The replicas.
     pub fn replicas(&mut self) -> &mut [O] {
         &mut self.replicas
@@ -79,24 +101,12 @@ impl<O: Objective + Send> Objective for Pool<O> {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        let (replicas, next) = (self.replicas.len(), AtomicUsize::new(0));
-        // Small shares, taken as threads become free: candidates may differ in cost.
-        let share = batch.len().div_ceil(4 * replicas).max(1);
-        let work = |replica: &mut O| -> Result<Vec<(usize, Vec<f64>)>> {
-            let mut done = vec![];
-            loop {
-                let from = next.fetch_add(1, Ordering::Relaxed) * share;
-                if from >= batch.len() {
-                    return Ok(done);
-                }
-                let part = batch.part(from..batch.len().min(from + share));
-                done.push((from, replica.evaluate(&part)?));
-            }
-        };
-        let finished = side_by_side(&mut self.replicas, &self.threads, &work);
-        let mut parts = finished.into_iter().collect::<Result<Vec<_>>>()?.concat();
-        parts.sort_by_key(|(from, _)| *from);
-        Ok(parts.into_iter().flat_map(|(_, losses)| losses).collect())
+        Ok(self.shared(batch, |replica, part| replica.evaluate(part))?.concat())
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let parts = self.shared(batch, |replica, part| replica.outputs(part))?;
+        parts.into_iter().collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty()).map(Outputs::joined).transpose()
     }
 }
 

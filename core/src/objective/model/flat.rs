@@ -10,12 +10,13 @@ use super::{
     buffers::Buffers,
     effect,
     layout::{Layout, Named, Recorder},
+    loss::{Answers, Loss},
     options::ModelOptions,
     scalar,
 };
 use crate::{
     Error, Result,
-    objective::{Batch, Objective},
+    objective::{Batch, Objective, OutputLoss, Outputs},
     persist::{Fields, Persist},
     rng::{Element, Key},
     space::{Leaf, Space},
@@ -24,7 +25,6 @@ use crate::{
 };
 
 type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
-type Loss<M> = Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>;
 
 /// An objective from a candle model: its tensors are views of one flat buffer, so that a candidate is written straight into the
 /// model, with no tensor made or copied on the way.
@@ -91,6 +91,43 @@ impl<M> FlatModel<M> {
         build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
         loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
     ) -> Result<Self> {
+        Self::of(options, build, Loss::Whole(Box::new(loss)))
+    }
+
+    /// A model that shows its [outputs](Objective::outputs): `forward` gives them \[m, k\] on the data of a key, and the targets that `loss`
+    /// compares them with.
+    ///
+    /// ```
+    /// use candle_core::{Device, Tensor};
+    /// use candle_nn::{Linear, Module, linear};
+    /// use moths_core::{Batch, FlatModel, ModelOptions, Objective, objective::OutputLoss};
+    ///
+    /// let x = Tensor::new(&[[1f32, 2.0], [3.0, 4.0], [0.0, 1.0]], &Device::Cpu)?;
+    /// let classes = Tensor::new(&[0u32, 1, 1], &Device::Cpu)?;
+    /// let forward = move |model: &Linear, _| Ok((model.forward(&x)?, classes.clone()));
+    /// let build = |vb: candle_nn::VarBuilder<'_>| linear(2, 2, vb.pp("out"));
+    /// let mut model = FlatModel::with_outputs(ModelOptions::default(), build, forward, OutputLoss::CrossEntropy)?;
+    /// let outputs = model.outputs(&Batch::one(&model.space().start())?)?.expect("it shows them");
+    /// assert_eq!(outputs.values.dims(), [1, 3, 2]);
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`FlatModel::with`].
+    pub fn with_outputs(
+        options: ModelOptions,
+        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        forward: impl FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
+        loss: OutputLoss,
+    ) -> Result<Self> {
+        Self::of(options, build, Loss::OfOutputs(Box::new(forward), loss))
+    }
+
+    fn of(
+        options: ModelOptions,
+        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        loss: Loss<M>,
+    ) -> Result<Self> {
         let requests = Mutex::new(vec![]);
         build(VarBuilder::from_backend(Box::new(Recorder(&requests)), options.dtype, Device::Cpu))?;
         let requests = requests.into_inner().map_err(|e| Error::Objective(e.to_string()))?;
@@ -105,7 +142,7 @@ impl<M> FlatModel<M> {
             flat,
             model,
             build: Box::new(build),
-            loss: Box::new(loss),
+            loss,
             frozen: layout.frozen,
             buffers: layout.buffers,
             differentiable: None,
@@ -191,7 +228,7 @@ impl<M> FlatModel<M> {
         let found = effect::without_effect(&self.space.clone(), |point| {
             self.load(point)?;
             self.buffers.restore(&statistics)?;
-            scalar(&(self.loss)(&self.model, key)?)
+            scalar(&self.loss.of(&self.model, key)?)
         });
         self.swap(&mut before)?;
         self.buffers.restore(&statistics)?;
@@ -247,9 +284,20 @@ impl<M> Objective for FlatModel<M> {
         (0..batch.len())
             .map(|i| {
                 self.load_candidate(batch, i)?;
-                scalar(&(self.loss)(&self.model, self.clock.key(batch.draw(i)))?)
+                scalar(&self.loss.of(&self.model, self.clock.key(batch.draw(i)))?)
             })
             .collect()
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let mut answers = Answers::default();
+        for i in 0..batch.len() {
+            self.load_candidate(batch, i)?;
+            let key = self.clock.key(batch.draw(i));
+            let Some(answer) = self.loss.with_outputs(&self.model, key)? else { return Ok(None) };
+            answers.push(answer, &self.space)?;
+        }
+        answers.outputs()
     }
 
     fn stochastic(&self) -> bool {
@@ -274,7 +322,7 @@ impl<M> Objective for FlatModel<M> {
         self.differentiable()?;
         let Some(Differentiable { vars, model }) = &self.differentiable else { return Ok(None) };
         vars.iter().zip(&values).try_for_each(|(var, (_, value))| var.set(value))?;
-        super::var_map::gradient_of(&(self.loss)(model, key)?, vars, &self.space)
+        super::var_map::gradient_of(&self.loss.of(model, key)?, vars, &self.space)
     }
 }
 

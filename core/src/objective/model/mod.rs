@@ -7,6 +7,7 @@ mod buffers;
 mod effect;
 mod flat;
 mod layout;
+mod loss;
 mod options;
 mod var_map;
 

@@ -6,18 +6,18 @@ use candle_nn::VarMap;
 use super::{
     DataClock,
     buffers::{Buffers, is_buffer},
-    effect, mean, scalar,
+    effect,
+    loss::{Answers, Loss},
+    mean, scalar,
 };
 use crate::{
     Error, Result,
-    objective::{Batch, Objective},
+    objective::{Batch, Objective, OutputLoss, Outputs},
     persist::{Fields, Persist},
     rng::Key,
     space::{Leaf, Space},
     tensor::CowTensor,
 };
-
-type Loss = Box<dyn FnMut(Key) -> candle_core::Result<Tensor> + Send>;
 
 /// An objective from a model that lives on a [`VarMap`]: candidates are copied into its variables.
 ///
@@ -41,7 +41,7 @@ pub struct VarMapModel {
     space: Space,
     vars: Vec<Var>,
     buffers: Buffers,
-    loss: Loss,
+    loss: Loss<()>,
     clock: DataClock,
     stochastic: bool,
 }
@@ -64,8 +64,26 @@ impl VarMapModel {
     pub fn with_leaves(
         vars: &VarMap,
         adjust: impl Fn(Leaf) -> Leaf,
-        loss: impl FnMut(Key) -> candle_core::Result<Tensor> + Send + 'static,
+        mut loss: impl FnMut(Key) -> candle_core::Result<Tensor> + Send + 'static,
     ) -> Result<Self> {
+        Self::of(vars, adjust, Loss::Whole(Box::new(move |(), key| loss(key))))
+    }
+
+    /// A model that shows its [outputs](Objective::outputs): `forward` gives them \[m, k\] on the data of a key, and the targets that `loss`
+    /// compares them with.
+    ///
+    /// # Errors
+    /// As [`VarMapModel::with_leaves`].
+    pub fn with_outputs(
+        vars: &VarMap,
+        adjust: impl Fn(Leaf) -> Leaf,
+        mut forward: impl FnMut(Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
+        loss: OutputLoss,
+    ) -> Result<Self> {
+        Self::of(vars, adjust, Loss::OfOutputs(Box::new(move |(), key| forward(key)), loss))
+    }
+
+    fn of(vars: &VarMap, adjust: impl Fn(Leaf) -> Leaf, loss: Loss<()>) -> Result<Self> {
         let data = vars.data().lock().map_err(|e| Error::Objective(e.to_string()))?;
         let mut named: Vec<(String, Var)> = data.iter().map(|(name, var)| (name.clone(), var.clone())).collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
@@ -87,7 +105,7 @@ impl VarMapModel {
         let vars: Vec<Var> = named.into_iter().map(|(_, var)| var).collect();
         let flat: candle_core::Result<Vec<Tensor>> = vars.iter().map(|var| var.flatten_all()?.to_dtype(dtype)).collect();
         let space = space.starting_at(&Tensor::cat(&flat?, 0)?)?;
-        Ok(Self { space, vars, buffers, loss: Box::new(loss), clock: DataClock::new(Key::new(0)), stochastic: false })
+        Ok(Self { space, vars, buffers, loss, clock: DataClock::new(Key::new(0)), stochastic: false })
     }
 
     /// The loss uses the key it is given, which follows from this one.
@@ -116,7 +134,7 @@ impl VarMapModel {
         let found = effect::without_effect(&self.space.clone(), |point| {
             self.load(point)?;
             self.buffers.restore(&statistics)?;
-            scalar(&(self.loss)(key)?)
+            scalar(&self.loss.of(&(), key)?)
         });
         self.vars.iter().zip(&before).try_for_each(|(var, value)| var.set(value))?;
         self.buffers.restore(&statistics)?;
@@ -148,9 +166,19 @@ impl Objective for VarMapModel {
         (0..batch.len())
             .map(|i| {
                 self.load(&batch.row(i, &self.space)?)?;
-                scalar(&(self.loss)(self.clock.key(batch.draw(i)))?)
+                scalar(&self.loss.of(&(), self.clock.key(batch.draw(i)))?)
             })
             .collect()
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let mut answers = Answers::default();
+        for i in 0..batch.len() {
+            self.load(&batch.row(i, &self.space)?)?;
+            let Some(answer) = self.loss.with_outputs(&(), self.clock.key(batch.draw(i)))? else { return Ok(None) };
+            answers.push(answer, &self.space)?;
+        }
+        answers.outputs()
     }
 
     fn stochastic(&self) -> bool {
@@ -171,7 +199,7 @@ impl Objective for VarMapModel {
             return Ok(None);
         }
         self.load(at)?;
-        let loss = (self.loss)(self.clock.key(0))?;
+        let loss = self.loss.of(&(), self.clock.key(0))?;
         gradient_of(&loss, &self.vars, &self.space)
     }
 }

@@ -44,6 +44,7 @@ impl Default for AccumulateConfig {
 /// not change late. Otherwise take `heavy-ball`, which forgets.
 ///
 /// Tune first: the rate of `inner`, as a power of the step that falls, with an exponent between 1 and 2: the higher, the sooner it settles.
+#[doc = include_str!("settings/accumulate.md")]
 pub struct Accumulate {
     sum: CowTensor,
     inner: Box<dyn Descent>,

@@ -53,6 +53,8 @@ impl Default for AdamWConfig {
 ///
 /// Tune first: `rate`, lower where the loss rises and falling towards the end; `beta1`, higher where gradients are noisier; `weight_decay`,
 /// only where zero is a likely value.
+#[doc = include_str!("settings/adamw.md")]
+#[doc = include_str!("settings/adam.md")]
 pub struct AdamW {
     config: AdamWConfig,
     step: u64,

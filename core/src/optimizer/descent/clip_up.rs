@@ -51,6 +51,7 @@ impl Default for ClipUpConfig {
 ///
 /// Tune first: `rate`, the root mean square of a step, about 1/30 of the deviation of the candidates; then `max_speed`, higher where the
 /// way is long and straight.
+#[doc = include_str!("settings/clip-up.md")]
 pub struct ClipUp {
     config: ClipUpConfig,
     step: u64,

@@ -50,6 +50,7 @@ impl Default for LionConfig {
 ///
 /// Tune first: `rate`, 3 to 10 times lower than for `adamw`, as all coordinates go all the way in every step (Chen et al.); `beta1`, lower
 /// where gradients change fast.
+#[doc = include_str!("settings/lion.md")]
 pub struct Lion {
     config: LionConfig,
     step: u64,

@@ -55,6 +55,7 @@ impl Default for MomentumToBestConfig {
 ///
 /// Tune first: `pull`, which should be small (0.01 where it was measured; larger ones hold it back on minibatches); then the rate of
 /// `inner`.
+#[doc = include_str!("settings/momentum-to-best.md")]
 pub struct MomentumToBest {
     config: MomentumToBestConfig,
     v: CowTensor,

@@ -43,6 +43,7 @@ impl Default for RmsPropConfig {
 /// pairs are averaged. Otherwise take `adamw`, whose mean of gradients costs 1 number of state more.
 ///
 /// Tune first: `rate`, lower where the loss rises and falling towards the end; `memory`, nearer to 1 where gradients are noisier.
+#[doc = include_str!("settings/rmsprop.md")]
 pub struct RmsProp {
     config: RmsPropConfig,
     step: u64,

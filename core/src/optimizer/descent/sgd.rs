@@ -48,6 +48,9 @@ impl Default for SgdConfig {
 ///
 /// Tune first: `rate`, lower where the loss rises and falling towards the end; `momentum`, 0.9 where gradients are noisy or valleys narrow
 /// (`heavy-ball` and `nesterov` have it; the rate then is lower).
+#[doc = include_str!("settings/sgd.md")]
+#[doc = include_str!("settings/heavy-ball.md")]
+#[doc = include_str!("settings/nesterov.md")]
 pub struct Sgd {
     config: SgdConfig,
     step: u64,

@@ -37,6 +37,7 @@ impl Default for SignConfig {
 /// take `lion`.
 ///
 /// Tune first: `rate`, the accuracy that is wanted in the end, and so a schedule that falls.
+#[doc = include_str!("settings/sign.md")]
 pub struct Sign {
     config: SignConfig,
     step: u64,

@@ -1,0 +1,69 @@
+//! How a model's loss is computed: as a whole, or by way of its outputs.
+
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    objective::{Losses, OutputLoss, Outputs},
+    rng::Key,
+    space::Space,
+};
+
+pub(super) enum Loss<M> {
+    Whole(Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>),
+    /// By way of its outputs, which are given with the targets.
+    OfOutputs(Box<Forward<M>>, OutputLoss),
+}
+
+type Forward<M> = dyn FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send;
+
+/// Outputs \[m, k\], their loss, and its derivative by them.
+type Answer = (Tensor, f64, Tensor);
+
+impl<M> Loss<M> {
+    pub(super) fn of(&mut self, model: &M, key: Key) -> Result<Tensor> {
+        match self {
+            Self::Whole(loss) => Ok(loss(model, key)?),
+            Self::OfOutputs(forward, loss) => {
+                let (outputs, targets) = forward(model, key)?;
+                loss.of(&outputs, &targets)
+            }
+        }
+    }
+
+    /// `None` where only the loss as a whole is known.
+    pub(super) fn with_outputs(&mut self, model: &M, key: Key) -> Result<Option<Answer>> {
+        let Self::OfOutputs(forward, loss) = self else { return Ok(None) };
+        let (outputs, targets) = forward(model, key)?;
+        let outputs = outputs.detach();
+        let (loss, slopes) = loss.with_slopes(&outputs, &targets)?;
+        Ok(Some((outputs, loss, slopes)))
+    }
+}
+
+/// The answers of one candidate after another.
+#[derive(Default)]
+pub(super) struct Answers {
+    losses: Vec<f64>,
+    values: Vec<Tensor>,
+    slopes: Vec<Tensor>,
+}
+
+impl Answers {
+    pub(super) fn push(&mut self, (values, loss, slopes): Answer, space: &Space) -> Result<()> {
+        let failed = !loss.is_finite();
+        self.losses.push(if failed { f64::INFINITY } else { loss });
+        self.values.push(values.to_dtype(space.dtype())?);
+        self.slopes.push(if failed { slopes.zeros_like()? } else { slopes }.to_dtype(space.dtype())?);
+        Ok(())
+    }
+
+    /// All of them; `None` where nobody was asked.
+    pub(super) fn outputs(self) -> Result<Option<Outputs>> {
+        if self.losses.is_empty() {
+            return Ok(None);
+        }
+        let (values, slopes) = (Tensor::stack(&self.values, 0)?, Tensor::stack(&self.slopes, 0)?);
+        Ok(Some(Outputs { losses: Losses(self.losses), values, slopes }))
+    }
+}

@@ -1,0 +1,117 @@
+//! What a model answers: the losses of `evaluate`, and derivatives by the outputs that are candle's own.
+
+use candle_core::{DType, Device, Tensor, Var};
+use candle_nn::{Linear, Module, VarBuilder, VarMap, linear};
+use moths_core::{
+    Batch, FlatModel, Key, ModelOptions, Objective, Sampler, VarMapModel,
+    objective::{
+        OutputLoss, Probe,
+        layer::{Best, Budget, Pool},
+    },
+};
+
+use super::toy::Test;
+
+type Made = FlatModel<Linear>;
+
+fn inputs() -> candle_core::Result<Tensor> {
+    Tensor::randn(0f32, 1.0, (7, 3), &Device::Cpu)
+}
+
+fn model(x: &Tensor, targets: &Tensor, loss: OutputLoss) -> moths_core::Result<Made> {
+    let (x, targets) = (x.clone(), targets.clone());
+    let forward = move |model: &Linear, _: Key| Ok((model.forward(&x)?, targets.clone()));
+    FlatModel::with_outputs(ModelOptions::default(), |vb| linear(3, 4, vb.pp("out")), forward, loss)
+}
+
+fn batch(objective: &dyn Objective, n: u64) -> Batch {
+    let probes: Vec<Probe> = (0..n).map(|i| Probe::new(Key::new(i), 0.5)).collect();
+    Batch::seeded(&objective.space().start(), Sampler::Normal, probes)
+}
+
+/// Loss and derivative by the outputs, from the loss alone.
+fn by_candle(loss: &OutputLoss, outputs: &Tensor, targets: &Tensor) -> moths_core::Result<(f64, Vec<f32>)> {
+    let outputs = Var::from_tensor(outputs)?;
+    let loss = loss.of(&outputs, targets)?;
+    let slopes = loss.backward()?.get(&outputs).expect("it depends on them").flatten_all()?.to_vec1()?;
+    Ok((f64::from(loss.to_scalar::<f32>()?), slopes))
+}
+
+#[test]
+fn closed_forms_are_candles_derivatives() -> Test {
+    let (x, classes) = (inputs()?, Tensor::new(&[0u32, 3, 1, 1, 2, 0, 3], &Device::Cpu)?);
+    let numbers = Tensor::randn(0f32, 1.0, (7, 4), &Device::Cpu)?;
+    let cubic = || OutputLoss::Other(Box::new(|y, t| (y - t)?.abs()?.powf(3.0)));
+    let cases = [
+        (OutputLoss::CrossEntropy, OutputLoss::CrossEntropy, &classes),
+        (OutputLoss::MeanSquaredError, OutputLoss::MeanSquaredError, &numbers),
+        (cubic(), cubic(), &numbers),
+    ];
+    for (loss, same, targets) in cases {
+        let mut model = model(&x, targets, loss)?;
+        let batch = batch(&model, 3);
+        let seen = model.outputs(&batch)?.expect("a model with outputs");
+        assert_eq!((seen.values.dims(), seen.slopes.dims()), (&[3, 7, 4][..], &[3, 7, 4][..]));
+        assert_eq!(model.evaluate(&batch)?, *seen.losses);
+        for i in 0..3 {
+            let (loss, slopes) = by_candle(&same, &seen.values.get(i)?, targets)?;
+            assert_eq!(loss, seen.losses[i]);
+            let ours: Vec<f32> = seen.slopes.get(i)?.flatten_all()?.to_vec1()?;
+            assert!(ours.iter().zip(&slopes).all(|(a, b)| (a - b).abs() < 1e-6), "{ours:?} {slopes:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_pass_them_on() -> Test {
+    let (x, numbers) = (inputs()?, Tensor::randn(0f32, 1.0, (7, 4), &Device::Cpu)?);
+    let new = || model(&x, &numbers, OutputLoss::MeanSquaredError);
+    let mut alone = new()?;
+    let batch = batch(&alone, 20);
+    let whole = alone.outputs(&batch)?.expect("a model with outputs");
+    let mut layered = Best::new(Budget::new(Pool::new(vec![new()?, new()?, new()?])?, 20));
+    let seen = (&mut layered as &mut dyn Objective).outputs(&batch)?.expect("passed on");
+    assert_eq!(seen.losses, whole.losses);
+    for (a, b) in [(&seen.values, &whole.values), (&seen.slopes, &whole.slopes)] {
+        assert_eq!(a.flatten_all()?.to_vec1::<f32>()?, b.flatten_all()?.to_vec1::<f32>()?);
+    }
+    assert_eq!(layered.best().map(|(loss, _)| *loss), Some(whole.losses.lowest()));
+    assert_eq!(layered.inner().used(), 20);
+    assert!(layered.outputs(&batch).is_err(), "the budget is used up");
+    Ok(())
+}
+
+#[test]
+fn a_candidate_that_fails_has_no_slopes() -> Test {
+    let (x, numbers) = (inputs()?, Tensor::randn(0f32, 1.0, (7, 4), &Device::Cpu)?);
+    let mut model = model(&x, &numbers, OutputLoss::MeanSquaredError)?;
+    let far = Tensor::full(1e30f32, model.space().dim(), &Device::Cpu)?;
+    let both = Batch::Joined([Batch::one(&far.into())?, Batch::one(&model.space().start())?].into());
+    let seen = model.outputs(&both)?.expect("a model with outputs");
+    assert!(seen.losses[0] == f64::INFINITY && seen.losses[1].is_finite());
+    let sizes = seen.slopes.abs()?.to_dtype(DType::F64)?.sum((1, 2))?.to_vec1::<f64>()?;
+    assert!(sizes[0] == 0.0 && sizes[1] > 0.0, "{sizes:?}");
+    Ok(())
+}
+
+#[test]
+fn a_model_of_a_loss_alone_shows_none() -> Test {
+    let mut model = FlatModel::new(|vb| linear(3, 4, vb.pp("out")), |model: &Linear, _| model.weight().sqr()?.sum_all())?;
+    let batch = batch(&model, 2);
+    assert!(model.outputs(&batch)?.is_none());
+    Ok(())
+}
+
+#[test]
+fn a_var_map_shows_its_outputs_as_well() -> Test {
+    let (x, classes) = (inputs()?, Tensor::new(&[0u32, 3, 1, 1, 2, 0, 3], &Device::Cpu)?);
+    let vars = VarMap::new();
+    let layer = linear(3, 4, VarBuilder::from_varmap(&vars, DType::F32, &Device::Cpu))?;
+    let forward = move |_| Ok((layer.forward(&x)?, classes.clone()));
+    let mut model = VarMapModel::with_outputs(&vars, |leaf| leaf, forward, OutputLoss::CrossEntropy)?;
+    let batch = batch(&model, 4);
+    let seen = model.outputs(&batch)?.expect("a model with outputs");
+    assert_eq!((seen.values.dims(), model.evaluate(&batch)?), (&[4, 7, 4][..], seen.losses.to_vec()));
+    Ok(())
+}
