@@ -26,23 +26,27 @@ pub(super) const LAW: Law =
 const MOST_ROUNDS: usize = 1000;
 
 fn holds(subject: &Subject) -> Verdict {
-    let stations = subject.depth().stations();
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?.noisy()] {
-        let mut optimizer = subject.build(problem.space(), KEY)?;
-        for taken in 0..=*stations.last().unwrap_or(&0) {
-            if !stations.contains(&taken) {
-                path::step(&mut *optimizer, &mut problem.clone())?;
-                continue;
-            }
-            for fault in [Fault::Error, Fault::Panic, Fault::TooFewLosses] {
-                fails(subject, &mut *optimizer, &problem, fault)
-                    .map_err(|b| b.under(format_args!("after {taken} steps, {}", fault.in_words())))?;
-            }
-            path::step(&mut *optimizer, &mut problem.clone())?;
-        }
+        after(subject, &problem, subject.depth().stations())?;
     }
     Ok(())
 }
+
+/// After each of these numbers of steps, the next fails in every way.
+pub(super) fn after(subject: &Subject, problem: &Problem, stations: &[usize]) -> Verdict {
+    let mut optimizer = subject.build(problem.space(), KEY)?;
+    for taken in 0..=stations.iter().copied().max().unwrap_or(0) {
+        let faults = if stations.contains(&taken) { &FAULTS[..] } else { &[] };
+        for fault in faults {
+            fails(subject, &mut *optimizer, problem, *fault)
+                .map_err(|b| b.under(format_args!("after {taken} steps, {}", fault.in_words())))?;
+        }
+        path::step(&mut *optimizer, &mut problem.clone())?;
+    }
+    Ok(())
+}
+
+const FAULTS: [Fault; 3] = [Fault::Error, Fault::Panic, Fault::TooFewLosses];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {

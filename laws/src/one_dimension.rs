@@ -3,7 +3,7 @@
 use candle_core::DType;
 
 use super::{
-    Law, Subject,
+    Law, Subject, atomic,
     broken::Verdict,
     path::{self, KEY},
     problem::Problem,
@@ -41,6 +41,7 @@ fn alone(subject: &Subject, problem: &Problem, improves: bool) -> Verdict {
         return Ok(());
     }
     resume::through_state(subject, problem.clone(), resume::DRAWN)?;
+    atomic::after(subject, problem, &[0, 2])?;
     let run = || path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), 20);
     path::same_path(&run()?, &run()?).map_err(|b| b.under("a second run from the same seed"))?;
     ensure!(
