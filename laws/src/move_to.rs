@@ -88,7 +88,9 @@ fn ending_with(last: f64, space: &Space) -> Result<Tensor> {
 /// Far from where it was, the search must not go on where it was.
 fn goes_on_around(optimizer: &mut dyn Optimizer, problem: &mut Problem) -> Verdict {
     if problem.space().is_bounded() {
-        return Ok(());
+        // Into a corner that is far from the minimum.
+        optimizer.move_to(&away(problem.space(), -1e4)?)?;
+        return gets_better(optimizer, problem);
     }
     let (old, new) = (away(problem.space(), 0.0)?, away(problem.space(), 1e4)?);
     optimizer.move_to(&old)?;
