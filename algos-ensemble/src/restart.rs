@@ -136,7 +136,8 @@ impl Algorithm for Restart {
         settings::check(&config)?;
         // What is wrong with it, building says, and where.
         let (clock, run, size) = (Clock::new(key), Run::FIRST, Size::of(&config.inner).unwrap_or_default());
-        let mut inner = Members::new("inner", space, 1..=1);
+        let wrapped = config.inner.clone();
+        let mut inner = Members::new("inner", space, 1..=1).restricted_to(move |spec| size::is_of(spec, &wrapped));
         inner.push(size.spec(&config.inner, run, space, clock.key())?, clock.key())?;
         Ok(Self {
             inner,

@@ -66,3 +66,33 @@ fn a_damaged_roll_is_refused_and_nobody_leaves() -> Result<()> {
     }
     Ok(())
 }
+
+/// A state that is taken back with the clocks as they are repeats no random numbers, also where an optimizer has to be built anew.
+#[test]
+fn kept_clocks_are_kept() -> Result<()> {
+    let space = Space::real(3)?;
+    let mut first = members(&space, &["snes"])?;
+    let state = State::of(&mut first)?;
+    let began = stepped(&mut first, &space)?;
+    let mut other = members(&space, &["de"])?;
+    stepped(&mut other, &space)?;
+    for members in [&mut first, &mut other] {
+        state.restore(members, Keep::Clocks)?;
+        assert_ne!(stepped(members, &space)?, began);
+    }
+    Ok(())
+}
+
+#[test]
+fn there_are_never_more_or_fewer_than_may_be() -> Result<()> {
+    let space = Space::real(3)?;
+    let mut full = members(&space, &["de", "de", "de", "de"])?;
+    assert!(full.push(Spec::new("de"), Key::new(5)).is_err());
+    assert!((0..3).all(|_| full.remove(0).is_some()) && full.remove(0).is_none());
+    assert_eq!(full.len(), 1);
+    let mut choosy = Members::new("inner", &space, 1..=4).restricted_to(|spec| spec.name == "de");
+    choosy.push(Spec::new("de"), Key::new(1))?;
+    let stranger = State::of(&mut members(&space, &["snes"])?)?;
+    assert!(stranger.restore(&mut choosy, Keep::Nothing).is_err_and(|e| e.to_string().contains("snes")));
+    Ok(())
+}

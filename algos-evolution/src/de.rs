@@ -278,7 +278,7 @@ impl Optimizer for De {
         if population.is_judged() {
             population.replace(&population.no_worse(&losses), &breeder.trials, &losses)?;
         } else {
-            population.judge(&losses);
+            population.judge(&losses)?;
         }
         clock.tick();
         let by_losses = history.judge(&losses, objective.stochastic(), clock.step);

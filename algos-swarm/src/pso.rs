@@ -60,7 +60,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PsoConfig {
-    /// n, the number of particles; null: 10 + ⌊2 √d⌋, 40 at least with integers or flags. A curve is one of the step: newcomers begin around
+    /// n, the number of particles, at least 2; null: 10 + ⌊2 √d⌋, 40 at least with integers or flags. A curve is one of the step: newcomers begin around
     /// the best point, and who has the worst p leaves.
     pub particles: Option<Size>,
     /// Where the particles begin.
@@ -140,6 +140,7 @@ impl Algorithm for Pso {
         settings::check(&config)?;
         config.init.apart("init")?;
         let size = Size::or(&config.particles, particles(space));
+        size.least("particles", 2)?;
         let best = Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?;
         let swarm = Swarm { x: best.points().clone(), v: space.zeros_for(best.len())?, best };
         Ok(Self { box_: space.box_tensors()?, space: space.clone(), clock: Clock::new(key), config, size, swarm })
@@ -300,6 +301,16 @@ mod tests {
         }
         assert!(turned > 0);
         assert_eq!(space.decode(&pso.answer().unwrap()).unwrap().to_vec1::<f64>().unwrap(), [1.0, 1.0]);
+    }
+
+    #[test]
+    fn one_particle_is_no_swarm() {
+        for alone in [r#"1"#, r#"{"linear": {"from": 9, "to": 1, "steps": 8}}"#] {
+            let particles = moths_core::Spec::new("pso").with_text(&format!("particles={alone}")).unwrap();
+            let refused =
+                moths_core::registry::build(&particles, &Space::real(2).unwrap(), Key::new(1)).err().unwrap().to_string();
+            assert_eq!(refused, "particles = 1: at least 2 at every step");
+        }
     }
 
     /// Members join and leave as the schedule says, and a run that is resumed in between is the same run.

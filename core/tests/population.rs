@@ -126,7 +126,7 @@ fn members_join_near_and_leave_from_the_worst() -> Test {
     let size = growing(6.0, 12.0);
     let mut population = Population::new(&space, &space.start(), Key::new(1), &size, Init::Around)?;
     let losses = [5.0, 1.0, 4.0, f64::INFINITY, 2.0, 3.0];
-    population.judge(&losses);
+    population.judge(&losses)?;
     population.join(12, Joining::Best, &space, Key::new(2))?;
     assert_eq!((population.len(), &population.losses()[..6]), (12, &losses[..]));
     assert!(population.losses()[6..].iter().all(|loss| loss.is_infinite()));
@@ -138,7 +138,7 @@ fn members_join_near_and_leave_from_the_worst() -> Test {
     assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
 
     let mut population = Population::new(&space, &space.start(), Key::new(1), &growing(6.0, 2.0), Init::Around)?;
-    population.judge(&losses);
+    population.judge(&losses)?;
     let kept = population.fittest(4);
     assert_eq!(kept, [1, 2, 4, 5]);
     let before = population.points().to_vec2::<f64>()?;
@@ -157,7 +157,7 @@ fn a_state_is_taken_back_whatever_the_size_was() -> Test {
     let space = Space::real(3)?;
     let new = || Population::new(&space, &space.start(), Key::new(1), &growing(4.0, 8.0), Init::Around);
     let mut grown = new()?;
-    grown.judge(&[1.0, 2.0, 3.0, 4.0]);
+    grown.judge(&[1.0, 2.0, 3.0, 4.0])?;
     grown.join(7, Joining::Mean, &space, Key::new(2))?;
     let state = State::of(&mut grown)?;
     let mut fresh = new()?;

@@ -26,6 +26,6 @@ impl Depth {
 
     /// After how many steps a law of bits looks at an optimizer.
     pub(super) fn stations(self) -> &'static [usize] {
-        self.of(&[0, 1, 2, 3], &[0, 1, 5, 50, 300])
+        self.of(&[0, 1, 2, 3], &[0, 1, 2, 3, 5, 50, 300])
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use moths_core::{Batch, CowTensor, Error, Objective, Result, Space};
+use moths_core::{Batch, CowTensor, Error, Objective, Result, Space, objective::Outputs};
 
 /// One round of a step: a call of the objective. A gradient is a round of one candidate.
 pub(super) struct Round<'a> {
@@ -54,6 +54,19 @@ impl<F: FnMut(Round<'_>) -> Result<()>> Objective for Tap<'_, F> {
 
     fn refresh(&mut self) -> Result<()> {
         self.inner.refresh()
+    }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.inner.skip(steps)
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let (answer, losses) = self.round(batch, |inner| {
+            let answer = inner.outputs(batch)?;
+            let losses = answer.iter().flat_map(|outputs| outputs.losses.to_vec()).collect();
+            Ok((answer, losses))
+        })?;
+        Ok(answer.map(|outputs| Outputs { losses: losses.into(), ..outputs }))
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

@@ -23,7 +23,7 @@ pub(super) struct Run {
     pub(super) next: u64,
 }
 
-persist!(Run { size, factor, small, limit in |_| .., used, rivals, leads, next });
+persist!(Run { size in |_| .., factor, small, limit in |_| .., used, rivals, leads, next });
 
 impl Run {
     /// Without a rival.

@@ -1,6 +1,6 @@
 //! The size of whatever is wrapped, and the same optimizer with another one.
 
-use moths_core::{Error, Key, Result, Space, Spec, registry};
+use moths_core::{Error, Key, Result, Space, Spec, optimizer::settings, registry};
 use serde_json::{Map, Value, json};
 
 use super::Run;
@@ -24,14 +24,16 @@ impl Size {
         let Some(name) = entry.meta.size else { return Ok(Self { first: None, most: None }) };
         let property = property(&spec, name)?;
         let first = spec.settings.get(name).unwrap_or(&property["default"]).as_u64();
-        Ok(Self { first, most: Some(property["maximum"].as_f64().unwrap_or(f64::MAX)) })
+        let limits = settings::choices(&property).into_iter().filter_map(|choice| choice["maximum"].as_u64());
+        Ok(Self { first, most: Some(limits.max().unwrap_or(u64::from(u32::MAX)) as f64) })
     }
 
     /// The wrapped optimizer as a run has it: of the nearest size that it takes.
     pub(super) fn spec(&self, inner: &Spec, run: Run, space: &Space, key: Key) -> Result<Spec> {
         let of = |size: u64| changed(inner, size, run.factor);
-        let is_taken = |spec: &Spec| !matches!(registry::build(spec, space, key), Err(Error::Invalid { .. }));
-        let near = if run.size > 0 { run.size..run.size + STRIDE } else { 0..0 };
+        let is_taken =
+            |spec: &Spec| !matches!(registry::build(spec, space, key), Err(Error::Invalid { .. } | Error::Unknown { .. }));
+        let near = if run.size > 0 { run.size..run.size.saturating_add(STRIDE) } else { 0..0 };
         for size in near {
             let spec = of(size)?;
             if is_taken(&spec) {
@@ -83,4 +85,18 @@ fn changed(spec: &Spec, size: u64, factor: f64) -> Result<Spec> {
     let mut spec = spec.clone();
     spec.settings.extend(settings);
     Ok(spec)
+}
+
+/// Is this the wrapped optimizer, whatever its size and σ?
+pub(super) fn is_of(spec: &Spec, inner: &Spec) -> bool {
+    let Ok(entry) = registry::find(&inner.name) else { return false };
+    let free = |name: &str| name == "sigma" || entry.meta.size == Some(name) || (entry.meta.size.is_none() && name == "inner");
+    let said = |spec: &Spec| {
+        spec.settings.iter().filter(|(name, _)| !free(name)).map(|(n, v)| (n.clone(), v.clone())).collect::<Map<_, _>>()
+    };
+    let parts = match (entry.meta.size, wrapped(spec), wrapped(inner)) {
+        (None, Ok(Some(a)), Ok(Some(b))) => is_of(&a, &b),
+        _ => true,
+    };
+    spec.name == inner.name && said(spec) == said(inner) && parts
 }

@@ -229,7 +229,7 @@ impl<P> AdaptiveDe<P> {
             population.replace(&winners, &breeder.trials, losses)?;
             memory.learn(&rules.learning, &successes);
         } else {
-            population.judge(losses);
+            population.judge(losses)?;
         }
         *used += evaluations;
         let n = rules.population_after(*used);

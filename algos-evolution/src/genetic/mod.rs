@@ -219,7 +219,7 @@ impl Genetic {
     /// The first points are evaluated.
     fn first(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let losses = objective.losses(&Batch::Dense(self.population.points().clone()))?;
-        self.population.judge(&losses);
+        self.population.judge(&losses)?;
         let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step + 1);
         Ok(Report::of(&losses).converged(converged))
     }

@@ -11,7 +11,7 @@ use crate::{
 /// These rows of `from` \[n, d\], in this order and as often as they are named, as a tensor of their own.
 ///
 /// # Errors
-/// [`Error::Shape`] for what is no matrix, [`Error::Invalid`] when there is no such row or for another dtype than a search's.
+/// [`Error::Shape`] for what is no matrix, [`Error::Unsupported`] for one that is not contiguous or elsewhere than on the CPU, [`Error::Invalid`] when there is no such row or for another dtype than a search's.
 pub fn gather(from: &Tensor, rows: &[usize]) -> Result<CowTensor> {
     let &[n, d] = from.dims() else {
         return Err(Error::shape("gather.from", "[n, d]", format!("{:?}", from.dims())));

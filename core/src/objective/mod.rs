@@ -89,23 +89,43 @@ pub trait Objective {
 impl dyn Objective + '_ {
     /// The losses of a batch as algorithms see them: as many as candidates, and +∞ for every candidate that failed.
     ///
-    /// This is the one place where NaN and −∞ become +∞.
-    ///
     /// # Errors
     /// What [`Objective::evaluate`] fails with; [`Error::Objective`] if it gives another number of losses than candidates.
     pub fn losses(&mut self, batch: &Batch) -> Result<Losses> {
-        let mut losses = self.evaluate(batch)?;
+        let losses = self.evaluate(batch)?;
         if losses.len() != batch.len() {
             return Err(Error::Objective(format!("{} losses came back for {} candidates", losses.len(), batch.len())));
         }
-        losses.iter_mut().filter(|l| !l.is_finite()).for_each(|l| *l = f64::INFINITY);
-        Ok(Losses(losses))
+        Ok(losses.into())
+    }
+
+    /// The [outputs](Objective::outputs) of a batch, as algorithms see them.
+    ///
+    /// # Errors
+    /// What [`Objective::outputs`] fails with; [`Error::Objective`] where losses, values or slopes are not those of the candidates.
+    pub fn outputs_of(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let Some(outputs) = self.outputs(batch)? else { return Ok(None) };
+        let Outputs { losses, values, slopes } = &outputs;
+        let fits = losses.len() == batch.len() && values.rank() == 3 && values.dims()[0] == batch.len();
+        if !fits || slopes.dims() != values.dims() {
+            let (n, shown) = (batch.len(), [values.dims(), slopes.dims()]);
+            return Err(Error::Objective(format!("{} losses and outputs {shown:?} came back for {n} candidates", losses.len())));
+        }
+        Ok(Some(outputs))
     }
 }
 
 /// One loss a candidate: a finite number, or +∞ where the candidate failed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Losses(pub(crate) Vec<f64>);
+pub struct Losses(Vec<f64>);
+
+/// The one place where NaN and −∞ become +∞.
+impl From<Vec<f64>> for Losses {
+    fn from(mut losses: Vec<f64>) -> Self {
+        losses.iter_mut().filter(|l| !l.is_finite()).for_each(|l| *l = f64::INFINITY);
+        Self(losses)
+    }
+}
 
 impl Losses {
     /// The lowest loss; +∞ when all candidates failed.

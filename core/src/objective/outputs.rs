@@ -3,7 +3,11 @@
 use candle_core::{D, DType, Tensor, Var};
 use candle_nn::ops::softmax;
 
-use crate::{Error, Result, objective::Losses};
+use crate::{
+    Error, Result,
+    objective::{Losses, model::mean},
+    tensor::host,
+};
 
 /// The outputs of a batch of candidates on the data of the step.
 #[derive(Clone, Debug)]
@@ -27,8 +31,8 @@ impl Outputs {
         }
         let of = |tensor: fn(&Self) -> &Tensor| Tensor::cat(&parts.iter().map(tensor).collect::<Vec<_>>(), 0);
         let (values, slopes) = (of(|part| &part.values)?, of(|part| &part.slopes)?);
-        let losses = parts.iter().flat_map(|part| part.losses.iter().copied()).collect();
-        Ok(Self { losses: Losses(losses), values, slopes })
+        let losses: Vec<f64> = parts.iter().flat_map(|part| part.losses.iter().copied()).collect();
+        Ok(Self { losses: losses.into(), values, slopes })
     }
 }
 
@@ -59,12 +63,9 @@ impl OutputLoss {
     /// [`Error::Tensor`] for outputs and targets that do not fit each other.
     pub fn of(&self, outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
         Ok(match self {
-            Self::CrossEntropy => candle_nn::loss::cross_entropy(outputs, targets)?,
-            Self::MeanSquaredError => candle_nn::loss::mse(outputs, targets)?,
-            Self::Other(loss) => {
-                let loss = loss(outputs, targets)?;
-                if loss.rank() > 0 { loss.mean_all()? } else { loss }
-            }
+            Self::CrossEntropy => candle_nn::loss::cross_entropy(&in_full(outputs)?, targets)?,
+            Self::MeanSquaredError => candle_nn::loss::mse(&in_full(outputs)?, &in_full(targets)?)?,
+            Self::Other(loss) => mean(&loss(outputs, targets)?)?,
         })
     }
 
@@ -92,7 +93,7 @@ impl OutputLoss {
 /// (softmax(y) − onehot(t)) / m.
 fn cross_entropy(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
     let examples = outputs.dims2()?.0.max(1) as f64;
-    let (shares, right) = (softmax(outputs, D::Minus1)?, targets.unsqueeze(1)?);
+    let (shares, right) = (softmax(&in_full(outputs)?, D::Minus1)?, targets.unsqueeze(1)?);
     let ones = shares.narrow(1, 0, 1)?.ones_like()?;
     let onehot = shares.zeros_like()?.scatter_add(&right, &ones, 1)?;
     Ok(((shares - onehot)? / examples)?)
@@ -100,11 +101,16 @@ fn cross_entropy(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
 
 /// 2 (y − t) / (m k).
 fn squared_error(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
-    let apart = (outputs - targets)?;
+    let apart = (in_full(outputs)? - in_full(targets)?)?;
     let numbers = apart.elem_count().max(1) as f64;
     Ok((apart * (2.0 / numbers))?)
 }
 
+/// Half precision as single precision: means over many examples need the digits.
+fn in_full(values: &Tensor) -> Result<Tensor> {
+    Ok(if matches!(values.dtype(), DType::BF16 | DType::F16) { values.to_dtype(DType::F32)? } else { values.clone() })
+}
+
 fn number(loss: &Tensor) -> Result<f64> {
-    Ok(loss.to_dtype(DType::F64)?.to_scalar()?)
+    Ok(host::in_f64(&loss.flatten_all()?)?.mean_all()?.to_scalar()?)
 }

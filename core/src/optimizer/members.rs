@@ -31,6 +31,7 @@ pub struct Members {
     setting: &'static str,
     space: Space,
     sizes: RangeInclusive<usize>,
+    allowed: Box<dyn Fn(&Spec) -> bool + Send>,
     list: Vec<Member>,
 }
 
@@ -52,14 +53,22 @@ impl Member {
 impl Members {
     /// None yet. `setting` names where their specs come from; there will be so many of them as `sizes` allows.
     pub fn new(setting: &'static str, space: &Space, sizes: RangeInclusive<usize>) -> Self {
-        Self { setting, space: space.clone(), sizes, list: vec![] }
+        Self { setting, space: space.clone(), sizes, allowed: Box::new(|_| true), list: vec![] }
+    }
+
+    /// Nobody else than whom these specs name is ever taken from a saved state.
+    pub fn restricted_to(self, allowed: impl Fn(&Spec) -> bool + Send + 'static) -> Self {
+        Self { allowed: Box::new(allowed), ..self }
     }
 
     /// A member more.
     ///
     /// # Errors
-    /// As [`registry::build`]; there are then as many as before.
+    /// As [`registry::build`], and [`Error::Invalid`] where there are as many as there may be; nothing has then changed.
     pub fn push(&mut self, spec: Spec, key: Key) -> Result<()> {
+        if self.list.len() >= *self.sizes.end() {
+            return Err(Error::invalid("members", self.list.len() + 1, format!("{} at most", self.sizes.end())));
+        }
         let member = self.build(spec, key)?;
         self.list.push(member);
         Ok(())
@@ -76,9 +85,9 @@ impl Members {
         Ok(())
     }
 
-    /// Member `i` leaves, and those behind it move up; nothing happens where there is none.
+    /// Member `i` leaves, and those behind it move up. `None`, and nothing happens, where there is none, or there must be as many.
     pub fn remove(&mut self, i: usize) -> Option<Member> {
-        (i < self.list.len()).then(|| self.list.remove(i))
+        (i < self.list.len() && self.list.len() > *self.sizes.start()).then(|| self.list.remove(i))
     }
 
     /// How many there are.
@@ -108,31 +117,51 @@ impl Members {
 
     /// Who is in the list, as text.
     fn roll(&self) -> Result<String> {
-        let roll: Vec<_> = self.list.iter().map(|member| (&member.spec, member.key.to_bits().to_string())).collect();
-        serde_json::to_string(&roll).map_err(|e| Error::invalid(self.setting, "the specs of its members", e.to_string()))
+        let specs: Vec<&Spec> = self.list.iter().map(|member| &member.spec).collect();
+        let roll =
+            serde_json::to_string(&specs).map_err(|e| Error::invalid(self.setting, "the specs of its members", e.to_string()))?;
+        if roll.len() > MOST_TEXT {
+            return Err(Error::invalid(self.setting, format!("{} bytes of specs", roll.len()), format!("{MOST_TEXT} at most")));
+        }
+        Ok(roll)
     }
 
-    /// Those that a roll names; whoever is there already stays.
-    fn call(&mut self, roll: &str, fields: &dyn Fields) -> Result<()> {
-        let named: Vec<(Spec, String)> =
-            serde_json::from_str(roll).map_err(|e| fields.refusal(format!("names no optimizers: {e}")))?;
+    /// Those whom a roll names.
+    fn named(&self, roll: &str, fields: &dyn Fields) -> Result<Vec<Spec>> {
+        let named: Vec<Spec> = serde_json::from_str(roll).map_err(|e| fields.refusal(format!("names no optimizers: {e}")))?;
         if !self.sizes.contains(&named.len()) {
             let (least, most) = (self.sizes.start(), self.sizes.end());
             return Err(fields.refusal(format!("names {} optimizers, but there are {least} to {most}", named.len())));
         }
-        let mut there: Vec<Option<Member>> = std::mem::take(&mut self.list).into_iter().map(Some).collect();
-        there.resize_with(named.len(), || None);
-        for ((spec, bits), member) in named.into_iter().zip(there) {
-            let key =
-                bits.parse().map(Key::from_bits).map_err(|_| fields.refusal(format!("names a member with the key `{bits}`")))?;
-            let same = member.filter(|member| member.spec == spec && member.key == key);
-            let member = match same {
-                Some(member) => member,
-                None => self.build(spec, key).map_err(|e| fields.refusal(e.to_string()))?,
-            };
-            self.list.push(member);
+        match named.iter().find(|spec| !(self.allowed)(spec)) {
+            Some(stranger) => Err(fields.refusal(format!("names {stranger}, which is none of its optimizers"))),
+            None => Ok(named),
         }
-        Ok(())
+    }
+
+    /// Member `i` is to be this one: built anew unless it is there, with the key that was saved.
+    fn seat(&mut self, i: usize, spec: Spec, fields: &mut dyn Fields) -> Result<()> {
+        let there = self.list.get(i).map(|member| (member.spec == spec, member.key));
+        // Where keys are kept as they are, who is built anew has another than it had: it must not repeat its numbers.
+        let key = match there {
+            Some((true, key)) => key,
+            Some((false, key)) => key.fold(u64::MAX),
+            None => Key::new(i as u64),
+        };
+        let mut bits = vec![key.to_bits()];
+        fields.enter("key");
+        let visited = fields.clock(&mut bits);
+        fields.leave();
+        visited?;
+        let key = Key::from_bits(bits[0]);
+        if there != Some((true, key)) {
+            let member = self.build(spec, key).map_err(|e| fields.refusal(e.to_string()))?;
+            match self.list.get_mut(i) {
+                Some(place) => *place = member,
+                None => self.list.push(member),
+            }
+        }
+        fields.field("optimizer", &mut self.list[i].optimizer)
     }
 }
 
@@ -155,14 +184,21 @@ impl Persist for Members {
         let roll = self.roll()?;
         fields.enter("roll");
         let mut words = packed(&roll);
-        let called = fields.words(&mut words, 1..=MOST_TEXT / 8).and_then(|()| {
+        let named = fields.words(&mut words, 1..=1 + MOST_TEXT / 8).and_then(|()| {
             let restored = unpacked(&words).ok_or_else(|| fields.refusal("is no text".into()))?;
-            if restored == roll { Ok(()) } else { self.call(&restored, fields) }
+            match restored == roll {
+                true => Ok(self.list.iter().map(|member| member.spec.clone()).collect()),
+                false => self.named(&restored, fields),
+            }
         });
         fields.leave();
-        called?;
-        for (i, member) in self.list.iter_mut().enumerate() {
-            fields.field(&i.to_string(), &mut member.optimizer)?;
+        let named: Vec<Spec> = named?;
+        self.list.truncate(named.len());
+        for (i, spec) in named.into_iter().enumerate() {
+            fields.enter(&i.to_string());
+            let seated = self.seat(i, spec, fields);
+            fields.leave();
+            seated?;
         }
         Ok(())
     }

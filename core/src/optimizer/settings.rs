@@ -118,7 +118,7 @@ fn alternatives(schema: &Value) -> Option<&Vec<Value>> {
 }
 
 /// The schemas that a value may be of: those of all alternatives.
-pub(crate) fn choices(schema: &Value) -> Vec<&Value> {
+pub fn choices(schema: &Value) -> Vec<&Value> {
     alternatives(schema).map_or_else(|| vec![schema], |choices| choices.iter().flat_map(|choice| self::choices(choice)).collect())
 }
 

@@ -3,7 +3,7 @@
 use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::{Linear, Module, VarBuilder, VarMap, linear};
 use moths_core::{
-    Batch, FlatModel, Key, ModelOptions, Objective, Sampler, VarMapModel,
+    Batch, CowTensor, FlatModel, Key, ModelOptions, Objective, Sampler, VarMapModel,
     objective::{
         OutputLoss, Probe,
         layer::{Best, Budget, Pool},
@@ -14,8 +14,15 @@ use super::toy::Test;
 
 type Made = FlatModel<Linear>;
 
-fn inputs() -> candle_core::Result<Tensor> {
-    Tensor::randn(0f32, 1.0, (7, 3), &Device::Cpu)
+/// Normal numbers, always the same.
+fn normals(rows: usize, columns: usize) -> moths_core::Result<Tensor> {
+    let mut numbers = CowTensor::new(Tensor::zeros(rows * columns, DType::F32, &Device::Cpu)?);
+    Sampler::Normal.fill(Key::new(rows as u64 * 100 + columns as u64), &mut numbers)?;
+    Ok(numbers.reshape((rows, columns))?)
+}
+
+fn inputs() -> moths_core::Result<Tensor> {
+    normals(7, 3)
 }
 
 fn model(x: &Tensor, targets: &Tensor, loss: OutputLoss) -> moths_core::Result<Made> {
@@ -40,7 +47,7 @@ fn by_candle(loss: &OutputLoss, outputs: &Tensor, targets: &Tensor) -> moths_cor
 #[test]
 fn closed_forms_are_candles_derivatives() -> Test {
     let (x, classes) = (inputs()?, Tensor::new(&[0u32, 3, 1, 1, 2, 0, 3], &Device::Cpu)?);
-    let numbers = Tensor::randn(0f32, 1.0, (7, 4), &Device::Cpu)?;
+    let numbers = normals(7, 4)?;
     let cubic = || OutputLoss::Other(Box::new(|y, t| (y - t)?.abs()?.powf(3.0)));
     let cases = [
         (OutputLoss::CrossEntropy, OutputLoss::CrossEntropy, &classes),
@@ -65,7 +72,7 @@ fn closed_forms_are_candles_derivatives() -> Test {
 
 #[test]
 fn layers_pass_them_on() -> Test {
-    let (x, numbers) = (inputs()?, Tensor::randn(0f32, 1.0, (7, 4), &Device::Cpu)?);
+    let (x, numbers) = (inputs()?, normals(7, 4)?);
     let new = || model(&x, &numbers, OutputLoss::MeanSquaredError);
     let mut alone = new()?;
     let batch = batch(&alone, 20);
@@ -84,7 +91,7 @@ fn layers_pass_them_on() -> Test {
 
 #[test]
 fn a_candidate_that_fails_has_no_slopes() -> Test {
-    let (x, numbers) = (inputs()?, Tensor::randn(0f32, 1.0, (7, 4), &Device::Cpu)?);
+    let (x, numbers) = (inputs()?, normals(7, 4)?);
     let mut model = model(&x, &numbers, OutputLoss::MeanSquaredError)?;
     let far = Tensor::full(1e30f32, model.space().dim(), &Device::Cpu)?;
     let both = Batch::Joined([Batch::one(&far.into())?, Batch::one(&model.space().start())?].into());
@@ -113,5 +120,57 @@ fn a_var_map_shows_its_outputs_as_well() -> Test {
     let batch = batch(&model, 4);
     let seen = model.outputs(&batch)?.expect("a model with outputs");
     assert_eq!((seen.values.dims(), model.evaluate(&batch)?), (&[4, 7, 4][..], seen.losses.to_vec()));
+    Ok(())
+}
+
+/// What a model answers may be its parameters themselves, whose memory the next candidate takes.
+#[test]
+fn every_candidate_has_outputs_of_its_own() -> Test {
+    let targets = Tensor::zeros((4, 3), DType::F32, &Device::Cpu)?;
+    let forward = move |model: &Linear, _: Key| Ok((model.weight().clone(), targets.clone()));
+    let build = |vb: VarBuilder<'_>| linear(3, 4, vb.pp("out"));
+    let mut model = FlatModel::with_outputs(ModelOptions::default(), build, forward, OutputLoss::MeanSquaredError)?;
+    let batch = batch(&model, 3);
+    let seen = model.outputs(&batch)?.expect("a model with outputs");
+    for i in 0..3 {
+        model.load(&batch.row(i, model.space())?)?;
+        assert_eq!(seen.values.get(i)?.to_vec2::<f32>()?, model.model().weight().to_vec2::<f32>()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn losses_of_few_bits_are_averaged_in_many() -> Test {
+    let x = normals(300, 3)?;
+    let classes = Tensor::zeros(300, DType::U32, &Device::Cpu)?;
+    let wrong = OutputLoss::Other(Box::new(|y, t| y.argmax(1)?.ne(t)));
+    let mut model = model(&x, &classes, wrong)?;
+    let batch = batch(&model, 4);
+    assert!(model.evaluate(&batch)?.iter().all(|share| (0.05..1.0).contains(share)));
+    assert!(model.outputs(&batch).is_err(), "a count of errors has no derivative");
+    Ok(())
+}
+
+#[test]
+fn outputs_are_examples_by_outputs() -> Test {
+    let x = inputs()?;
+    let forward = move |model: &Linear, _: Key| {
+        let all = model.forward(&x)?.flatten_all()?;
+        Ok((all.clone(), all.zeros_like()?))
+    };
+    let build = |vb: VarBuilder<'_>| linear(3, 4, vb.pp("out"));
+    let mut model = FlatModel::with_outputs(ModelOptions::default(), build, forward, OutputLoss::MeanSquaredError)?;
+    let batch = batch(&model, 2);
+    let refused = model.outputs(&batch).err().map(|e| e.to_string());
+    assert!(refused.is_some_and(|why| why.contains("[28]")), "a list was taken for a matrix");
+    Ok(())
+}
+
+#[test]
+fn what_shows_none_costs_nothing() -> Test {
+    let space = moths_core::Space::real(2)?;
+    let mut counted = Budget::new(moths_core::Function::new(space.clone(), |x| x[0]), 3);
+    assert!(counted.outputs(&batch(&counted, 3))?.is_none());
+    assert_eq!(counted.used(), 0);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use candle_core::Tensor;
-use moths::{Batch, CowTensor, Objective, Result, Space};
+use moths::{Batch, CowTensor, Objective, Result, Space, objective::Outputs};
 use serde::{Deserialize, Serialize};
 
 /// Steps of a staircase: (evaluation, lowest gap since the first), evaluations counted from 1.
@@ -158,6 +158,18 @@ impl<O: Objective> Objective for Recorder<O> {
         self.inner.refresh()?;
         self.spent += began.elapsed();
         Ok(())
+    }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.inner.skip(steps)
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let began = Instant::now();
+        let outputs = self.inner.outputs(batch)?;
+        self.spent += began.elapsed();
+        outputs.iter().flat_map(|outputs| outputs.losses.to_vec()).for_each(|loss| self.see(loss));
+        Ok(outputs)
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

@@ -53,11 +53,17 @@ impl<O: Objective> Budget<O> {
     }
 
     fn pay<T>(&mut self, evaluations: u64, f: impl FnOnce(&mut O) -> Result<T>) -> Result<T> {
+        let paid = self.pay_if_there(evaluations, |inner| f(inner).map(Some))?;
+        paid.ok_or_else(|| Error::Objective("an evaluation gave nothing".into()))
+    }
+
+    /// What an objective does not have costs nothing.
+    fn pay_if_there<T>(&mut self, evaluations: u64, f: impl FnOnce(&mut O) -> Result<Option<T>>) -> Result<Option<T>> {
         if evaluations > self.limit - self.used {
             return Err(Error::Budget { limit: self.limit, used: self.used, asked: evaluations });
         }
         let value = f(&mut self.inner)?;
-        self.used += evaluations;
+        self.used += if value.is_some() { evaluations } else { 0 };
         Ok(value)
     }
 }
@@ -70,10 +76,10 @@ impl<O: Objective> Objective for Budget<O> {
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
-        self.pay(1, |inner| inner.gradient(at))
+        self.pay_if_there(1, |inner| inner.gradient(at))
     }
 
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
-        self.pay(batch.len() as u64, |inner| inner.outputs(batch))
+        self.pay_if_there(batch.len() as u64, |inner| inner.outputs(batch))
     }
 }

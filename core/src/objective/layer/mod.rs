@@ -8,7 +8,7 @@ pub use best::Best;
 pub use budget::Budget;
 pub use pool::Pool;
 
-/// The methods of [`Objective`](crate::objective::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient);`
+/// The methods of [`Objective`](crate::objective::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient, outputs);`
 /// in its implementation, `inner` being the field with the objective inside. `refresh` is `skip` as well.
 #[macro_export]
 macro_rules! passes_on {
@@ -30,6 +30,11 @@ macro_rules! passes_on {
 
         fn skip(&mut self, steps: u64) -> $crate::Result<()> {
             self.$inner.skip(steps)
+        }
+    };
+    (@ $inner:ident outputs) => {
+        fn outputs(&mut self, batch: &$crate::objective::Batch) -> $crate::Result<Option<$crate::objective::Outputs>> {
+            self.$inner.outputs(batch)
         }
     };
     (@ $inner:ident gradient) => {

@@ -1,20 +1,21 @@
 //! How a model's loss is computed: as a whole, or by way of its outputs.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::{
-    Result,
-    objective::{Losses, OutputLoss, Outputs},
+    Error, Result,
+    objective::{OutputLoss, Outputs},
     rng::Key,
     space::Space,
 };
 
 pub(super) enum Loss<M> {
-    Whole(Box<dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send>),
+    Whole(Box<Whole<M>>),
     /// By way of its outputs, which are given with the targets.
     OfOutputs(Box<Forward<M>>, OutputLoss),
 }
 
+type Whole<M> = dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send;
 type Forward<M> = dyn FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send;
 
 /// Outputs \[m, k\], their loss, and its derivative by them.
@@ -35,7 +36,8 @@ impl<M> Loss<M> {
     pub(super) fn with_outputs(&mut self, model: &M, key: Key) -> Result<Option<Answer>> {
         let Self::OfOutputs(forward, loss) = self else { return Ok(None) };
         let (outputs, targets) = forward(model, key)?;
-        let outputs = outputs.detach();
+        // A copy: what a model answers may be a view of parameters, which the next candidate overwrites.
+        let outputs = outputs.detach().copy()?;
         let (loss, slopes) = loss.with_slopes(&outputs, &targets)?;
         Ok(Some((outputs, loss, slopes)))
     }
@@ -51,8 +53,12 @@ pub(super) struct Answers {
 
 impl Answers {
     pub(super) fn push(&mut self, (values, loss, slopes): Answer, space: &Space) -> Result<()> {
-        let failed = !loss.is_finite();
-        self.losses.push(if failed { f64::INFINITY } else { loss });
+        if values.rank() != 2 || slopes.dims() != values.dims() {
+            return Err(Error::shape("outputs of a model", "[examples, outputs]", format!("{:?}", values.dims())));
+        }
+        // A derivative that is no number says as little as a loss that is none.
+        let failed = !loss.is_finite() || !slopes.abs()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?.is_finite();
+        self.losses.push(loss);
         self.values.push(values.to_dtype(space.dtype())?);
         self.slopes.push(if failed { slopes.zeros_like()? } else { slopes }.to_dtype(space.dtype())?);
         Ok(())
@@ -64,6 +70,6 @@ impl Answers {
             return Ok(None);
         }
         let (values, slopes) = (Tensor::stack(&self.values, 0)?, Tensor::stack(&self.slopes, 0)?);
-        Ok(Some(Outputs { losses: Losses(self.losses), values, slopes }))
+        Ok(Some(Outputs { losses: self.losses.into(), values, slopes }))
     }
 }

@@ -48,7 +48,7 @@ impl Persist for DataClock {
 }
 
 /// The mean of a loss of any shape and dtype, as a scalar f64 that gradients go through.
-fn mean(loss: &Tensor) -> Result<Tensor> {
+pub(crate) fn mean(loss: &Tensor) -> Result<Tensor> {
     if loss.elem_count() == 0 {
         return Err(Error::shape("loss", "a number, or several to be averaged", format!("{:?}", loss.dims())));
     }

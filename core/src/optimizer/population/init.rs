@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Result,
+    Error, Result, memory,
     noise::{Sampler, normal_quantile},
     rng::{Key, Seed},
     space::Space,
@@ -40,7 +40,7 @@ pub enum Init {
     Gaussian,
     /// Each by itself, each leaf from a normal distribution of its own start's mean and deviation.
     LikeWeights,
-    /// Every coordinate stratified: one member in each of n intervals of equal probability.
+    /// Every coordinate stratified: one member in each of n intervals of equal probability (but for the first member, which is the start).
     LatinHypercube,
     /// A scrambled Sobol net: every group of 256 coordinates is filled evenly.
     Sobol,
@@ -63,8 +63,10 @@ impl Init {
     /// n points \[n, d\] around a point, which is the first of them.
     ///
     /// # Errors
-    /// [`Error::Memory`](crate::Error::Memory) where there is no room for so many; [`Error::Shape`](crate::Error::Shape) for a point of another length.
+    /// [`Error::Memory`](crate::Error::Memory) where there is no room for so many; [`Error::Shape`](crate::Error::Shape) for a point of another length, and as
+    /// [`Space::point`].
     pub fn points(self, space: &Space, start: &CowTensor, key: Key, n: usize) -> Result<CowTensor> {
+        let start = &space.point(start)?;
         let mut points = match self {
             Self::Around => space.scatter(start, key, n)?,
             Self::Same => rows(Sampler::Normal, None, space, start, key, n, 0.0)?,
@@ -74,8 +76,12 @@ impl Init {
                 points
             }
             Self::LikeWeights => like_weights(space, start, key, n)?,
-            Self::LatinHypercube => stratified(space, start, &latin(space.dim(), key, n), n)?,
+            Self::LatinHypercube => {
+                room(space, n)?;
+                stratified(space, start, &latin(space.dim(), key, n), n)?
+            }
             Self::Sobol => {
+                room(space, n)?;
                 let net = host::to_f64s(&*rows(Sampler::Sobol, None, space, &space.zeros()?, key, n, 1.0)?)?;
                 let shares: Vec<f64> = net.into_iter().map(normal_share).collect();
                 stratified(space, start, &shares, n)?
@@ -84,6 +90,11 @@ impl Init {
         points.set_row(0, start)?;
         Ok(points)
     }
+}
+
+/// Shares and points of every member stand side by side, in f64.
+fn room(space: &Space, n: usize) -> Result<()> {
+    memory::check(|| format!("{n} points"), space.dim(), 24.0 * n as f64 * space.dim() as f64)
 }
 
 /// centre + scale · deviation ⊙ noise, a row a member of the key.
@@ -142,6 +153,8 @@ fn stratified(space: &Space, start: &CowTensor, shares: &[f64], n: usize) -> Res
 
 /// A Latin hypercube: u_ij = (π_j(i) + U) / n.
 fn latin(d: usize, key: Key, n: usize) -> Vec<f64> {
+    // The largest number below 1: rounding must not end there.
+    const MOST: f64 = 1.0 - f64::EPSILON / 2.0;
     let mut shares = vec![0.0; n * d];
     let mut order: Vec<usize> = (0..n).collect();
     for j in 0..d {
@@ -149,8 +162,8 @@ fn latin(d: usize, key: Key, n: usize) -> Vec<f64> {
         order.shuffle(&mut draws);
         for (i, stratum) in order.iter().enumerate() {
             // The middle of a cell of 2^-53: never 0.
-            let within = draws.random::<f64>() + 0.5 * f64::EPSILON;
-            shares[i * d + j] = (*stratum as f64 + within) / n as f64;
+            let within = draws.random::<f64>() + 0.25 * f64::EPSILON;
+            shares[i * d + j] = ((*stratum as f64 + within) / n as f64).min(MOST);
         }
     }
     shares

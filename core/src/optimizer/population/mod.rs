@@ -39,7 +39,7 @@ use crate::{
 /// let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| x * x).sum());
 /// let mut population = Population::new(&space, &space.start(), Key::new(1), &Size::from(10), Init::Around)?;
 /// let seen = population.against(population.points().clone(), &mut objective)?;
-/// population.judge(&seen.losses);
+/// population.judge(&seen.losses)?;
 /// assert_eq!(population.answer()?.to_vec1::<f64>()?, [0.0; 3]); // the start is one of them
 /// # Ok::<(), moths_core::Error>(())
 /// ```
@@ -72,6 +72,7 @@ impl Population {
     /// # Errors
     /// As [`Init::points`].
     pub fn new(space: &Space, start: &CowTensor, key: Key, size: &Size, init: Init) -> Result<Self> {
+        size.least("population", 1)?;
         let n = size.at(0);
         let x = init.points(space, start, key, n)?;
         Ok(Self { x, loss: vec![f64::INFINITY; n], judged: false, sizes: size.range() })
@@ -79,7 +80,7 @@ impl Population {
 
     /// The same, whose [members may leave](Self::retain) until so few are left.
     pub fn shrinking_to(self, fewest: usize) -> Self {
-        Self { sizes: fewest.min(self.len())..=self.len(), ..self }
+        Self { sizes: fewest.clamp(1, self.len())..=self.len(), ..self }
     }
 
     fn rows(&self) -> RangeInclusive<usize> {
@@ -151,9 +152,13 @@ impl Population {
     }
 
     /// The points themselves have been evaluated, and have these losses.
-    pub fn judge(&mut self, losses: &[f64]) {
-        self.loss.iter_mut().zip(losses).for_each(|(known, loss)| *known = *loss);
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of losses than members.
+    pub fn judge(&mut self, losses: &[f64]) -> Result<()> {
+        self.recall(losses.to_vec())?;
         self.judged = true;
+        Ok(())
     }
 
     /// Whose trials are no worse: plateaus are crossed. A trial that failed never wins.
@@ -174,8 +179,11 @@ impl Population {
     /// These trials, rows of \[n, d\] with one loss each, take the places of the members of the same rows.
     ///
     /// # Errors
-    /// As [`fuse::copy_rows`]; nothing has then changed.
+    /// As [`fuse::copy_rows`]; [`Error::Shape`] unless there are as many losses as members. Nothing has then changed.
     pub fn replace(&mut self, rows: &[usize], trials: &Tensor, losses: &[f64]) -> Result<()> {
+        if losses.len() != self.len() {
+            return Err(Error::shape("losses of trials", self.len(), losses.len()));
+        }
         if rows.is_empty() {
             return Ok(());
         }
@@ -189,7 +197,10 @@ impl Population {
     /// # Errors
     /// [`Error::Shape`] unless there are as many points and losses as members; nothing has then changed.
     pub fn succeed(&mut self, next: &mut CowTensor, losses: Vec<f64>) -> Result<()> {
-        if next.dims() != self.x.dims() || losses.len() != self.len() {
+        if losses.len() != self.len() {
+            return Err(Error::shape("losses of the next generation", self.len(), losses.len()));
+        }
+        if next.dims() != self.x.dims() {
             return Err(Error::shape("the next generation", format!("{:?}", self.x.dims()), format!("{:?}", next.dims())));
         }
         std::mem::swap(&mut self.x, next);
@@ -206,7 +217,12 @@ impl Population {
     pub fn moved(&self, at: &CowTensor, space: &Space, key: Key) -> Result<Self> {
         let mut x = match self.is_one_point()? {
             true => Init::Around.points(space, at, key, self.len())?,
-            false => shifted(&self.x, &*self.answer()?, at, space)?,
+            false => {
+                // The best becomes the first, which is then exactly there.
+                let mut order: Vec<usize> = (0..self.len()).collect();
+                order.swap(0, self.best());
+                shifted(&fuse::gather(&self.x, &order)?, &*self.answer()?, at, space)?
+            }
         };
         x.set_row(0, at)?;
         Ok(Self { x, loss: vec![f64::INFINITY; self.len()], judged: false, sizes: self.sizes.clone() })

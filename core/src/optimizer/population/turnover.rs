@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::{Population, init};
 use crate::{
-    Error, Result, fuse,
+    Error, Result, fuse, memory,
     noise::Sampler,
     rng::Key,
     space::Space,
@@ -57,6 +57,7 @@ impl Population {
             let valid = format!("{} to {}", self.sizes.start(), self.sizes.end());
             return Err(Error::invalid("members of a population", n, valid));
         }
+        memory::check(|| format!("{n} points"), space.dim(), 3.0 * n as f64 * space.dim() as f64 * 8.0)?;
         let (mean, deviation) = self.moments(space)?;
         let centre = if joining == Joining::Best { self.answer()? } else { mean };
         let mut new = init::rows(Sampler::Normal, Some(&deviation), space, &centre, key, more, 1.0)?;

@@ -1,7 +1,11 @@
 //! What an optimizer would need, before it is built.
 
 use super::Entry;
-use crate::{Result, memory, optimizer::Spec, space::Space};
+use crate::{
+    Result, memory,
+    optimizer::{Size, Spec},
+    space::Space,
+};
 
 impl Entry {
     /// # Errors
@@ -14,7 +18,10 @@ impl Entry {
     fn bytes(&self, spec: &Spec, space: &Space) -> Result<f64> {
         let (can, d) = ((self.capabilities)(&spec.settings)?, space.dim() as f64);
         let whole = (self.whole)(&spec.settings)?;
-        let size = self.meta.size.and_then(|size| whole.get(size)).and_then(serde_json::Value::as_u64);
+        // Of a curve, the most that it comes to.
+        let most =
+            |size: &serde_json::Value| serde_json::from_value::<Size>(size.clone()).ok().map(|size| *size.range().end() as u64);
+        let size = self.meta.size.and_then(|size| whole.get(size)).and_then(most);
         let candidates = match size {
             Some(size) => size,
             None => (self.cost)(&spec.settings, space, false)?.unwrap_or(1),
