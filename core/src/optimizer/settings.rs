@@ -164,6 +164,9 @@ fn in_range(value: &Value, schema: &Value) -> bool {
 
 /// What a schema allows, in words: "an integer from 2 to 1000", "a number > 0", "one of `gaussian`, `rademacher`".
 pub fn describe(schema: &Value) -> String {
+    if let Some(words) = schema["x-valid"].as_str() {
+        return words.to_owned();
+    }
     if let Some(choices) = alternatives(schema) {
         let constants: Vec<String> = choices.iter().filter_map(|c| c.get("const")).map(|c| format!("`{}`", plain(c))).collect();
         if constants.len() == choices.len() {
@@ -176,9 +179,6 @@ pub fn describe(schema: &Value) -> String {
     }
     if let Some(allowed) = schema["enum"].as_array() {
         return format!("one of {}", allowed.iter().map(|v| format!("`{}`", plain(v))).collect::<Vec<_>>().join(", "));
-    }
-    if let Some(words) = schema["x-valid"].as_str() {
-        return words.to_owned();
     }
     let kinds: Vec<String> = types(schema).iter().map(|kind| described(kind, schema)).collect();
     kinds.join(" or ")

@@ -26,7 +26,7 @@ fn list_and_show_know_everything() -> Tested {
         assert!(listed.iter().all(|one| plain(&long).contains(&plain(one["summary"].as_str().unwrap_or("missing")))), "{long}");
     }
     let settings = said(&place, "show pso")?;
-    assert!(["particles", "an integer >= ", "default"].iter().all(|word| settings.contains(word)), "{settings}");
+    assert!(["particles", "a size, or null", "default"].iter().all(|word| settings.contains(word)), "{settings}");
     assert!(events(&place, "show pso")?[0]["settings"]["properties"]["particles"].is_object());
     Ok(())
 }
@@ -79,7 +79,8 @@ fn show_explains_what_settings_share_once() -> Tested {
     assert_eq!(shown.matches("cosine {from, steps, to}").count(), 1, "{shown}");
     assert_eq!(shown.matches("student-t {dof}").count(), 1, "{shown}");
     assert!(shown.contains("a schedule: ") && shown.contains("a sampler: ") && shown.lines().count() < 110, "{shown}");
-    assert!(!said(&place, "show pso")?.contains("cosine"), "pso has no schedule");
+    assert!(!said(&place, "show random-search")?.contains("cosine"), "random-search has no schedule");
+    assert!(said(&place, "show pso")?.contains("a size, or null"), "pso has a size");
     Ok(())
 }
 

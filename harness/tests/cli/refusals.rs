@@ -19,7 +19,7 @@ fn wrong_names_get_the_nearest() -> Tested {
         ("train", "one of digits"),
         ("train digits --optimizer sep-cma", "did you mean `sep-cma-es`?"),
         ("train digits --optimizer pso --set partciles=3", "did you mean `particles`?"),
-        ("train digits --optimizer pso --set partciles=3", "valid are `cognitive`, `inertia`, `particles`, `social`"),
+        ("train digits --optimizer pso --set partciles=3", "valid are `cognitive`, `inertia`, `init`, `particles`, `social`"),
         ("train digits --optimizer pso --set zzzz=3", "unknown setting of pso `zzzz`; valid are `cognitive`, "),
         ("train digits --optimizer open-es --set descent.rat=3", "did you mean `rate`?"),
         ("train digits --optimizer open-es --set descent.rat=3", "valid are `beta1`, "),
@@ -38,13 +38,13 @@ fn wrong_names_get_the_nearest() -> Tested {
 fn wrong_values_say_what_is_valid() -> Tested {
     let place = tempdir()?;
     let cases = [
-        ("train digits --optimizer pso --set particles=0", "particles = 0: an integer >= "),
+        ("train digits --optimizer pso --set particles=0", "particles = 0: an integer >= 1 and <= 1000000, or a curve"),
         ("train digits --optimizer pso --set particles", "name=value"),
         ("train digits --optimizer {\"name\":3}", "needs a `name`"),
         ("train digits --evaluations 0", "--evaluations"),
         ("train digits --evaluations 1e-3", "a whole number, at least 1, as 50000, 50_000, 50,000 or 5e4"),
         ("train digits --evaluations 5,00", "a whole number"),
-        ("train digits --optimizer pso --set particles=1.5e0", "an integer >= 2"),
+        ("train digits --optimizer pso --set particles=1.5e0", "an integer >= 1 and <= 1000000, or a curve"),
         ("race sphere --seeds 1e5", "from 1 to 10000"),
         ("minimize sphere --overwrite", "--overwrite = true: only beside --checkpoint"),
         ("train digits --seconds -1", "--seconds"),

@@ -15,6 +15,10 @@ const MOST: usize = 1_000_000;
 
 /// The size of a population: a whole number, or a curve of the step, whose values are rounded.
 ///
+/// A ramp says in `steps` how long it is: what an ordinary step of a growing population takes nobody can say, so that it cannot follow from the
+/// length of the run. Where that is known, a ramp without `steps` is refused; elsewhere it takes
+/// [`NOMINAL_STEPS`](crate::optimizer::schedule::NOMINAL_STEPS).
+///
 /// ```
 /// use moths_core::optimizer::population::Size;
 ///
@@ -25,6 +29,7 @@ const MOST: usize = 1_000_000;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(extend("x-valid" = "an integer >= 1 and <= 1000000, or a curve of the step"))]
 pub enum Size {
     /// The same in every step.
     Constant(#[schemars(range(min = 1, max = 1_000_000))] usize),
