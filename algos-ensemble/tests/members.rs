@@ -1,7 +1,7 @@
 //! Optimizers inside an optimizer: whoever is in the list is saved, and comes back as it was, however many there are.
 
 use moths_core::{
-    Function, Key, Optimizer, Result, Space, Spec,
+    Function, Key, Result, Space, Spec,
     optimizer::Members,
     persist::{Keep, State, Value},
 };
@@ -22,11 +22,12 @@ fn members(space: &Space, ids: &[&str]) -> Result<Members> {
 /// Steps everybody, and gives all answers.
 fn stepped(members: &mut Members, space: &Space) -> Result<Vec<Vec<f64>>> {
     let mut objective = Function::new(space.clone(), bowl);
-    let step = |optimizer: &mut dyn Optimizer| {
-        optimizer.step(&mut objective)?;
-        Ok(optimizer.answer()?.to_vec1()?)
-    };
-    members.iter_mut().map(|member| &mut *member.optimizer).map(step).collect()
+    let mut answers = vec![];
+    for member in members.iter_mut() {
+        member.optimizer.step(&mut objective)?;
+        answers.push(member.optimizer.answer()?.to_vec1()?);
+    }
+    Ok(answers)
 }
 
 #[test]
