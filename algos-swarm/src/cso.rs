@@ -131,8 +131,10 @@ impl Algorithm for Cso {
             .walls(Walls::Reflect)
             .at_walls(true)
             .converges(true)
+            .discrete(true)
             .state_per_parameter(0.0)
-            .state_per_candidate(2.0),
+            // x and v; and f(x), one number a particle, which is little beside d of them.
+            .state_per_candidate(2.01),
     )
     .size("particles");
     type Config = CsoConfig;
