@@ -41,6 +41,7 @@
 //! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
+#![doc = include_str!("settings/cso.md")]
 
 use candle_core::Tensor;
 use moths_core::{
