@@ -19,12 +19,13 @@
 //! evaluated beside the losers on the same data; 2 numbers of state per parameter and particle; 4 numbers of scratch per parameter and
 //! particle; 2 numbers per parameter, held throughout, for the box.
 //!
-//! Take it when a function has hundreds of parameters or more and several basins, and hundreds of points can be evaluated at once: the
-//! swarm has no common best, so that it settles late. In fewer dimensions take `pso`, which is sooner done; where there is one basin
-//! `sep-cma-es` or `cr-fm-nes`.
+//! Take it when a function has hundreds of parameters or more, more basins than one, and thousands of evaluations for every particle: the
+//! swarm has no common best, so that it settles late, and far better than `pso` does there. In fewer dimensions, or with a smaller budget, take
+//! `jade`, which may also do better in many dimensions where coordinates do not depend on each other; where there is one basin `cr-fm-nes` or
+//! `sep-cma-es`.
 //!
-//! Tune first: `particles`, fewer for a short run, more where there are many minima; then `phi`, higher where the swarm is still apart when
-//! the budget ends, 0 where it settles too early.
+//! Tune first: `particles`, fewer where the budget ends while the swarm is still apart (40, say), more where it settles too early; then
+//! `phi`: the higher, the sooner the swarm settles.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
