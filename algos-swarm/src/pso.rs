@@ -217,7 +217,11 @@ impl Optimizer for Pso {
         let moved = best.moved(&at, &self.space, self.clock.key().fold(4))?;
         let mut swarm = match best.is_one_point()? {
             true => Swarm { x: moved.points().clone(), v: v.zeros_like()?.into(), best: moved },
-            false => Swarm { x: shifted(x, &*best.answer()?, &at, &self.space)?, v: v.clone(), best: moved },
+            false => {
+                let order = best.best_first();
+                let x = shifted(&fuse::gather(x, &order)?, &*best.answer()?, &at, &self.space)?;
+                Swarm { x, v: fuse::gather(v, &order)?, best: moved }
+            }
         };
         swarm.x.set_row(0, &at)?;
         swarm.v.set_row(0, &at.zeros_like()?)?;

@@ -208,21 +208,23 @@ impl Population {
         Ok(())
     }
 
+    /// The members with the best in the first place, and who was there in the best's: as [`moved`](Self::moved) leaves them.
+    pub fn best_first(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.swap(0, self.best());
+        order
+    }
+
     /// The whole population moved so that its best lies at `at`, inside the bounds; nothing is known of the losses there.
     ///
-    /// At a bound it is reflected, so that it does not become flat. If it has no extent any more it is scattered anew.
+    /// The best is then the [first](Self::best_first). At a bound the population is reflected, so that it does not become flat. If it has no extent any more it is scattered anew.
     ///
     /// # Errors
     /// [`Error::Shape`] for a point of another length.
     pub fn moved(&self, at: &CowTensor, space: &Space, key: Key) -> Result<Self> {
         let mut x = match self.is_one_point()? {
             true => Init::Around.points(space, at, key, self.len())?,
-            false => {
-                // The best becomes the first, which is then exactly there.
-                let mut order: Vec<usize> = (0..self.len()).collect();
-                order.swap(0, self.best());
-                shifted(&fuse::gather(&self.x, &order)?, &*self.answer()?, at, space)?
-            }
+            false => shifted(&fuse::gather(&self.x, &self.best_first())?, &*self.answer()?, at, space)?,
         };
         x.set_row(0, at)?;
         Ok(Self { x, loss: vec![f64::INFINITY; self.len()], judged: false, sizes: self.sizes.clone() })

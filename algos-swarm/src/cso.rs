@@ -1,0 +1,347 @@
+//! Competitive swarm optimisation: of two particles that meet, the worse learns from the better and from the middle of the swarm.
+//!
+//! ```text
+//! the swarm is paired at random; of a pair, w has the lower loss and l the other; of an odd n, one particle sits out
+//! v_l ← r₁ ⊙ v_l + r₂ ⊙ (x_w − x_l) + φ r₃ ⊙ (x̄ − x_l)          r₁, r₂, r₃ ~ U[0, 1)ᵈ, fresh for every loser
+//! x_l ← x_l + v_l;   x_w, v_w stay                              x̄ = Σ_i x_i / n, before anybody moves
+//! ```
+//!
+//! x, v: \[n, d\], x̄: \[d\], r₁, r₂, r₃: \[⌊n/2⌋, d\]. Source: Cheng & Jin 2015, "A Competitive Swarm Optimizer for Large Scale
+//! Optimization", doi:10.1109/TCYB.2014.2322602. The paper's rule for φ is an interval: φ = 0 for n ≤ 100, else
+//! 0.14 lg n − 0.30 ≤ φ ≤ 0.27 lg n − 0.51; the default is its middle, φ = 0.205 lg n − 0.405 (0.09 for n = 250, 0.15 for n = 500, 0.21 for
+//! n = 1000; lg is the decimal logarithm). The default n = d/2, 100 at least and 1000 at most, goes through the sizes that the paper
+//! recommends: 100 in 100 dimensions, 250 in 500, 500 in 1000 and 1000 in 2000.
+//! Differs from the paper: a particle that is stopped at a bound turns back: in the coordinates where x_l was clamped, v_l ← −v_l/2. Of a tie
+//! the particle that is drawn later is the loser, and n may be odd. The first step evaluates the swarm and moves nobody. It ends by the
+//! criterion tol-fun of [`convergence`](moths_core::optimizer::convergence). After a step the swarm is in another order, losers last, which
+//! changes nothing, as pairs are drawn.
+//! Cost per step: ⌊n/2⌋ evaluations in one round, n in the first; of a stochastic objective always n, as those that have not moved are
+//! evaluated beside the losers on the same data; 2 numbers of state per parameter and particle; 4 numbers of scratch per parameter and
+//! particle; 2 numbers per parameter, held throughout, for the box.
+//!
+//! Take it when a function has hundreds of parameters or more, more basins than one, and thousands of evaluations for every particle: the
+//! swarm has no common best, so that it settles late, and far better than `pso` does there. In fewer dimensions, or with a smaller budget, take
+//! `jade`, which may also do better in many dimensions where coordinates do not depend on each other; where there is one basin `cr-fm-nes` or
+//! `sep-cma-es`.
+//!
+//! Tune first: `particles`, fewer where the budget ends while the swarm is still apart (40, say), more where it settles too early; then
+//! `phi`: the higher, the sooner the swarm settles.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_swarm as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("cso").with("particles", 20)?, &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..100 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+#![doc = include_str!("settings/cso.md")]
+
+use candle_core::Tensor;
+use moths_core::{
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, settings},
+    persist,
+    persist::Clock,
+    register,
+    space::Walls,
+};
+use rand::seq::SliceRandom;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of [`Cso`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsoConfig {
+    /// n, the number of particles; null: d/2, 100 at least and 1000 at most.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub particles: Option<usize>,
+    /// Where the particles begin.
+    pub init: Init,
+    /// φ, the pull of a loser towards the middle of the swarm; null: 0 for n ≤ 100, else 0.205 lg n − 0.405.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub phi: Option<f64>,
+}
+
+impl Default for CsoConfig {
+    fn default() -> Self {
+        Self { particles: None, init: Init::Around, phi: None }
+    }
+}
+
+impl CsoConfig {
+    /// n.
+    fn particles(&self, space: &Space) -> usize {
+        self.particles.unwrap_or((space.dim() / 2).clamp(100, 1000))
+    }
+
+    /// φ of a swarm of n.
+    fn phi(&self, n: usize) -> f64 {
+        let middle = if n <= 100 { 0.0 } else { 0.205 * (n as f64).log10() - 0.405 };
+        self.phi.unwrap_or(middle.min(1.0))
+    }
+}
+
+/// Competitive swarm optimisation. See the [module documentation](self) for equations.
+pub struct Cso {
+    phi: f64,
+    space: Space,
+    clock: Clock,
+    /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
+    box_: Option<(Tensor, Tensor)>,
+    /// The points x, and f(x_i).
+    swarm: Population,
+    v: CowTensor,
+    history: History,
+}
+
+kernel! { fn learn(v: inout, x: inout, x_w: mat, mean: row, phi: num, r1: uniform, r2: uniform, r3: uniform) {
+    let nv = r1 * v + r2 * (x_w - x) + phi * r3 * (mean - x);
+    v = nv;
+    x = x + nv;
+} }
+kernel! { fn learn_inside(
+    v: inout, x: inout, x_w: mat, mean: row, lower: row, upper: row, phi: num, r1: uniform, r2: uniform, r3: uniform
+) {
+    let nv = r1 * v + r2 * (x_w - x) + phi * r3 * (mean - x);
+    let nx = clamp(x + nv, lower, upper);
+    v = select(nx == x + nv, nv, 0.0 - 0.5 * nv);
+    x = nx;
+} }
+
+impl Algorithm for Cso {
+    const META: Meta = Meta::new(
+        "cso",
+        Family::Swarm,
+        "Of two particles that meet, the worse learns from the better and from the middle of the swarm.",
+        "Cheng & Jin 2015, doi:10.1109/TCYB.2014.2322602",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .monotone(true)
+            .beats_random(true)
+            .walls(Walls::Reflect)
+            .at_walls(true)
+            .converges(true)
+            .discrete(true)
+            .state_per_parameter(0.0)
+            // x and v; and f(x), one number a particle, which is little beside d of them.
+            .state_per_candidate(2.01),
+    )
+    .size("particles");
+    type Config = CsoConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        config.init.apart("init")?;
+        let n = config.particles(space);
+        let swarm = Population::new(space, &space.start(), key.fold(u64::MAX), &Size::from(n), config.init)?;
+        Ok(Self {
+            phi: config.phi(n),
+            box_: space.box_tensors()?,
+            v: space.zeros_for(n)?,
+            history: History::of_population(space.dim(), n / 2),
+            space: space.clone(),
+            clock: Clock::new(key),
+            swarm,
+        })
+    }
+
+    fn evaluations_per_step(config: &CsoConfig, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let n = config.particles(space);
+        Ok(Some(if stochastic { n } else { n / 2 } as u64))
+    }
+}
+
+/// Who stays and who moves: winners first, in the order of their losers; then whoever sits out.
+struct Meeting {
+    stay: Vec<usize>,
+    losers: Vec<usize>,
+}
+
+impl Meeting {
+    /// Of the members with these losses, all of the same data, paired by chance.
+    fn of(losses: &[f64], key: Key) -> Self {
+        let mut order: Vec<usize> = (0..losses.len()).collect();
+        order.shuffle(&mut key.stream());
+        let pairs = order.chunks_exact(2);
+        let alone = pairs.remainder().to_vec();
+        let winner_first =
+            |pair: &[usize]| if losses[pair[1]] < losses[pair[0]] { (pair[1], pair[0]) } else { (pair[0], pair[1]) };
+        let (mut stay, losers): (Vec<usize>, Vec<usize>) = pairs.map(winner_first).unzip();
+        stay.extend(alone);
+        Self { stay, losers }
+    }
+}
+
+impl Cso {
+    /// Velocities and positions of the losers, after they have learned from the winners x_w.
+    fn learned(&self, losers: &[usize], x_w: &Tensor) -> Result<(CowTensor, CowTensor)> {
+        let (x, n) = (self.swarm.points(), self.swarm.len());
+        let mut mean = self.space.zeros()?;
+        fuse::weighted_sum(x, &vec![1.0 / n as f64; n], &mut mean)?;
+        let [r1, r2, r3] = [1, 2, 3].map(|n| self.clock.key().fold(n));
+        let (mut v, mut x, phi) = (fuse::gather(&self.v, losers)?, fuse::gather(x, losers)?, self.phi);
+        match &self.box_ {
+            None => learn(&mut v, &mut x, x_w, &mean, phi, r1, r2, r3)?,
+            Some((lower, upper)) => learn_inside(&mut v, &mut x, x_w, &mean, lower, upper, phi, r1, r2, r3)?,
+        }
+        Ok((v, x))
+    }
+
+    /// The first step, and the first after `move_to`: nobody knows yet who wins.
+    fn begin(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let losses = objective.losses(&Batch::Dense(self.swarm.points().clone()))?;
+        self.swarm.judge(&losses)?;
+        self.clock.tick();
+        Ok(Report::of(&losses))
+    }
+}
+
+impl Optimizer for Cso {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        if !self.swarm.is_judged() {
+            return self.begin(objective);
+        }
+        let Meeting { stay, losers } = Meeting::of(self.swarm.losses(), self.clock.key().fold(4));
+        let x_w = fuse::gather(self.swarm.points(), &stay)?;
+        let (v, x) = self.learned(&losers, &x_w.narrow(0, 0, losers.len())?)?;
+        let remembered: Vec<f64> = stay.iter().map(|&i| self.swarm.losses()[i]).collect();
+        let Comparison { before, losses, report } =
+            objective.losses_beside(&Batch::Dense(x.clone()), &Batch::Dense(x_w.clone()), Some(&remembered))?;
+        let mut next = Tensor::cat(&[&*x_w, &*x], 0)?.into();
+        let next_v = Tensor::cat(&[&*fuse::gather(&self.v, &stay)?, &*v], 0)?.into();
+        self.swarm.succeed(&mut next, before.into_iter().chain(losses.iter().copied()).collect())?;
+        self.v = next_v;
+        let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step);
+        self.clock.tick();
+        Ok(report.converged(converged))
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        self.swarm.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let at = self.space.point(at)?;
+        let moved = self.swarm.moved(&at, &self.space, self.clock.key().fold(5))?;
+        let mut v = match self.swarm.is_one_point()? {
+            true => self.v.zeros_like()?.into(),
+            false => fuse::gather(&self.v, &self.swarm.best_first())?,
+        };
+        v.set_row(0, &at.zeros_like()?)?;
+        (self.swarm, self.v) = (moved, v);
+        self.history.clear();
+        Ok(())
+    }
+}
+
+persist!(Cso { clock, swarm, v, history });
+register!(Cso);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::Function;
+
+    kernel! { fn uniforms(x: out, u: uniform) { x = u; } }
+
+    fn rows(x: &Tensor) -> Vec<Vec<f64>> {
+        x.to_vec2().unwrap()
+    }
+
+    fn ridge(x: &[f64]) -> f64 {
+        x.iter().enumerate().map(|(i, x)| (1 + i) as f64 * (x - 1.0).powi(2)).sum()
+    }
+
+    fn swarm_of(n: usize, phi: f64, space: &Space) -> Cso {
+        Cso::new(CsoConfig { particles: Some(n), phi: Some(phi), ..CsoConfig::default() }, space, Key::new(5)).unwrap()
+    }
+
+    /// Steps against the equations of the module, particle by particle, on the same pairs and the same random numbers.
+    #[test]
+    fn steps_are_those_of_the_paper() {
+        let (space, key, phi) = (Space::real(3).unwrap(), Key::new(5), 0.3);
+        for n in [6, 7] {
+            let mut cso = swarm_of(n, phi, &space);
+            let (mut x, mut v) = (rows(cso.swarm.points()), rows(&cso.v));
+            let first = cso.step(&mut Function::new(space.clone(), ridge)).unwrap();
+            assert_eq!((first.evaluations, rows(cso.swarm.points())), (n as u64, x.clone()), "the first step moves nobody");
+            for t in 1..5 {
+                let key = key.fold(t);
+                let mut drawn: Vec<usize> = (0..n).collect();
+                drawn.shuffle(&mut key.fold(4).stream());
+                let [r1, r2, r3] = [1, 2, 3].map(|purpose| {
+                    let mut r = space.zeros_for(n / 2).unwrap();
+                    uniforms(&mut r, key.fold(purpose)).unwrap();
+                    rows(&r)
+                });
+                let mean: Vec<f64> = (0..3).map(|j| x.iter().map(|x| x[j]).sum::<f64>() / n as f64).collect();
+                let (mut order, mut losers) = (vec![], vec![]);
+                for (k, pair) in drawn.chunks_exact(2).enumerate() {
+                    let (a, b) = (pair[0], pair[1]);
+                    let (w, l) = if ridge(&x[b]) < ridge(&x[a]) { (b, a) } else { (a, b) };
+                    for j in 0..3 {
+                        v[l][j] = r1[k][j] * v[l][j] + r2[k][j] * (x[w][j] - x[l][j]) + phi * r3[k][j] * (mean[j] - x[l][j]);
+                        x[l][j] += v[l][j];
+                    }
+                    order.push(w);
+                    losers.push(l);
+                }
+                order.extend(drawn.chunks_exact(2).remainder());
+                order.extend(losers);
+                let in_order = |rows: &[Vec<f64>]| order.iter().map(|&i| rows[i].clone()).collect::<Vec<_>>();
+                (x, v) = (in_order(&x), in_order(&v));
+                let report = cso.step(&mut Function::new(space.clone(), ridge)).unwrap();
+                assert_eq!(report.evaluations, n as u64 / 2, "winners, and who sits out, are not evaluated again");
+                for (ours, theirs) in [(rows(cso.swarm.points()), &x), (rows(&cso.v), &v)] {
+                    let differ = ours.iter().flatten().zip(theirs.iter().flatten()).map(|(a, b)| (a - b).abs());
+                    assert!(differ.fold(0.0, f64::max) < 1e-14, "{n} particles, step {t}: {ours:?} {theirs:?}");
+                }
+                let losses: Vec<f64> = x.iter().map(|x| ridge(x)).collect();
+                assert!(cso.swarm.losses().iter().zip(&losses).all(|(ours, theirs)| (ours - theirs).abs() < 1e-12));
+                let lowest = (0..n).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
+                assert_eq!(cso.answer().unwrap().to_vec1::<f64>().unwrap(), rows(cso.swarm.points())[lowest]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_pull_to_the_middle_is_that_of_the_paper() {
+        let phi = |n| CsoConfig::default().phi(n);
+        assert_eq!(phi(100), 0.0);
+        for n in [200, 250, 500, 1000] {
+            let lg = (n as f64).log10();
+            assert!((0.14 * lg - 0.30..=0.27 * lg - 0.51).contains(&phi(n)), "{n}: {}", phi(n));
+        }
+        assert!((phi(1000) - 0.21).abs() < 1e-12);
+        let particles = |d| CsoConfig::default().particles(&Space::real(d).unwrap());
+        assert_eq!([2, 100, 500, 1000, 2000, 9000].map(particles), [100, 100, 250, 500, 1000, 1000]);
+    }
+
+    #[test]
+    fn at_a_bound_a_loser_turns_back() {
+        let space = Space::bounded([(0.0, 1.0); 2]).unwrap();
+        let mut cso = swarm_of(10, 0.0, &space);
+        let mut turned = 0;
+        for _ in 0..40 {
+            // The lowest point is a corner outside the box.
+            cso.step(&mut Function::new(space.clone(), |x| -x[0] - x[1])).unwrap();
+            for (x, v) in rows(cso.swarm.points()).into_iter().flatten().zip(rows(&cso.v).into_iter().flatten()) {
+                assert!((0.0..=4.0).contains(&x));
+                turned += usize::from(x == 4.0 && v < 0.0) + usize::from(x == 0.0 && v > 0.0);
+            }
+        }
+        assert!(turned > 0);
+    }
+}
