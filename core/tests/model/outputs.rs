@@ -41,7 +41,7 @@ fn by_candle(loss: &OutputLoss, outputs: &Tensor, targets: &Tensor) -> moths_cor
     let outputs = Var::from_tensor(outputs)?;
     let loss = loss.of(&outputs, targets)?;
     let slopes = loss.backward()?.get(&outputs).expect("it depends on them").flatten_all()?.to_vec1()?;
-    Ok((f64::from(loss.to_scalar::<f32>()?), slopes))
+    Ok((loss.to_dtype(DType::F64)?.to_scalar()?, slopes))
 }
 
 #[test]
