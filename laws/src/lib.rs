@@ -2,10 +2,10 @@
 //!
 //! A law asks the [registry](moths_core::registry) for an optimizer, puts it through its paces, and says how it was broken if it was. What an
 //! optimizer promises it reads from its [`Capabilities`](moths_core::optimizer::Capabilities); there is no list of exceptions. Everything is
-//! deterministic: a law that is broken is broken again in the next run, in the same way.
+//! deterministic: a law that is broken is broken again in the next run, in the same way (but for the time that `damage` allows a step, by the clock).
 //!
-//! How long it takes is a matter of [`Depth`]: with `MOTHS_LAWS=deep` in the environment laws look at hundreds of steps where they otherwise look
-//! at a few.
+//! How long it takes is a matter of [`Depth`]: with `MOTHS_LAWS=deep` in the environment the laws of bits look at hundreds of steps where they
+//! otherwise look at a few.
 //!
 //! A crate with optimizers of its own holds them against the laws in a test:
 //!

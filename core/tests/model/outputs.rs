@@ -78,7 +78,7 @@ fn layers_pass_them_on() -> Test {
     let batch = batch(&alone, 20);
     let whole = alone.outputs(&batch)?.expect("a model with outputs");
     let mut layered = Best::new(Budget::new(Pool::new(vec![new()?, new()?, new()?])?, 20));
-    let seen = (&mut layered as &mut dyn Objective).outputs(&batch)?.expect("passed on");
+    let seen = (&mut layered as &mut dyn Objective).outputs_of(&batch)?.expect("passed on");
     assert_eq!(seen.losses, whole.losses);
     for (a, b) in [(&seen.values, &whole.values), (&seen.slopes, &whole.slopes)] {
         assert_eq!(a.flatten_all()?.to_vec1::<f32>()?, b.flatten_all()?.to_vec1::<f32>()?);
@@ -172,5 +172,27 @@ fn what_shows_none_costs_nothing() -> Test {
     let mut counted = Budget::new(moths_core::Function::new(space.clone(), |x| x[0]), 3);
     assert!(counted.outputs(&batch(&counted, 3))?.is_none());
     assert_eq!(counted.used(), 0);
+    Ok(())
+}
+
+/// Outputs that are not those of the candidates are told before anybody computes with them.
+#[test]
+fn outputs_of_others_are_refused() -> Test {
+    struct Short(Made);
+    impl Objective for Short {
+        fn space(&self) -> &moths_core::Space {
+            self.0.space()
+        }
+        fn evaluate(&mut self, batch: &Batch) -> moths_core::Result<Vec<f64>> {
+            self.0.evaluate(batch)
+        }
+        fn outputs(&mut self, batch: &Batch) -> moths_core::Result<Option<moths_core::objective::Outputs>> {
+            self.0.outputs(&batch.part(1..batch.len()))
+        }
+    }
+    let mut short = Short(model(&inputs()?, &normals(7, 4)?, OutputLoss::MeanSquaredError)?);
+    let batch = batch(&short, 3);
+    let refused = (&mut short as &mut dyn Objective).outputs_of(&batch).err().map(|e| e.to_string());
+    assert!(refused.is_some_and(|why| why.contains("2 losses") && why.contains("3 candidates")), "two were taken for three");
     Ok(())
 }

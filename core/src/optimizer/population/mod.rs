@@ -72,7 +72,7 @@ impl Population {
     /// # Errors
     /// As [`Init::points`].
     pub fn new(space: &Space, start: &CowTensor, key: Key, size: &Size, init: Init) -> Result<Self> {
-        size.least("population", 1)?;
+        size.least("members of a population", 1)?;
         let n = size.at(0);
         let x = init.points(space, start, key, n)?;
         Ok(Self { x, loss: vec![f64::INFINITY; n], judged: false, sizes: size.range() })
