@@ -66,6 +66,7 @@ fn cell(text: &str) -> String {
 fn promises(of: &Capabilities) -> String {
     let all = [
         (of.needs_gradient, "needs gradients"),
+        (of.needs_outputs, "needs outputs"),
         (of.seeds_only, "seeds"),
         (of.rank_based, "ranks"),
         (of.translation, "moves"),

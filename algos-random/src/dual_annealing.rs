@@ -192,6 +192,7 @@ impl Algorithm for DualAnnealing {
         Ok(Self::META
             .capabilities
             .needs_gradient(local.needs_gradient)
+            .needs_outputs(local.needs_outputs)
             .compares_steps(local.compares_steps)
             .state_per_parameter(2.0 + local.state_per_parameter)
             .state_per_pair(local.state_per_pair))

@@ -16,14 +16,14 @@ use moths_core::{
 
 pub(super) const LAW: Law = Law {
     name: "ask_tell",
-    statement: "ask and tell take the path that step takes, also when saved and loaded between them; without gradients to tell, \
-                a method that needs them refuses",
+    statement: "ask and tell take the path that step takes, also when saved and loaded between them; without gradients or \
+                outputs to tell, a method that needs them refuses",
     holds,
 };
 
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F64)?.noisy()] {
-        if subject.capabilities()?.needs_gradient {
+        if !subject.capabilities()?.needs_only_losses() {
             refuses(subject, &problem)?;
             continue;
         }
@@ -111,11 +111,11 @@ fn refuses(subject: &Subject, problem: &Problem) -> Verdict {
         match search.ask() {
             Ok(Ask::Evaluate(batch)) => search.tell(problem.clone().evaluate(&batch)?)?,
             Ok(Ask::Done(report)) => {
-                return Err(Breach::new(format!("needs gradients, yet took a step without them: {report:?}")));
+                return Err(Breach::new(format!("needs more than losses, yet took a step with them alone: {report:?}")));
             }
             Err(error) => break error,
         }
     };
-    ensure!(is_refusal(&error), "without gradients it fails with {error:?}, which is no refusal");
+    ensure!(is_refusal(&error), "with losses alone it fails with {error:?}, which is no refusal");
     path::same_state(&before, &path::digest(search.optimizer())?).map_err(|b| b.under("after its refusal"))
 }

@@ -5,6 +5,7 @@ use candle_core::{DType, Tensor};
 use super::{Law, Subject, broken::Verdict, path::KEY};
 use moths_core::{
     Batch, CowTensor, Error, Leaf, Objective, Optimizer, Result, Space,
+    objective::Outputs,
     space::{Domain, Walls},
     tensor::host,
     with_scalar,
@@ -83,15 +84,19 @@ struct Cast {
 }
 
 impl Cast {
-    /// The lowest loss is where some values are in the middle of their intervals, and others at a third.
     fn loss(&self, values: &[f64]) -> f64 {
+        1.0 + self.offsets(values).iter().map(|offset| offset * offset).sum::<f64>()
+    }
+
+    /// How far values are from the best ones: some in the middle of their intervals, and others at a third.
+    fn offsets(&self, values: &[f64]) -> Vec<f64> {
         let elements = self.space.leaves().iter().flat_map(|leaf| (0..leaf.len()).map(move |i| leaf.interval(i)));
         let part = |(k, ((lo, hi), value)): (usize, ((f64, f64), &f64))| {
             let width = if (hi - lo).is_finite() { hi - lo } else { 4.0 };
             let best = if lo.is_finite() { lo + width / (2 + k % 2) as f64 } else { 1.3 };
-            ((value - best) / width).powi(2)
+            (value - best) / width
         };
-        1.0 + elements.zip(values).enumerate().map(part).sum::<f64>()
+        elements.zip(values).enumerate().map(part).collect()
     }
 }
 
@@ -109,6 +114,15 @@ impl Objective for Cast {
             self.seen.push(values);
         }
         Ok(losses)
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let losses = self.evaluate(batch)?;
+        let seen = &self.seen[self.seen.len() - losses.len()..];
+        let offsets: Vec<f64> = seen.iter().flat_map(|values| self.offsets(values)).collect();
+        let shape = (losses.len(), 1, offsets.len() / losses.len().max(1));
+        let values = Tensor::from_vec(offsets, shape, self.space.device())?.to_dtype(self.space.dtype())?;
+        Ok(Some(Outputs { losses: losses.into(), slopes: (&values * 2.0)?, values }))
     }
 
     /// By differences: a cast has no slope.

@@ -6,7 +6,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::{Subject, path::KEY};
-use moths_core::{Batch, CowTensor, Leaf, Objective, Result, Space, tensor::host, with_scalar};
+use moths_core::{Batch, CowTensor, Leaf, Objective, Result, Space, objective::Outputs, tensor::host, with_scalar};
 
 const DIM: usize = 6;
 const STEPS: usize = 8;
@@ -40,6 +40,12 @@ fn loss(x: &[f64]) -> f64 {
     bowl + bends
 }
 
+/// What the loss is the sum of squares of.
+fn residuals(x: &[f64]) -> Vec<f64> {
+    let bowl = x.iter().enumerate().map(|(i, x)| ((i + 1) as f64).sqrt() * (x - 1.0));
+    bowl.chain(x.windows(2).map(|x| x[1] - x[0] * x[0])).collect()
+}
+
 fn slopes(x: &[f64]) -> Vec<f64> {
     let mut slopes: Vec<f64> = x.iter().enumerate().map(|(i, x)| 2.0 * (i + 1) as f64 * (x - 1.0)).collect();
     for i in 0..x.len() - 1 {
@@ -57,6 +63,16 @@ impl Objective for Polynomial {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         (0..batch.len()).map(|i| Ok(loss(&host::to_f64s(&*batch.row(i, &self.space)?)?))).collect()
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let (mut values, losses) = (vec![], self.evaluate(batch)?);
+        for i in 0..batch.len() {
+            values.extend(residuals(&host::to_f64s(&*batch.row(i, &self.space)?)?));
+        }
+        let shape = (losses.len(), 1, values.len() / losses.len().max(1));
+        let values = Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.space.dtype())?;
+        Ok(Some(Outputs { losses: losses.into(), slopes: (&values * 2.0)?, values }))
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

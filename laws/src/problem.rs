@@ -1,8 +1,8 @@
-//! What optimizers are tried on: quadratic bowls over every kind of space, with exact gradients.
+//! What optimizers are tried on: quadratic bowls over every kind of space, with exact gradients, and with the offsets as outputs.
 
 use candle_core::{DType, Device, Tensor};
 
-use moths_core::{Batch, CowTensor, Key, Leaf, Objective, Result, Space, tensor::host, with_scalar};
+use moths_core::{Batch, CowTensor, Key, Leaf, Objective, Result, Space, objective::Outputs, tensor::host, with_scalar};
 
 /// The lowest loss of every problem; being positive, it lets laws transform losses freely.
 pub(super) const FLOOR: f64 = 1.0;
@@ -218,6 +218,11 @@ impl Problem {
         self.fails && (4.1 * values[0] + 0.37).floor().rem_euclid(3.0) == 0.0
     }
 
+    /// What is added to all losses until the next refresh.
+    fn shift_today(&self) -> f64 {
+        self.shift.map_or(0.0, |most| most * (2.0 * small(Key::new(self.epoch).fold(u64::MAX)) - 1.0))
+    }
+
     /// H(θ − c).
     fn offsets(&self, mut values: Vec<f64>, draw: u32) -> Vec<f64> {
         values.iter_mut().zip(&self.centre).for_each(|(v, c)| *v -= c);
@@ -248,7 +253,7 @@ impl Objective for Problem {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        let shift = self.shift.map_or(0.0, |most| most * (2.0 * small(Key::new(self.epoch).fold(u64::MAX)) - 1.0));
+        let shift = self.shift_today();
         (0..batch.len()).map(|i| Ok(self.loss(self.values(&*batch.row(i, &self.space)?)?, batch.draw(i)) + shift)).collect()
     }
 
@@ -259,6 +264,21 @@ impl Objective for Problem {
     fn refresh(&mut self) -> Result<()> {
         self.epoch += 1;
         Ok(())
+    }
+
+    /// One example, whose outputs are H(θ − c).
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let (n, d) = (batch.len(), self.weights.len());
+        let (mut values, mut slopes) = (Vec::with_capacity(n * d), Vec::with_capacity(n * d));
+        for i in 0..n {
+            let parameters = self.values(&*batch.row(i, &self.space)?)?;
+            let (failed, offsets) = (self.fails_at(&parameters), self.offsets(parameters, batch.draw(i)));
+            slopes.extend(offsets.iter().zip(&self.weights).map(|(o, w)| if failed { 0.0 } else { 2.0 * w * o }));
+            values.extend(offsets.into_iter().map(|o| if failed { f64::NAN } else { o }));
+        }
+        let losses = self.evaluate(batch)?.into();
+        let tensor = |numbers| Tensor::from_vec(numbers, (n, 1, d), self.space.device())?.to_dtype(self.space.dtype());
+        Ok(Some(Outputs { losses, values: tensor(values)?, slopes: tensor(slopes)? }))
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

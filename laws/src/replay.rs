@@ -15,7 +15,8 @@ use moths_core::{
 
 pub(super) const LAW: Law = Law {
     name: "replay",
-    statement: "replaying a journal takes the path that the run took; a method that needs gradients refuses to be journalled",
+    statement: "replaying a journal takes the path that the run took; a method that needs gradients or outputs \
+                refuses to be journalled",
     holds,
 };
 
@@ -31,10 +32,10 @@ fn replays(subject: &Subject, problem: Problem) -> Verdict {
     let origin = Origin::new(subject.spec().clone(), KEY);
     let mut journal = Journal::open(problem, &origin, &path)?;
     let mut optimizer = subject.build(&space, KEY)?;
-    if subject.capabilities()?.needs_gradient {
+    if !subject.capabilities()?.needs_only_losses() {
         return match optimizer.step(&mut journal) {
             Err(error) if is_refusal(&error) => Ok(()),
-            other => Err(Breach::new(format!("needs gradients, which a journal does not hold, yet its step gave {other:?}"))),
+            other => Err(Breach::new(format!("needs what a journal does not hold, yet its step gave {other:?}"))),
         };
     }
     let run = path::run(&mut *optimizer, &mut journal, subject.depth().of(5, 100))?;

@@ -9,7 +9,10 @@ use super::{
     path::{self, KEY, Moment},
     problem::Problem,
 };
-use moths_core::{Batch, CowTensor, Objective, Result, Space, objective::layer::Pool};
+use moths_core::{
+    Batch, CowTensor, Objective, Result, Space,
+    objective::{Outputs, layer::Pool},
+};
 
 pub(super) const LAW: Law = Law {
     name: "split",
@@ -78,6 +81,11 @@ impl Objective for InParts {
 
     fn refresh(&mut self) -> Result<()> {
         self.0.refresh()
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let ends = (0..batch.len()).map(|i| self.0.outputs(&batch.part(i..i + 1)));
+        ends.collect::<Result<Option<Vec<_>>>>()?.map(Outputs::joined).transpose()
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

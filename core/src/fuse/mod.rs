@@ -15,6 +15,7 @@
 //! | `cursor` | slices, numbers and noise as blocks of 128 elements |
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
 //! | `gather` | rows of a matrix as another |
+//! | `matrix` | products of all rows with all, rows that are sums of rows |
 //! | `reduce` | weighted sums, moments, dot products, row copies |
 
 mod call;
@@ -26,6 +27,7 @@ pub mod cursor;
 mod drawn;
 mod gather;
 mod kernel;
+mod matrix;
 mod reduce;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ mod threads;
 pub mod words;
 
 pub use gather::gather;
+pub use matrix::{mix, products};
 pub use reduce::{WeightedMoments, copy_rows, dot, norm, weighted_moments, weighted_sum};
 
 use crate::rng::Element;

@@ -133,6 +133,8 @@ pub enum Family {
 pub struct Capabilities {
     /// Needs [`Objective::gradient`](crate::objective::Objective::gradient): no derivative-free method, a yardstick for them.
     pub needs_gradient: bool,
+    /// Needs [`Objective::outputs`](crate::objective::Objective::outputs): a model that shows what it answers, and how its loss changes with that.
+    pub needs_outputs: bool,
     /// Is made of comparing losses of different steps, on a stochastic objective too: one number added to all losses of a step changes
     /// its path. Whoever merely remembers losses has [`Objective::losses_beside`](crate::objective::Objective#method.losses_beside).
     pub compares_steps: bool,
@@ -167,9 +169,15 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Are losses all it needs? Then any function will do, and losses that are told, or were written down.
+    pub const fn needs_only_losses(&self) -> bool {
+        !self.needs_gradient && !self.needs_outputs
+    }
+
     /// A method of which nothing is promised but the laws every optimizer keeps: it wants losses and keeps one point.
     pub const NONE: Self = Self {
         needs_gradient: false,
+        needs_outputs: false,
         compares_steps: false,
         seeds_only: false,
         rank_based: false,
@@ -190,6 +198,8 @@ impl Capabilities {
     with! {
         /// With another [`needs_gradient`](Self#structfield.needs_gradient).
         needs_gradient: bool = needs_gradient;
+        /// With another [`needs_outputs`](Self#structfield.needs_outputs).
+        needs_outputs: bool = needs_outputs;
         /// With another [`compares_steps`](Self#structfield.compares_steps).
         compares_steps: bool = compares_steps;
         /// With another [`seeds_only`](Self#structfield.seeds_only).

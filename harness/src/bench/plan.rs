@@ -207,7 +207,10 @@ impl Course {
         for contestant in &manifest.optimizers {
             let Some(spec) = &contestant.spec else { continue };
             let can_run = match moths::registry::build_for(spec, objective.space(), moths::Key::new(1), horizon) {
-                Ok(_) => problem.differentiable() || !moths::registry::capabilities(spec)?.needs_gradient,
+                Ok(_) => {
+                    let needs = moths::registry::capabilities(spec)?;
+                    (problem.differentiable() || !needs.needs_gradient) && (problem.shows_outputs() || !needs.needs_outputs)
+                }
                 // Not these parameters: others, perhaps. A wrong setting is wrong everywhere.
                 Err(Error::Unsupported { .. }) => false,
                 Err(error) => return Err(error),

@@ -4,9 +4,9 @@ use moths::{Spec, registry};
 
 use crate::{Error, Result, names};
 
-/// All that need no gradient.
+/// All that need nothing but losses.
 pub(super) fn derivative_free() -> Vec<Spec> {
-    let entries = registry::entries().into_iter().filter(|e| !e.meta.capabilities.needs_gradient);
+    let entries = registry::entries().into_iter().filter(|e| e.meta.capabilities.needs_only_losses());
     entries.map(|e| Spec::new(e.meta.id)).collect()
 }
 

@@ -86,7 +86,7 @@ fn descent(entry: &DescentEntry, console: Console) -> Result<()> {
 
 /// A command that runs it, on a problem that has what it needs.
 fn to_try(can: &Capabilities, id: &str) -> String {
-    if can.needs_gradient { format!("moths train spirals --optimizer {id}") } else { format!("{TRY} {id}") }
+    if !can.needs_only_losses() { format!("moths train spirals --optimizer {id}") } else { format!("{TRY} {id}") }
 }
 
 fn indented(text: Option<String>, console: Console) -> Result<()> {
@@ -104,7 +104,8 @@ fn filled(open: &[String]) -> Option<String> {
 pub(super) fn facts(can: &Capabilities) -> Vec<String> {
     let said = [
         (can.needs_gradient, "needs gradients: a yardstick, no derivative-free method"),
-        (!can.needs_gradient, "needs nothing but losses"),
+        (can.needs_outputs, "needs a model's outputs, and the derivatives of its loss by them; none of the model"),
+        (can.needs_only_losses(), "needs nothing but losses"),
         (can.compares_steps, "compares losses of different steps: minibatches of unlike difficulty disturb it"),
         (can.seeds_only, "holds seeds, never candidates: memory does not grow with their number"),
         (can.rank_based, "sees only the order of losses"),

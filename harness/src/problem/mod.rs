@@ -52,6 +52,11 @@ pub trait Problem: Send + Sync {
         false
     }
 
+    /// Does its objective show what a model answers, for methods that need it?
+    fn shows_outputs(&self) -> bool {
+        false
+    }
+
     /// The best optimizer known; schedules are as long as the run.
     fn default_optimizer(&self) -> Spec;
 

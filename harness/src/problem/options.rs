@@ -27,10 +27,10 @@ pub struct Options {
     #[arg(long, value_name = "DIR")]
     #[serde(with = "crate::files::exact_or_none", skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
-    /// Examples in a minibatch, from 1 to 32 [default: 32]
-    #[arg(long, value_name = "N", value_parser = whole::<u8, 1, 32>)]
+    /// Examples in a minibatch, from 1 to 10,000 [default: 32]
+    #[arg(long, value_name = "N", value_parser = whole::<u16, 1, 10_000>)]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub minibatch: Option<u8>,
+    pub minibatch: Option<u16>,
     /// Begin with an output layer of zeros: the network then says the same of everything, whatever its other weights
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]

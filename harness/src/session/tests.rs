@@ -107,7 +107,7 @@ fn a_target_ends_a_run() -> Result<()> {
 fn what_has_ended_has_ended() -> Result<()> {
     let place = tempfile::tempdir().expect("a folder");
     let (mut converged, mut short) = (0, 0);
-    for entry in registry::entries().into_iter().filter(|entry| !entry.meta.capabilities.needs_gradient) {
+    for entry in registry::entries().into_iter().filter(|entry| entry.meta.capabilities.needs_only_losses()) {
         let id = entry.meta.id;
         let file = place.path().join(id);
         let saving = || Some(Saving { path: file.clone(), every: 1_000_000, caller: ().into() });

@@ -10,7 +10,7 @@ use super::{
     buffers::Buffers,
     effect,
     layout::{Layout, Named, Recorder},
-    loss::{Answers, Loss},
+    loss::{Answers, Loss, Shown},
     options::ModelOptions,
     scalar,
 };
@@ -120,7 +120,22 @@ impl<M> FlatModel<M> {
         forward: impl FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
         loss: OutputLoss,
     ) -> Result<Self> {
-        Self::of(options, build, Loss::OfOutputs(Box::new(forward), loss))
+        Self::of(options, build, Loss::OfOutputs(Shown { forward: Box::new(forward), loss }))
+    }
+
+    /// The same model, which shows its [outputs](Objective::outputs) where they are asked for: for a loss that is computed as a whole in a
+    /// better way than by way of them. `forward` and `loss` are those of [`with_outputs`](Self::with_outputs), and must give the same loss up to rounding.
+    pub fn and_outputs(
+        self,
+        forward: impl FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
+        loss: OutputLoss,
+    ) -> Self {
+        let shown = Shown { forward: Box::new(forward), loss };
+        let loss = match self.loss {
+            Loss::Whole(whole) | Loss::Both(whole, _) => Loss::Both(whole, shown),
+            Loss::OfOutputs(_) => Loss::OfOutputs(shown),
+        };
+        Self { loss, ..self }
     }
 
     fn of(

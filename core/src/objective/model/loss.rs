@@ -12,7 +12,15 @@ use crate::{
 pub(super) enum Loss<M> {
     Whole(Box<Whole<M>>),
     /// By way of its outputs, which are given with the targets.
-    OfOutputs(Box<Forward<M>>, OutputLoss),
+    OfOutputs(Shown<M>),
+    /// As a whole, and by way of outputs where somebody asks for those.
+    Both(Box<Whole<M>>, Shown<M>),
+}
+
+/// What gives outputs and targets, and the loss of these.
+pub(super) struct Shown<M> {
+    pub(super) forward: Box<Forward<M>>,
+    pub(super) loss: OutputLoss,
 }
 
 type Whole<M> = dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send;
@@ -24,8 +32,8 @@ type Answer = (Tensor, f64, Tensor);
 impl<M> Loss<M> {
     pub(super) fn of(&mut self, model: &M, key: Key) -> Result<Tensor> {
         match self {
-            Self::Whole(loss) => Ok(loss(model, key)?),
-            Self::OfOutputs(forward, loss) => {
+            Self::Whole(loss) | Self::Both(loss, _) => Ok(loss(model, key)?),
+            Self::OfOutputs(Shown { forward, loss }) => {
                 let (outputs, targets) = forward(model, key)?;
                 loss.of(&outputs, &targets)
             }
@@ -34,11 +42,11 @@ impl<M> Loss<M> {
 
     /// `None` where only the loss as a whole is known.
     pub(super) fn with_outputs(&mut self, model: &M, key: Key) -> Result<Option<Answer>> {
-        let Self::OfOutputs(forward, loss) = self else { return Ok(None) };
-        let (outputs, targets) = forward(model, key)?;
+        let (Self::OfOutputs(shown) | Self::Both(_, shown)) = self else { return Ok(None) };
+        let (outputs, targets) = (shown.forward)(model, key)?;
         // A copy: what a model answers may be a view of parameters, which the next candidate overwrites.
         let outputs = outputs.detach().copy()?;
-        let (loss, slopes) = loss.with_slopes(&outputs, &targets)?;
+        let (loss, slopes) = shown.loss.with_slopes(&outputs, &targets)?;
         Ok(Some((outputs, loss, slopes)))
     }
 }

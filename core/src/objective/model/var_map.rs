@@ -7,7 +7,7 @@ use super::{
     DataClock,
     buffers::{Buffers, is_buffer},
     effect,
-    loss::{Answers, Loss},
+    loss::{Answers, Loss, Shown},
     mean, scalar,
 };
 use crate::{
@@ -80,7 +80,7 @@ impl VarMapModel {
         mut forward: impl FnMut(Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
         loss: OutputLoss,
     ) -> Result<Self> {
-        Self::of(vars, adjust, Loss::OfOutputs(Box::new(move |(), key| forward(key)), loss))
+        Self::of(vars, adjust, Loss::OfOutputs(Shown { forward: Box::new(move |(), key| forward(key)), loss }))
     }
 
     fn of(vars: &VarMap, adjust: impl Fn(Leaf) -> Leaf, loss: Loss<()>) -> Result<Self> {

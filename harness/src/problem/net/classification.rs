@@ -1,6 +1,6 @@
 //! Networks that say what an example is.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 use candle_nn::{Init, VarBuilder};
 use moths::{Key, ModelOptions};
 
@@ -78,6 +78,10 @@ impl<A: Architecture> Task for Classification<A> {
         self.architecture.differentiable()
     }
 
+    fn shows_outputs(&self) -> bool {
+        true
+    }
+
     fn stochastic(&self) -> bool {
         matches!(self.share, Share::Minibatch(_))
     }
@@ -94,6 +98,10 @@ impl<A: Architecture> Task for Classification<A> {
     fn loss(&self, network: &A::Network, key: Key) -> candle_core::Result<Tensor> {
         let (inputs, labels) = self.train.tensors(&self.share.rows(self.train.len(), key))?;
         candle_nn::loss::cross_entropy(&self.architecture.logits(network, &inputs)?, &labels)
+    }
+
+    fn labels(&self, key: Key) -> candle_core::Result<Tensor> {
+        self.train.labels(&self.share.rows(self.train.len(), key))
     }
 
     fn fused(&self) -> Self::Fused {
@@ -162,6 +170,19 @@ impl<F: Forward> Fused for FusedClassification<F> {
             examples += block.labels.len();
         }
         sum / examples as f64
+    }
+
+    fn logits(&mut self, parameters: &[&[f32]], key: Key) -> candle_core::Result<Tensor> {
+        let Self { forward, blocks, .. } = self;
+        forward.prepare(parameters);
+        let (mut rows, mut classes) = (vec![], 0);
+        for block in blocks.of(key) {
+            let logits = forward.logits(parameters, &block.inputs);
+            classes = logits.len();
+            (0..block.labels.len()).for_each(|lane| rows.extend(logits.iter().map(|logit| logit.0[lane])));
+        }
+        let examples = rows.len() / classes.max(1);
+        Tensor::from_vec(rows, (examples, classes), &Device::Cpu)
     }
 
     fn figures(&mut self, parameters: &[&[f32]]) -> Vec<f64> {

@@ -67,8 +67,13 @@ impl Examples {
             Inputs::Reals(values) => Tensor::new(&*values, &Device::Cpu)?,
             Inputs::Bytes(values) => Tensor::new(values.iter().map(|v| real(*v)).collect::<Vec<_>>(), &Device::Cpu)?,
         };
-        let labels: Vec<u32> = picked.labels.iter().map(|label| u32::from(*label)).collect();
-        Ok((inputs.reshape((rows.len(), self.width))?, Tensor::new(labels, &Device::Cpu)?))
+        Ok((inputs.reshape((rows.len(), self.width))?, self.labels(rows)?))
+    }
+
+    /// What the examples of these numbers are, \[n\].
+    pub(super) fn labels(&self, rows: &[usize]) -> candle_core::Result<Tensor> {
+        let labels: Vec<u32> = rows.iter().map(|row| u32::from(self.labels[*row])).collect();
+        Tensor::new(labels, &Device::Cpu)
     }
 
     /// Writes these examples side by side; lanes beyond them keep what they have.
@@ -119,7 +124,7 @@ impl Block {
 pub(super) enum Share {
     /// All of them, always.
     All,
-    /// A minibatch of so many, drawn with replacement by the key of the loss; at most [`LANES`].
+    /// A minibatch of so many, drawn with replacement by the key of the loss.
     Minibatch(usize),
 }
 
@@ -148,14 +153,17 @@ pub(super) enum Blocks {
     /// All of them.
     All(Vec<Block>),
     /// Those that were drawn last: candidates of one step mostly share them.
-    Drawn { examples: Examples, share: Share, key: Option<Key>, block: Block },
+    Drawn { examples: Examples, share: Share, key: Option<Key>, blocks: Vec<Block> },
 }
 
 impl Blocks {
     pub(super) fn new(examples: &Examples, share: Share) -> Self {
         match share {
             Share::All => Self::All(blocks(examples, 0..examples.len()).collect()),
-            Share::Minibatch(_) => Self::Drawn { examples: examples.clone(), share, key: None, block: Block::of(examples) },
+            Share::Minibatch(size) => {
+                let blocks = vec![Block::of(examples); size.div_ceil(LANES)];
+                Self::Drawn { examples: examples.clone(), share, key: None, blocks }
+            }
         }
     }
 
@@ -163,12 +171,13 @@ impl Blocks {
     pub(super) fn of(&mut self, wanted: Key) -> &[Block] {
         match self {
             Self::All(blocks) => blocks,
-            Self::Drawn { examples, share, key, block } => {
+            Self::Drawn { examples, share, key, blocks } => {
                 if *key != Some(wanted) {
-                    block.take(examples, &share.rows(examples.len(), wanted));
+                    let rows = share.rows(examples.len(), wanted);
+                    blocks.iter_mut().zip(rows.chunks(LANES)).for_each(|(block, rows)| block.take(examples, rows));
                     *key = Some(wanted);
                 }
-                std::slice::from_ref(block)
+                blocks
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use candle_core::{Device, Tensor};
 use candle_nn::VarBuilder;
-use moths::{Batch, CowTensor, FlatModel, Key, ModelOptions, Objective, Space, Spec, tensor::host};
+use moths::{Batch, CowTensor, FlatModel, Key, ModelOptions, Objective, Spec, objective::OutputLoss, passes_on, tensor::host};
 use serde_json::json;
 
 use crate::{
@@ -24,6 +24,11 @@ pub(super) trait Task: Clone + Send + Sync + 'static {
         true
     }
 
+    /// Do [`Task::logits`] and [`Fused::logits`] say what the network answers?
+    fn shows_outputs(&self) -> bool {
+        false
+    }
+
     /// Does every loss see a minibatch of its own key?
     fn stochastic(&self) -> bool;
 
@@ -37,6 +42,11 @@ pub(super) trait Task: Clone + Send + Sync + 'static {
 
     /// The mean loss by candle's operations: what gradients are taken of.
     fn loss(&self, network: &Self::Network, key: Key) -> candle_core::Result<Tensor>;
+
+    /// What it should say of the data of a key: the classes \[m\] that its logits are of, where it is a classifier.
+    fn labels(&self, _key: Key) -> candle_core::Result<Tensor> {
+        candle_core::bail!("this network shows no outputs")
+    }
 
     /// What computes the same loss in one pass.
     fn fused(&self) -> Self::Fused;
@@ -58,6 +68,11 @@ pub(super) trait Tensors {
 pub(super) trait Fused: Send {
     /// The mean loss of the data of this key.
     fn loss(&mut self, parameters: &[&[f32]], key: Key) -> f64;
+
+    /// The logits \[m, classes\] of the data of this key, where it [shows](Task::shows_outputs) them.
+    fn logits(&mut self, _parameters: &[&[f32]], _key: Key) -> candle_core::Result<Tensor> {
+        candle_core::bail!("this network shows no outputs")
+    }
 
     /// One figure a measure.
     fn figures(&mut self, parameters: &[&[f32]]) -> Vec<f64>;
@@ -105,7 +120,7 @@ impl<T: Task> Training<T> {
         let options = self.0.options(ModelOptions::default().key(Key::new(seed)));
         let options = if self.0.stochastic() { options.stochastic() } else { options };
         let (builder, task, mut fused) = (self.0.clone(), self.0.clone(), self.0.fused());
-        FlatModel::with(
+        let model = FlatModel::with(
             options,
             move |vb| builder.build(vb),
             move |network, key| {
@@ -116,7 +131,18 @@ impl<T: Task> Training<T> {
                 }
                 task.loss(network, key)
             },
-        )
+        )?;
+        Ok(if self.0.shows_outputs() { self.showing(model) } else { model })
+    }
+
+    /// The same, whose logits can be seen too.
+    fn showing(&self, model: FlatModel<T::Network>) -> FlatModel<T::Network> {
+        let (task, mut fused) = (self.0.clone(), self.0.fused());
+        let forward = move |network: &T::Network, key| {
+            let logits = with_slices(&network.tensors(), |parameters| fused.logits(parameters, key));
+            Ok((logits.map_err(candle_core::Error::wrap)??, task.labels(key)?))
+        };
+        model.and_outputs(forward, OutputLoss::CrossEntropy)
     }
 }
 
@@ -146,7 +172,7 @@ fn read_on(tensors: &[&Tensor], before: &[&[f32]], f: &mut dyn FnMut(&[&[f32]]))
 impl<T: Task> Problem for Training<T> {
     fn objective(&self, seed: u64) -> Result<Box<dyn Objective + Send>> {
         let model = self.model(seed, Path::Fused)?;
-        Ok(if self.0.differentiable() { Box::new(model) } else { Box::new(LossesOnly(model)) })
+        Ok(if self.0.differentiable() { Box::new(model) } else { Box::new(NoGradient { inner: model }) })
     }
 
     fn examiner(&self, seed: u64) -> Result<Box<dyn Examiner>> {
@@ -165,6 +191,10 @@ impl<T: Task> Problem for Training<T> {
         self.0.differentiable()
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.0.shows_outputs()
+    }
+
     fn default_optimizer(&self) -> Spec {
         self.0.defaults().optimizer()
     }
@@ -179,27 +209,15 @@ impl<T: Task> Problem for Training<T> {
 }
 
 /// An objective whose derivative is zero wherever it exists: none is better than that one.
-struct LossesOnly<O>(O);
+struct NoGradient<O> {
+    inner: O,
+}
 
-impl<O: Objective> Objective for LossesOnly<O> {
-    fn space(&self) -> &Space {
-        self.0.space()
-    }
+impl<O: Objective> Objective for NoGradient<O> {
+    passes_on!(inner: space, stochastic, refresh, outputs);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        self.0.evaluate(batch)
-    }
-
-    fn stochastic(&self) -> bool {
-        self.0.stochastic()
-    }
-
-    fn refresh(&mut self) -> Result<()> {
-        self.0.refresh()
-    }
-
-    fn skip(&mut self, steps: u64) -> Result<()> {
-        self.0.skip(steps)
+        self.inner.evaluate(batch)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn laws<T: Task>(problem: &Training<T>, parameters: usize, classes: u
     equal_seeds_agree(problem, &mut objective)?;
     minibatches_differ(&mut objective)?;
     the_fused_loss_is_the_plain_one(problem)?;
+    outputs_are_there_or_not(problem)?;
     gradients_are_there_or_not(problem)?;
     failures_are_seen(&mut objective)
 }
@@ -68,6 +69,19 @@ fn the_fused_loss_is_the_plain_one<T: Task>(problem: &Training<T>) -> Result<()>
     let batch = points(plain.space());
     for (fast, slow) in fused.evaluate(&batch)?.into_iter().zip(plain.evaluate(&batch)?) {
         assert!((fast - slow).abs() <= 1e-5 * slow.max(1.0), "{fast} against {slow}");
+    }
+    Ok(())
+}
+
+/// Losses by way of outputs are those of evaluations, on the same data.
+fn outputs_are_there_or_not<T: Task>(problem: &Training<T>) -> Result<()> {
+    let mut objective = problem.objective(1)?;
+    let batch = points(objective.space());
+    let shown = objective.outputs(&batch)?;
+    assert_eq!(shown.is_some(), problem.shows_outputs());
+    let losses = objective.evaluate(&batch)?;
+    for (by_outputs, loss) in shown.iter().flat_map(|outputs| outputs.losses.iter()).zip(losses) {
+        assert!((by_outputs - loss).abs() <= 1e-5 * loss.max(1.0), "{by_outputs} against {loss}");
     }
     Ok(())
 }

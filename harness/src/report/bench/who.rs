@@ -56,9 +56,9 @@ impl<'a> Who<'a> {
     pub(super) fn new(results: &'a Results, contestant: &'a Contestant) -> Self {
         let on = |address: &str| results.runs(&contestant.label, address);
         let runs: Vec<&Record> = results.problems.iter().flat_map(|subject| on(&subject.address)).collect();
-        let needs_gradient = contestant.spec.as_ref().is_some_and(needs_gradient);
+        let needs_more = contestant.spec.as_ref().is_some_and(needs_more);
         let empty = results.problems.iter().filter(|subject| on(&subject.address).is_empty()).count();
-        let barred = if needs_gradient { empty } else { 0 };
+        let barred = if needs_more { empty } else { 0 };
         let wanted = (results.problems.len() - barred) * results.seeds as usize;
         let failures: Vec<&Record> = runs.iter().filter(|run| run.failed).copied().collect();
         let mut slowest: Vec<&Record> = runs.iter().filter(|run| !run.failed).copied().collect();
@@ -85,8 +85,9 @@ impl<'a> Who<'a> {
     }
 }
 
-fn needs_gradient(spec: &Spec) -> bool {
-    registry::capabilities(spec).is_ok_and(|capabilities| capabilities.needs_gradient)
+/// Does it need more than losses, which not every problem has?
+fn needs_more(spec: &Spec) -> bool {
+    registry::capabilities(spec).is_ok_and(|capabilities| !capabilities.needs_only_losses())
 }
 
 impl<'a> Incident<'a> {

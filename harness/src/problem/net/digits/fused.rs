@@ -4,6 +4,7 @@
 //! scalar `exp`), and its products are too small for a general routine to be at its best. No multiply-add is fused, so that the loss has
 //! the same bits on every machine.
 
+use candle_core::{Device, Tensor};
 use moths::{
     fuse::words::{exp, ln, max},
     tensor::host,
@@ -70,15 +71,36 @@ impl Fused {
 
     /// The mean cross-entropy of all images.
     pub(super) fn loss(&self, network: &Network) -> Result<f64> {
-        with_layer(&network.hidden, |hidden| {
-            with_layer(&network.output, |output| {
-                let parameters = Parameters { hidden, output };
-                let mut work = Work { hidden: [[0.0; LANES]; HIDDEN], logits: [[0.0; LANES]; CLASSES], normaliser: [0.0; LANES] };
-                let sum: f64 = self.blocks.iter().map(|block| block.loss(parameters, &mut work)).sum();
-                sum / self.images as f64
-            })
-        })?
+        with_parameters(network, |parameters| {
+            let mut work = Work::new();
+            let sum: f64 = self.blocks.iter().map(|block| block.loss(parameters, &mut work)).sum();
+            sum / self.images as f64
+        })
     }
+
+    /// The logits of all images, \[n, 10\].
+    pub(super) fn logits(&self, network: &Network) -> Result<Tensor> {
+        let rows = with_parameters(network, |parameters| {
+            let (mut work, mut rows) = (Work::new(), Vec::with_capacity(self.images * CLASSES));
+            for block in &self.blocks {
+                forward(&block.pixels, parameters, &mut work);
+                (0..block.labels.len()).for_each(|lane| rows.extend(work.logits.iter().map(|logit| logit[lane])));
+            }
+            rows
+        })?;
+        Ok(Tensor::from_vec(rows, (self.images, CLASSES), &Device::Cpu)?)
+    }
+}
+
+impl Work {
+    fn new() -> Self {
+        Self { hidden: [[0.0; LANES]; HIDDEN], logits: [[0.0; LANES]; CLASSES], normaliser: [0.0; LANES] }
+    }
+}
+
+/// Reads the tensors of both layers.
+fn with_parameters<R>(network: &Network, f: impl FnOnce(Parameters<'_>) -> R) -> Result<R> {
+    with_layer(&network.hidden, |hidden| with_layer(&network.output, |output| f(Parameters { hidden, output })))?
 }
 
 /// Reads the two tensors of a layer.

@@ -7,7 +7,7 @@ mod network;
 use std::collections::HashMap;
 
 use candle_core::{D, DType, Tensor};
-use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec};
+use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec, objective::OutputLoss};
 use serde_json::json;
 
 use super::on_digits;
@@ -54,7 +54,8 @@ impl Digits {
     /// As [`FlatModel::with`].
     pub fn model(&self, options: ModelOptions, path: Path) -> Result<FlatModel<Network>> {
         let mut loss = network::loss(&self.train, path)?;
-        FlatModel::with(options, Network::build, move |network, _| loss(network))
+        let model = FlatModel::with(options, Network::build, move |network, _| loss(network))?;
+        Ok(model.and_outputs(network::outputs(&self.train)?, OutputLoss::CrossEntropy))
     }
 }
 
@@ -92,6 +93,10 @@ impl Problem for Digits {
     }
 
     fn differentiable(&self) -> bool {
+        true
+    }
+
+    fn shows_outputs(&self) -> bool {
         true
     }
 

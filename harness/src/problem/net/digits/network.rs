@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear};
+use moths::Key;
 
 use super::{
     data::{Images, PIXELS},
@@ -56,4 +57,12 @@ pub(super) fn loss(images: &Images, path: Path) -> Result<impl FnMut(&Network) -
         }
         candle_nn::loss::cross_entropy(&network.logits(&images.pixels)?, &images.labels)
     })
+}
+
+/// The logits of the network on these images, and what the images show.
+pub(super) fn outputs(
+    images: &Images,
+) -> Result<impl FnMut(&Network, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static> {
+    let (labels, fused) = (images.labels.clone(), Fused::new(images)?);
+    Ok(move |network: &Network, _| Ok((fused.logits(network).map_err(candle_core::Error::wrap)?, labels.clone())))
 }

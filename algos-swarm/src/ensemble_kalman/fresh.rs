@@ -1,0 +1,81 @@
+//! An ensemble that is new in every step: a point, and seeds.
+
+use std::sync::Arc;
+
+use moths_core::{
+    Batch, CowTensor, Objective, Report, Result, Space, kernel,
+    objective::Probe,
+    persist::{Clock, Fields, Persist},
+    rng::Seed,
+};
+
+use super::{EnsembleKalmanConfig, gain::Gain, seen};
+
+/// The point, and where it was before.
+pub(super) struct Fresh {
+    /// m, \[d\].
+    pub(super) at: CowTensor,
+    /// m of the step before, where there is momentum.
+    before: Option<CowTensor>,
+}
+
+kernel! { fn look_ahead(x: inout, before: mat, beta: num) {
+    x = x + beta * (x - before);
+} }
+
+impl Fresh {
+    pub(super) fn new(config: &EnsembleKalmanConfig, space: &Space) -> Result<Self> {
+        let at = space.start();
+        Ok(Self { before: config.remembers().then(|| at.clone()), at })
+    }
+
+    pub(super) fn step(
+        &mut self,
+        config: &EnsembleKalmanConfig,
+        space: &Space,
+        clock: &Clock,
+        objective: &mut dyn Objective,
+    ) -> Result<Report> {
+        let (t, sigma) = (clock.step, config.sigma.at(clock.step));
+        let mut at = ahead(&self.at, self.before.as_ref(), config.momentum(t), space)?;
+        let noise = config.sampler.over(space);
+        let seeds: Vec<Seed> = (0..config.particles.at(t)).map(|k| clock.key().member(k as u64)).collect();
+        let probes: Arc<[Probe]> = seeds.iter().map(|seed| Probe::new(*seed, sigma)).collect();
+        let outputs = seen(objective, &Batch::seeded(&at, noise.clone(), probes))?;
+        if let Some(gain) = Gain::of(&outputs)? {
+            let (w, length) = (gain.of_mean(config.solver(t))?, config.rate.at(t) * sigma);
+            let terms: Vec<(Seed, f64)> = gain.valid.iter().zip(w).map(|(k, w)| (seeds[*k], w * length)).collect();
+            noise.add_weighted(&terms, &mut at)?;
+            space.confine(&mut at)?;
+            let before = std::mem::replace(&mut self.at, at);
+            self.before = self.before.as_ref().map(|_| before);
+        }
+        Ok(Report::of(&outputs.losses))
+    }
+
+    pub(super) fn move_to(&mut self, at: CowTensor) -> Result<()> {
+        self.before = self.before.as_ref().map(|_| at.clone());
+        self.at = at;
+        Ok(())
+    }
+}
+
+/// x + β (x − before), inside the bounds.
+pub(super) fn ahead(x: &CowTensor, before: Option<&CowTensor>, beta: f64, space: &Space) -> Result<CowTensor> {
+    let mut ahead = x.clone();
+    if let Some(before) = before.filter(|_| beta != 0.0) {
+        look_ahead(&mut ahead, before, beta)?;
+        space.confine(&mut ahead)?;
+    }
+    Ok(ahead)
+}
+
+impl Persist for Fresh {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("at", &mut self.at)?;
+        match &mut self.before {
+            Some(before) => fields.field("before", before),
+            None => Ok(()),
+        }
+    }
+}
