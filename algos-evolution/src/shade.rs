@@ -39,7 +39,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Family, Meta},
+    optimizer::{Family, Init, Meta, Size},
     register,
 };
 use schemars::JsonSchema;
@@ -57,9 +57,11 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShadeConfig {
-    /// n, the number of points; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags.
-    #[schemars(range(min = 4, max = 1_000_000))]
-    pub population: Option<usize>,
+    /// n, the number of points, at least 4; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags. A curve is one of the step: newcomers join
+    /// around the mean, and the worst leave.
+    pub population: Option<Size>,
+    /// Where the points begin.
+    pub init: Init,
     /// H, how many means are remembered.
     #[schemars(range(min = 1, max = 100_000))]
     pub memory: usize,
@@ -73,7 +75,7 @@ pub struct ShadeConfig {
 
 impl Default for ShadeConfig {
     fn default() -> Self {
-        Self { population: None, memory: 100, best_fraction: 0.2, archive: 1.0 }
+        Self { population: None, init: Init::Around, memory: 100, best_fraction: 0.2, archive: 1.0 }
     }
 }
 
@@ -90,13 +92,17 @@ impl Preset for ShadeConfig {
     .capabilities(FAMILY.at_walls(true))
     .size("population");
 
+    fn init(&self) -> Init {
+        self.init
+    }
+
     fn archive(&self) -> f64 {
         self.archive
     }
 
     fn rules(&self, space: &Space) -> Rules {
         let learning = Learning { entries: self.memory, ..Learning::SHADE };
-        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(space));
+        let population = Size::or(&self.population, population_size::adaptive_differences(space));
         Rules::steady(population, Greed::UpTo(self.best_fraction), learning)
     }
 }

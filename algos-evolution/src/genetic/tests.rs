@@ -14,7 +14,7 @@ fn bowl(x: &[f64]) -> f64 {
 fn steps_are_those_of_the_equations() {
     let (space, key, n, d) = (Space::real(3).unwrap(), Key::new(6), 7, 3);
     let config = GeneticConfig {
-        population: Some(n),
+        population: Some(n.into()),
         elite: 2,
         crossover: Crossover::Uniform,
         mutation: Mutation::Gaussian,
