@@ -323,7 +323,11 @@ mod tests {
             let mut cso = swarm_of(n, phi, &space);
             let (mut x, mut v) = (rows(cso.swarm.members.points()), rows(&cso.swarm.v));
             let first = cso.step(&mut Function::new(space.clone(), ridge)).unwrap();
-            assert_eq!((first.evaluations, rows(cso.swarm.members.points())), (n as u64, x.clone()), "the first step moves nobody");
+            assert_eq!(
+                (first.evaluations, rows(cso.swarm.members.points())),
+                (n as u64, x.clone()),
+                "the first step moves nobody"
+            );
             for t in 1..5 {
                 let key = key.fold(t);
                 let mut drawn: Vec<usize> = (0..n).collect();

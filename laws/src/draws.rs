@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 use super::{
     Subject,
     broken::{Breach, Verdict},
+    path::KEY,
+    problem::Problem,
 };
 use moths_core::{
     Spec,
@@ -34,6 +36,19 @@ pub(super) fn each(subject: &Subject, cases: u32, law: impl Fn(&Subject) -> Verd
         law(&drawn).map_err(|breach| TestCaseError::fail(format!("{}: {breach}", drawn.spec())))
     });
     held.map_err(|e| Breach::new(e.to_string()))
+}
+
+/// The same for those configurations that can be built for this problem.
+pub(super) fn each_that_builds(
+    subject: &Subject,
+    cases: u32,
+    problem: &Problem,
+    law: impl Fn(&Subject, &Problem) -> Verdict,
+) -> Verdict {
+    each(subject, cases, |drawn| match drawn.build_if_able(problem.space(), KEY)? {
+        Some(_) => law(drawn, problem),
+        None => Ok(()),
+    })
 }
 
 /// Values that a schema allows, always the same ones.
