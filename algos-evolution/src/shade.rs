@@ -14,7 +14,8 @@
 //! paper: n = 8 + ⌊5 ln d⌋ (40 at least with integers or flags), since a run of 1,000 d evaluations, a tenth of the competition's, has no time for a hundred points (BBOB
 //! 2/5/10/20/40-D, 1,000 d evaluations, instances 11-13, share of targets: .87/.64/.43/.32/.26 with 10/15/20/20/24 points,
 //! .41/.24/.20/.21/.24 with 100); in ten times as many evaluations a hundred are better from five dimensions on (2/5/10-D: .95/.74/.60 with
-//! 19 points, .92/.83/.76 with 100). A gain over a parent that had failed is infinite, and then only such gains count; integers as in `de`.
+//! 19 points, .92/.83/.76 with 100). A gain over a parent that had failed is infinite, and then only such gains count; n may
+//! change with the step, and the archive with it; integers as in `de`.
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data;
 //! 2 numbers of state per parameter and candidate; scratch of n numbers per parameter, and 2 for the box, held throughout.
 //!

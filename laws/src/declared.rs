@@ -14,7 +14,7 @@ use moths_core::{Result, Spec, registry};
 pub(super) const LAW: Law = Law {
     name: "declared",
     statement: "the capabilities of its meta are those of its default settings, wrappers apart, and the setting that its meta calls its size \
-                says how many evaluations a step takes",
+                says how many evaluations a step takes: the more the larger it is",
     holds,
 };
 
@@ -25,9 +25,11 @@ const STEPS: usize = 3;
 
 fn holds(subject: &Subject) -> Verdict {
     let meta = registry::find(&subject.spec().name)?.meta;
+    // The meta is said of the default settings.
+    let subject = &Subject::new(Spec::new(meta.id))?;
     // What a wrapper can do is a matter of what it wraps.
     if !subject.wraps()? {
-        let default = registry::capabilities(&Spec::new(meta.id))?;
+        let default = subject.capabilities()?;
         ensure!(meta.capabilities == default, "its meta promises {:?}, its default settings {default:?}", meta.capabilities);
     }
     meta.size.map_or(Ok(()), |name| counts(subject, name))

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Law, Subject, atomic,
     broken::{Breach, Verdict, is_refusal},
+    draws::is_size,
     monotone,
     path::{self, KEY},
     problem::Problem,
@@ -70,13 +71,6 @@ fn settings_like(subject: &Subject, is_like: fn(&Value) -> bool) -> Result<Vec<S
     let schema = registry::find(&innermost.spec().name)?.schema();
     let properties = schema["properties"].as_object().into_iter().flatten();
     Ok(properties.filter(|(_, property)| is_like(property)).map(|(name, _)| name.clone()).collect())
-}
-
-/// A whole number, or a curve: what a [`Size`] may be.
-fn is_size(property: &Value) -> bool {
-    let choices = settings::choices(property);
-    choices.iter().any(|choice| choice["type"] == "integer")
-        && choices.iter().any(|choice| !choice["properties"]["linear"].is_null())
 }
 
 /// What an [`Init`] may be.
