@@ -98,7 +98,7 @@ impl Preset for LShadeConfig {
         "SHADE with a population that shrinks over a budget of evaluations.",
         "Tanabe & Fukunaga 2014, doi:10.1109/CEC.2014.6900380",
     )
-    .capabilities(FAMILY)
+    .capabilities(FAMILY.state_per_candidate(3.6))
     .size("population")
     .horizon("evaluations");
 

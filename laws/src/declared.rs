@@ -9,11 +9,11 @@ use super::{
     path::{self, KEY},
     problem::Problem,
 };
-use moths_core::{Result, Spec, registry};
+use moths_core::{Result, Spec, optimizer::settings::is_spec, registry};
 
 pub(super) const LAW: Law = Law {
     name: "declared",
-    statement: "the capabilities of its meta are those of its default settings, wrappers apart, and the setting that its meta calls its size \
+    statement: "the capabilities of its meta are those of its default settings, wrappers and the state of what they name apart, and the setting that its meta calls its size \
                 says how many evaluations a step takes: the more the larger it is",
     holds,
 };
@@ -29,10 +29,19 @@ fn holds(subject: &Subject) -> Verdict {
     let subject = &Subject::new(Spec::new(meta.id))?;
     // What a wrapper can do is a matter of what it wraps.
     if !subject.wraps()? {
-        let default = subject.capabilities()?;
-        ensure!(meta.capabilities == default, "its meta promises {:?}, its default settings {default:?}", meta.capabilities);
+        let (promised, default) = (meta.capabilities, subject.capabilities()?);
+        let alone = if names_parts(subject)? { promised.state_per_parameter(default.state_per_parameter) } else { promised };
+        ensure!(alone == default, "its meta promises {promised:?}, its default settings {default:?}");
+        let (least, all) = (promised.state_per_parameter, default.state_per_parameter);
+        ensure!(least <= all, "its meta has {least} numbers of state per parameter, its default settings {all}");
     }
     meta.size.map_or(Ok(()), |name| counts(subject, name))
+}
+
+/// Does a setting name an update rule, whose state comes to its own?
+fn names_parts(subject: &Subject) -> Result<bool> {
+    let schema = registry::find(&subject.spec().name)?.schema();
+    Ok(schema["properties"].as_object().into_iter().flatten().any(|(_, property)| is_spec(property)))
 }
 
 /// The larger the size, the more evaluations.

@@ -143,6 +143,8 @@ fn the_elite_is_fewer_than_the_population_at_every_step() {
         Genetic::new(config, &Space::real(2).unwrap(), Key::new(1)).err().unwrap().to_string()
     };
     let shrinking = json!({ "linear": { "from": 9, "to": 3, "steps": 8 } });
-    assert!(refused(json!({ "population": shrinking, "elite": 3 })).starts_with("elite = 3: fewer than the population, which is 3"));
+    assert!(
+        refused(json!({ "population": shrinking, "elite": 3 })).starts_with("elite = 3: fewer than the population, which is 3")
+    );
     assert_eq!(refused(json!({ "population": 1, "elite": 0 })), "population = 1: at least 2 at every step");
 }

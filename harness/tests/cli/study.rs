@@ -34,7 +34,11 @@ fn a_study_draws_its_page_and_runs_nothing_twice() -> Tested {
     fs::write(&page, format!("{text}By hand.\n"))?;
     let again = events(&place, "study small.json")?;
     assert_eq!((&again[0]["runs_done_before"], again.iter().filter(|e| e["event"] == "run").count()), (&9.into(), 0));
-    assert_eq!(fs::read_to_string(&page)?, format!("{text}By hand.\n"), "drawn again it is the same, and what is beside it stays");
+    assert_eq!(
+        fs::read_to_string(&page)?,
+        format!("{text}By hand.\n"),
+        "drawn again it is the same, and what is beside it stays"
+    );
     assert!(said(&place, "study small.json --page other.md")?.contains("page           other.md"));
     Ok(())
 }
