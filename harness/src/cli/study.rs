@@ -85,7 +85,9 @@ fn conclude(name: &str, study: &Study, mut standings: Vec<Standing>, page: &Path
     let interrupted = standings.iter().any(|standing| standing.interrupted);
     let unkept: Vec<Error> = standings.iter_mut().filter_map(|standing| standing.unkept.take()).collect();
     let complete = !interrupted && unkept.is_empty();
-    unkept.into_iter().for_each(|error| drop(mishaps.note::<()>(Err(error))));
+    for error in unkept {
+        mishaps.note::<()>(Err(error));
+    }
     let sections = study::tables(study, &standings)?;
     mishaps.note(console.line(&sections));
     if complete {
