@@ -50,7 +50,7 @@ fn curves() -> Vec<(&'static str, Value)> {
 const TAKEN: usize = 4;
 
 fn holds(subject: &Subject) -> Verdict {
-    for name in settings_like(subject, is_size)? {
+    for (name, _) in settings_like(subject, is_size)? {
         for (k, (how, curve)) in curves().into_iter().enumerate() {
             let sized = subject.with_inner(&name, &curve)?;
             let Some(size) = size(&sized, &curve, k < TAKEN)? else { continue };
@@ -59,18 +59,20 @@ fn holds(subject: &Subject) -> Verdict {
                 .map_err(|b| b.under(format_args!("`{name}` {how}")))?;
         }
     }
-    for name in settings_like(subject, is_init)? {
-        begins(subject, &name).map_err(|b| b.under(format_args!("`{name}`")))?;
+    for (name, property) in settings_like(subject, is_init)? {
+        let all: Vec<Value> =
+            settings::choices(&property).into_iter().filter_map(|choice| choice.get("const").cloned()).collect();
+        begins(subject, &name, &all).map_err(|b| b.under(format_args!("`{name}`")))?;
     }
     Ok(())
 }
 
-/// The settings of a subject, or of what it wraps, whose schemas are like this.
-fn settings_like(subject: &Subject, is_like: fn(&Value) -> bool) -> Result<Vec<String>> {
+/// The settings of a subject, or of what it wraps, whose schemas are like this, and these schemas.
+fn settings_like(subject: &Subject, is_like: fn(&Value) -> bool) -> Result<Vec<(String, Value)>> {
     let innermost = subject.inner()?.unwrap_or_else(|| subject.clone());
     let schema = registry::find(&innermost.spec().name)?.schema();
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    Ok(properties.filter(|(_, property)| is_like(property)).map(|(name, _)| name.clone()).collect())
+    let properties = schema["properties"].as_object().cloned().unwrap_or_default();
+    Ok(properties.into_iter().filter(|(_, property)| is_like(property)).collect())
 }
 
 /// What an [`Init`] may be.
@@ -132,13 +134,12 @@ fn goes_on(sized: &Subject) -> Verdict {
     Ok(())
 }
 
-/// With and without bounds, and over integers and flags.
-fn begins(subject: &Subject, name: &str) -> Verdict {
-    let choices = [Init::Around, Init::Same, Init::Gaussian, Init::LikeWeights, Init::LatinHypercube, Init::Sobol];
+/// In all of these ways, with and without bounds, and over integers and flags.
+fn begins(subject: &Subject, name: &str, choices: &[Value]) -> Verdict {
     for (space, problem) in Problem::all()? {
         let mut built = 0;
-        for init in choices.map(|init| json!(init)) {
-            let begun = subject.with_inner(name, &init)?;
+        for init in choices {
+            let begun = subject.with_inner(name, init)?;
             let refused = |error: &Error| is_refusal(error) && !matches!(error, Error::Unknown { .. });
             let mut optimizer = match begun.build(problem.space(), KEY) {
                 Err(error) if refused(&error) => continue,
