@@ -13,7 +13,8 @@
 //! Differs from the paper: when the archive is full, a newcomer takes the place of a random point (the paper adds all, then removes);
 //! n = 8 + ⌊5 ln d⌋ (40 at least with integers or flags), where the paper has 30, 100 and 400 for d up to 10, 30 and 100, for runs of 1,000 to 10,000 generations (BBOB 2/5/10/20/40-D,
 //! 1,000 d evaluations, instances 11-13, share of targets: .86/.68/.46/.31/.27 with 12/15/20/20/24 points, .65/.51/.41/.22/.09 with the paper's; in ten
-//! times as many evaluations, 2/5/10-D, .96/.76/.59 with 19 points, .95/.82/.66); integers as in `de`.
+//! times as many evaluations, 2/5/10-D, .96/.76/.59 with 19 points, .95/.82/.66); n may change with the step, and the archive with it;
+//! integers as in `de`.
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data;
 //! 2 numbers of state per parameter and candidate; scratch of n numbers per parameter, and 2 for the box, held throughout.
 //!
@@ -38,7 +39,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Family, Meta},
+    optimizer::{Family, Init, Meta, Size},
     register,
 };
 use schemars::JsonSchema;
@@ -56,9 +57,11 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JadeConfig {
-    /// n, the number of points; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags.
-    #[schemars(range(min = 4, max = 1_000_000))]
-    pub population: Option<usize>,
+    /// n, the number of points, at least 4; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags. A curve is one of the step: newcomers join
+    /// around the mean, and the worst leave.
+    pub population: Option<Size>,
+    /// Where the points begin.
+    pub init: Init,
     /// p, the part of the population that is followed.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
     pub best_fraction: f64,
@@ -72,7 +75,7 @@ pub struct JadeConfig {
 
 impl Default for JadeConfig {
     fn default() -> Self {
-        Self { population: None, best_fraction: 0.05, learning_rate: 0.1, archive: 1.0 }
+        Self { population: None, init: Init::Around, best_fraction: 0.05, learning_rate: 0.1, archive: 1.0 }
     }
 }
 
@@ -89,13 +92,17 @@ impl Preset for JadeConfig {
     .capabilities(FAMILY.rank_based(true))
     .size("population");
 
+    fn init(&self) -> Init {
+        self.init
+    }
+
     fn archive(&self) -> f64 {
         self.archive
     }
 
     fn rules(&self, space: &Space) -> Rules {
         let learning = Learning { entries: 1, speed: self.learning_rate, by_gain: false, ..Learning::SHADE };
-        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(space));
+        let population = Size::or(&self.population, population_size::adaptive_differences(space));
         Rules { ties: false, ..Rules::steady(population, Greed::Fixed(self.best_fraction), learning) }
     }
 }

@@ -41,7 +41,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Family, Meta},
+    optimizer::{Family, Init, Meta},
     register,
 };
 use schemars::JsonSchema;
@@ -59,9 +59,11 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct JsoConfig {
-    /// n₀, the number of points at first; null: 25 √d ln d.
+    /// n₀, the number of points at first, which shrinks over the budget and not by a curve; null: 25 √d ln d.
     #[schemars(range(min = 4, max = 1_000_000))]
     pub population: Option<usize>,
+    /// Where the points begin.
+    pub init: Init,
     /// The budget over which the population shrinks and steps are let go; null: 10,000 d.
     #[schemars(range(min = 1))]
     pub evaluations: Option<u64>,
@@ -78,7 +80,7 @@ pub struct JsoConfig {
 
 impl Default for JsoConfig {
     fn default() -> Self {
-        Self { population: None, evaluations: None, memory: 5, best_fraction: 0.25, archive: 1.0 }
+        Self { population: None, init: Init::Around, evaluations: None, memory: 5, best_fraction: 0.25, archive: 1.0 }
     }
 }
 
@@ -95,6 +97,10 @@ impl Preset for JsoConfig {
     .capabilities(FAMILY)
     .size("population")
     .horizon("evaluations");
+
+    fn init(&self) -> Init {
+        self.init
+    }
 
     fn archive(&self) -> f64 {
         self.archive
@@ -116,7 +122,7 @@ impl Preset for JsoConfig {
         Rules {
             shrinks_over: Some(budget(self.evaluations, d)),
             staged: true,
-            ..Rules::steady(population, Greed::Halving(self.best_fraction), learning)
+            ..Rules::steady(population.into(), Greed::Halving(self.best_fraction), learning)
         }
     }
 }

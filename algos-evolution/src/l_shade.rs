@@ -45,7 +45,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Family, Meta},
+    optimizer::{Family, Init, Meta},
     register,
 };
 use schemars::JsonSchema;
@@ -63,9 +63,11 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LShadeConfig {
-    /// n₀, the number of points at first; null: 18 d.
+    /// n₀, the number of points at first, which shrinks over the budget and not by a curve; null: 18 d.
     #[schemars(range(min = 4, max = 1_000_000))]
     pub population: Option<usize>,
+    /// Where the points begin.
+    pub init: Init,
     /// The budget over which the population shrinks; null: 10,000 d.
     #[schemars(range(min = 1))]
     pub evaluations: Option<u64>,
@@ -82,7 +84,7 @@ pub struct LShadeConfig {
 
 impl Default for LShadeConfig {
     fn default() -> Self {
-        Self { population: None, evaluations: None, memory: 6, best_fraction: 0.11, archive: 2.6 }
+        Self { population: None, init: Init::Around, evaluations: None, memory: 6, best_fraction: 0.11, archive: 2.6 }
     }
 }
 
@@ -96,9 +98,13 @@ impl Preset for LShadeConfig {
         "SHADE with a population that shrinks over a budget of evaluations.",
         "Tanabe & Fukunaga 2014, doi:10.1109/CEC.2014.6900380",
     )
-    .capabilities(FAMILY)
+    .capabilities(FAMILY.state_per_candidate(3.6))
     .size("population")
     .horizon("evaluations");
+
+    fn init(&self) -> Init {
+        self.init
+    }
 
     fn archive(&self) -> f64 {
         self.archive
@@ -110,7 +116,7 @@ impl Preset for LShadeConfig {
         let population = population_size::or_of_the_paper(self.population, 18.0 * d as f64, d);
         Rules {
             shrinks_over: Some(budget(self.evaluations, d)),
-            ..Rules::steady(population, Greed::Fixed(self.best_fraction), learning)
+            ..Rules::steady(population.into(), Greed::Fixed(self.best_fraction), learning)
         }
     }
 }

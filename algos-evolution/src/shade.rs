@@ -14,7 +14,8 @@
 //! paper: n = 8 + ⌊5 ln d⌋ (40 at least with integers or flags), since a run of 1,000 d evaluations, a tenth of the competition's, has no time for a hundred points (BBOB
 //! 2/5/10/20/40-D, 1,000 d evaluations, instances 11-13, share of targets: .87/.64/.43/.32/.26 with 10/15/20/20/24 points,
 //! .41/.24/.20/.21/.24 with 100); in ten times as many evaluations a hundred are better from five dimensions on (2/5/10-D: .95/.74/.60 with
-//! 19 points, .92/.83/.76 with 100). A gain over a parent that had failed is infinite, and then only such gains count; integers as in `de`.
+//! 19 points, .92/.83/.76 with 100). A gain over a parent that had failed is infinite, and then only such gains count; n may
+//! change with the step, and the archive with it; integers as in `de`.
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data;
 //! 2 numbers of state per parameter and candidate; scratch of n numbers per parameter, and 2 for the box, held throughout.
 //!
@@ -39,7 +40,7 @@
 
 use moths_core::{
     Space,
-    optimizer::{Family, Meta},
+    optimizer::{Family, Init, Meta, Size},
     register,
 };
 use schemars::JsonSchema;
@@ -57,9 +58,11 @@ use crate::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShadeConfig {
-    /// n, the number of points; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags.
-    #[schemars(range(min = 4, max = 1_000_000))]
-    pub population: Option<usize>,
+    /// n, the number of points, at least 4; null: 8 + ⌊5 ln d⌋, 40 at least with integers or flags. A curve is one of the step: newcomers join
+    /// around the mean, and the worst leave.
+    pub population: Option<Size>,
+    /// Where the points begin.
+    pub init: Init,
     /// H, how many means are remembered.
     #[schemars(range(min = 1, max = 100_000))]
     pub memory: usize,
@@ -73,7 +76,7 @@ pub struct ShadeConfig {
 
 impl Default for ShadeConfig {
     fn default() -> Self {
-        Self { population: None, memory: 100, best_fraction: 0.2, archive: 1.0 }
+        Self { population: None, init: Init::Around, memory: 100, best_fraction: 0.2, archive: 1.0 }
     }
 }
 
@@ -90,13 +93,17 @@ impl Preset for ShadeConfig {
     .capabilities(FAMILY.at_walls(true))
     .size("population");
 
+    fn init(&self) -> Init {
+        self.init
+    }
+
     fn archive(&self) -> f64 {
         self.archive
     }
 
     fn rules(&self, space: &Space) -> Rules {
         let learning = Learning { entries: self.memory, ..Learning::SHADE };
-        let population = self.population.unwrap_or_else(|| population_size::adaptive_differences(space));
+        let population = Size::or(&self.population, population_size::adaptive_differences(space));
         Rules::steady(population, Greed::UpTo(self.best_fraction), learning)
     }
 }

@@ -14,7 +14,8 @@
 //! Differs from the paper: a particle that is stopped at a bound turns back: in the coordinates where x_l was clamped, v_l ← −v_l/2. Of a tie
 //! the particle that is drawn later is the loser, and n may be odd. The first step evaluates the swarm and moves nobody. It ends by the
 //! criterion tol-fun of [`convergence`](moths_core::optimizer::convergence). After a step the swarm is in another order, losers last, which
-//! changes nothing, as pairs are drawn.
+//! changes nothing, as pairs are drawn. n may change with the step: newcomers begin at rest around the best, and as nothing is known of them
+//! they lose against whoever is known, and are evaluated when they have learned; the worst leave.
 //! Cost per step: ⌊n/2⌋ evaluations in one round, n in the first; of a stochastic objective always n, as those that have not moved are
 //! evaluated beside the losers on the same data; 2 numbers of state per parameter and particle; 4 numbers of scratch per parameter and
 //! particle; 2 numbers per parameter, held throughout, for the box.
@@ -44,10 +45,15 @@
 //! ```
 #![doc = include_str!("settings/cso.md")]
 
+use std::ops::RangeInclusive;
+
 use candle_core::Tensor;
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, settings},
+    optimizer::{
+        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, population::Joining,
+        settings,
+    },
     persist,
     persist::Clock,
     register,
@@ -61,9 +67,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsoConfig {
-    /// n, the number of particles; null: d/2, 100 at least and 1000 at most.
-    #[schemars(range(min = 2, max = 1_000_000))]
-    pub particles: Option<usize>,
+    /// n, the number of particles, at least 2; null: d/2, 100 at least and 1000 at most. A curve is one of the step: newcomers begin around the
+    /// best point, and the worst leave.
+    pub particles: Option<Size>,
     /// Where the particles begin.
     pub init: Init,
     /// φ, the pull of a loser towards the middle of the swarm; null: 0 for n ≤ 100, else 0.205 lg n − 0.405.
@@ -78,9 +84,9 @@ impl Default for CsoConfig {
 }
 
 impl CsoConfig {
-    /// n.
-    fn particles(&self, space: &Space) -> usize {
-        self.particles.unwrap_or((space.dim() / 2).clamp(100, 1000))
+    /// n, at every step.
+    fn size(&self, space: &Space) -> Size {
+        Size::or(&self.particles, (space.dim() / 2).clamp(100, 1000))
     }
 
     /// φ of a swarm of n.
@@ -92,16 +98,24 @@ impl CsoConfig {
 
 /// Competitive swarm optimisation. See the [module documentation](self) for equations.
 pub struct Cso {
-    phi: f64,
+    config: CsoConfig,
+    size: Size,
     space: Space,
     clock: Clock,
     /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
     box_: Option<(Tensor, Tensor)>,
-    /// The points x, and f(x_i).
-    swarm: Population,
-    v: CowTensor,
+    swarm: Swarm,
     history: History,
 }
+
+#[derive(Clone)]
+struct Swarm {
+    /// The points x, and f(x_i).
+    members: Population,
+    v: CowTensor,
+}
+
+persist!(Swarm { members, v in |swarm| swarm.rows() });
 
 kernel! { fn learn(v: inout, x: inout, x_w: mat, mean: row, phi: num, r1: uniform, r2: uniform, r3: uniform) {
     let nv = r1 * v + r2 * (x_w - x) + phi * r3 * (mean - x);
@@ -144,22 +158,52 @@ impl Algorithm for Cso {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         config.init.apart("init")?;
-        let n = config.particles(space);
-        let swarm = Population::new(space, &space.start(), key.fold(u64::MAX), &Size::from(n), config.init)?;
+        let size = config.size(space);
+        size.least("particles", 2)?;
+        let members = Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?;
         Ok(Self {
-            phi: config.phi(n),
             box_: space.box_tensors()?,
-            v: space.zeros_for(n)?,
-            history: History::of_population(space.dim(), n / 2),
+            history: History::of_population(space.dim(), members.len() / 2),
+            swarm: Swarm { v: space.zeros_for(members.len())?, members },
             space: space.clone(),
             clock: Clock::new(key),
-            swarm,
+            size,
+            config,
+        })
+    }
+
+    fn capabilities(config: &CsoConfig) -> Result<Capabilities> {
+        let promised = Self::META.capabilities;
+        Ok(match &config.particles {
+            // Only the first step evaluates all: of a swarm that grows, a step has half as many candidates as there are particles.
+            Some(Size::Curve(_)) => promised.state_per_candidate(4.02).state_per_parameter(2.0),
+            _ => promised,
         })
     }
 
     fn evaluations_per_step(config: &CsoConfig, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        let n = config.particles(space);
-        Ok(Some(if stochastic { n } else { n / 2 } as u64))
+        Ok(config.size(space).constant().map(|n| if stochastic { n } else { n / 2 } as u64))
+    }
+}
+
+impl Swarm {
+    fn rows(&self) -> RangeInclusive<usize> {
+        self.members.len()..=self.members.len()
+    }
+
+    /// The same with n particles: the worst leave, and who joins begins at rest, around the best.
+    fn of(&self, n: usize, space: &Space, key: Key) -> Result<Self> {
+        let (mut swarm, old) = (self.clone(), self.members.len());
+        if n < old {
+            let kept = swarm.members.fittest(n);
+            swarm.members.retain(&kept)?;
+            swarm.v = fuse::gather(&self.v, &kept)?;
+        } else if n > old {
+            swarm.members.join(n, Joining::Best, space, key)?;
+            let rest = swarm.members.points().narrow(0, old, n - old)?.zeros_like()?;
+            swarm.v = Tensor::cat(&[&*self.v, &rest], 0)?.into();
+        }
+        Ok(swarm)
     }
 }
 
@@ -186,12 +230,12 @@ impl Meeting {
 
 impl Cso {
     /// Velocities and positions of the losers, after they have learned from the winners x_w.
-    fn learned(&self, losers: &[usize], x_w: &Tensor) -> Result<(CowTensor, CowTensor)> {
-        let (x, n) = (self.swarm.points(), self.swarm.len());
+    fn learned(&self, swarm: &Swarm, losers: &[usize], x_w: &Tensor) -> Result<(CowTensor, CowTensor)> {
+        let (x, n) = (swarm.members.points(), swarm.members.len());
         let mut mean = self.space.zeros()?;
         fuse::weighted_sum(x, &vec![1.0 / n as f64; n], &mut mean)?;
         let [r1, r2, r3] = [1, 2, 3].map(|n| self.clock.key().fold(n));
-        let (mut v, mut x, phi) = (fuse::gather(&self.v, losers)?, fuse::gather(x, losers)?, self.phi);
+        let (mut v, mut x, phi) = (fuse::gather(&swarm.v, losers)?, fuse::gather(x, losers)?, self.config.phi(n));
         match &self.box_ {
             None => learn(&mut v, &mut x, x_w, &mean, phi, r1, r2, r3)?,
             Some((lower, upper)) => learn_inside(&mut v, &mut x, x_w, &mean, lower, upper, phi, r1, r2, r3)?,
@@ -200,9 +244,10 @@ impl Cso {
     }
 
     /// The first step, and the first after `move_to`: nobody knows yet who wins.
-    fn begin(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let losses = objective.losses(&Batch::Dense(self.swarm.points().clone()))?;
-        self.swarm.judge(&losses)?;
+    fn begin(&mut self, mut swarm: Swarm, objective: &mut dyn Objective) -> Result<Report> {
+        let losses = objective.losses(&Batch::Dense(swarm.members.points().clone()))?;
+        swarm.members.judge(&losses)?;
+        self.swarm = swarm;
         self.clock.tick();
         Ok(Report::of(&losses))
     }
@@ -210,43 +255,45 @@ impl Cso {
 
 impl Optimizer for Cso {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        if !self.swarm.is_judged() {
-            return self.begin(objective);
+        let mut swarm = self.swarm.of(self.size.at(self.clock.step), &self.space, self.clock.key().fold(6))?;
+        if !swarm.members.is_judged() {
+            return self.begin(swarm, objective);
         }
-        let Meeting { stay, losers } = Meeting::of(self.swarm.losses(), self.clock.key().fold(4));
-        let x_w = fuse::gather(self.swarm.points(), &stay)?;
-        let (v, x) = self.learned(&losers, &x_w.narrow(0, 0, losers.len())?)?;
-        let remembered: Vec<f64> = stay.iter().map(|&i| self.swarm.losses()[i]).collect();
+        let Meeting { stay, losers } = Meeting::of(swarm.members.losses(), self.clock.key().fold(4));
+        let x_w = fuse::gather(swarm.members.points(), &stay)?;
+        let (v, x) = self.learned(&swarm, &losers, &x_w.narrow(0, 0, losers.len())?)?;
+        let remembered: Vec<f64> = stay.iter().map(|&i| swarm.members.losses()[i]).collect();
         let Comparison { before, losses, report } =
             objective.losses_beside(&Batch::Dense(x.clone()), &Batch::Dense(x_w.clone()), Some(&remembered))?;
         let mut next = Tensor::cat(&[&*x_w, &*x], 0)?.into();
-        let next_v = Tensor::cat(&[&*fuse::gather(&self.v, &stay)?, &*v], 0)?.into();
-        self.swarm.succeed(&mut next, before.into_iter().chain(losses.iter().copied()).collect())?;
-        self.v = next_v;
+        swarm.v = Tensor::cat(&[&*fuse::gather(&swarm.v, &stay)?, &*v], 0)?.into();
+        swarm.members.succeed(&mut next, before.into_iter().chain(losses.iter().copied()).collect())?;
+        self.swarm = swarm;
         let converged = self.history.judge(&losses, objective.stochastic(), self.clock.step);
         self.clock.tick();
         Ok(report.converged(converged))
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        self.swarm.answer()
+        self.swarm.members.answer()
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
-        let moved = self.swarm.moved(&at, &self.space, self.clock.key().fold(5))?;
-        let mut v = match self.swarm.is_one_point()? {
-            true => self.v.zeros_like()?.into(),
-            false => fuse::gather(&self.v, &self.swarm.best_first())?,
+        let Swarm { members, v } = &self.swarm;
+        let moved = members.moved(&at, &self.space, self.clock.key().fold(5))?;
+        let mut v = match members.is_one_point()? {
+            true => v.zeros_like()?.into(),
+            false => fuse::gather(v, &members.best_first())?,
         };
         v.set_row(0, &at.zeros_like()?)?;
-        (self.swarm, self.v) = (moved, v);
+        self.swarm = Swarm { members: moved, v };
         self.history.clear();
         Ok(())
     }
 }
 
-persist!(Cso { clock, swarm, v, history });
+persist!(Cso { clock, swarm, history });
 register!(Cso);
 
 #[cfg(test)]
@@ -265,7 +312,7 @@ mod tests {
     }
 
     fn swarm_of(n: usize, phi: f64, space: &Space) -> Cso {
-        Cso::new(CsoConfig { particles: Some(n), phi: Some(phi), ..CsoConfig::default() }, space, Key::new(5)).unwrap()
+        Cso::new(CsoConfig { particles: Some(n.into()), phi: Some(phi), ..CsoConfig::default() }, space, Key::new(5)).unwrap()
     }
 
     /// Steps against the equations of the module, particle by particle, on the same pairs and the same random numbers.
@@ -274,9 +321,13 @@ mod tests {
         let (space, key, phi) = (Space::real(3).unwrap(), Key::new(5), 0.3);
         for n in [6, 7] {
             let mut cso = swarm_of(n, phi, &space);
-            let (mut x, mut v) = (rows(cso.swarm.points()), rows(&cso.v));
+            let (mut x, mut v) = (rows(cso.swarm.members.points()), rows(&cso.swarm.v));
             let first = cso.step(&mut Function::new(space.clone(), ridge)).unwrap();
-            assert_eq!((first.evaluations, rows(cso.swarm.points())), (n as u64, x.clone()), "the first step moves nobody");
+            assert_eq!(
+                (first.evaluations, rows(cso.swarm.members.points())),
+                (n as u64, x.clone()),
+                "the first step moves nobody"
+            );
             for t in 1..5 {
                 let key = key.fold(t);
                 let mut drawn: Vec<usize> = (0..n).collect();
@@ -304,14 +355,14 @@ mod tests {
                 (x, v) = (in_order(&x), in_order(&v));
                 let report = cso.step(&mut Function::new(space.clone(), ridge)).unwrap();
                 assert_eq!(report.evaluations, n as u64 / 2, "winners, and who sits out, are not evaluated again");
-                for (ours, theirs) in [(rows(cso.swarm.points()), &x), (rows(&cso.v), &v)] {
+                for (ours, theirs) in [(rows(cso.swarm.members.points()), &x), (rows(&cso.swarm.v), &v)] {
                     let differ = ours.iter().flatten().zip(theirs.iter().flatten()).map(|(a, b)| (a - b).abs());
                     assert!(differ.fold(0.0, f64::max) < 1e-14, "{n} particles, step {t}: {ours:?} {theirs:?}");
                 }
                 let losses: Vec<f64> = x.iter().map(|x| ridge(x)).collect();
-                assert!(cso.swarm.losses().iter().zip(&losses).all(|(ours, theirs)| (ours - theirs).abs() < 1e-12));
+                assert!(cso.swarm.members.losses().iter().zip(&losses).all(|(ours, theirs)| (ours - theirs).abs() < 1e-12));
                 let lowest = (0..n).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
-                assert_eq!(cso.answer().unwrap().to_vec1::<f64>().unwrap(), rows(cso.swarm.points())[lowest]);
+                assert_eq!(cso.answer().unwrap().to_vec1::<f64>().unwrap(), rows(cso.swarm.members.points())[lowest]);
             }
         }
     }
@@ -325,7 +376,7 @@ mod tests {
             assert!((0.14 * lg - 0.30..=0.27 * lg - 0.51).contains(&phi(n)), "{n}: {}", phi(n));
         }
         assert!((phi(1000) - 0.21).abs() < 1e-12);
-        let particles = |d| CsoConfig::default().particles(&Space::real(d).unwrap());
+        let particles = |d| CsoConfig::default().size(&Space::real(d).unwrap()).at(0);
         assert_eq!([2, 100, 500, 1000, 2000, 9000].map(particles), [100, 100, 250, 500, 1000, 1000]);
     }
 
@@ -337,7 +388,7 @@ mod tests {
         for _ in 0..40 {
             // The lowest point is a corner outside the box.
             cso.step(&mut Function::new(space.clone(), |x| -x[0] - x[1])).unwrap();
-            for (x, v) in rows(cso.swarm.points()).into_iter().flatten().zip(rows(&cso.v).into_iter().flatten()) {
+            for (x, v) in rows(cso.swarm.members.points()).into_iter().flatten().zip(rows(&cso.swarm.v).into_iter().flatten()) {
                 assert!((0.0..=4.0).contains(&x));
                 turned += usize::from(x == 4.0 && v < 0.0) + usize::from(x == 0.0 && v > 0.0);
             }

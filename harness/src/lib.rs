@@ -6,6 +6,7 @@
 //! | [`problem`] | what is minimised, and how well an answer does |
 //! | [`session`] | one run: steps, curve, checkpoints, Ctrl-C |
 //! | [`race`] | many runs: who is better? |
+//! | [`study`] | questions, and who is measured to answer them |
 //! | [`mod@bench`] | every optimizer on a whole suite |
 //! | [`noisy`] | noise over losses that had none, as in the noisy suite of BBOB |
 //! | [`heats`] | runs side by side, and who looks on |
@@ -37,6 +38,7 @@ pub mod race;
 pub mod report;
 pub mod session;
 pub mod store;
+pub mod study;
 pub mod threads;
 pub mod whole;
 

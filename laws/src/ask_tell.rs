@@ -5,6 +5,7 @@ use candle_core::DType;
 use super::{
     Law, Subject,
     broken::{Breach, Verdict, is_refusal},
+    draws,
     path::{self, KEY, Moment, OTHER_KEY},
     problem::Problem,
 };
@@ -21,18 +22,28 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
+/// Configurations drawn, and how long each is looked at.
+const DRAWS: u32 = 6;
+const DRAWN_STEPS: usize = 3;
+
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F64)?.noisy()] {
         if !subject.capabilities()?.needs_only_losses() {
             refuses(subject, &problem)?;
             continue;
         }
-        let moments = path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), subject.depth().of(4, 60))?;
-        for (between, in_words) in BETWEEN {
-            follows(subject, problem.clone(), &moments, between).map_err(|b| b.under(in_words))?;
-        }
+        is_stepping(subject, &problem, subject.depth().of(4, 60))?;
     }
-    Ok(())
+    draws::each_that_builds(subject, DRAWS, &Problem::boxed(3, DType::F64)?, |drawn, problem| {
+        if drawn.capabilities()?.needs_gradient { refuses(drawn, problem) } else { is_stepping(drawn, problem, DRAWN_STEPS) }
+    })
+}
+
+fn is_stepping(subject: &Subject, problem: &Problem, steps: usize) -> Verdict {
+    let moments = path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), steps)?;
+    BETWEEN
+        .into_iter()
+        .try_for_each(|(between, in_words)| follows(subject, problem.clone(), &moments, between).map_err(|b| b.under(in_words)))
 }
 
 /// What is done between an ask and its tell.

@@ -11,7 +11,7 @@ use moths_core::{Key, Result};
 
 pub(super) const LAW: Law = Law {
     name: "converged",
-    statement: "where it is promised, `converged` is never said before an easy problem is solved, but some time after, and soon on a plateau",
+    statement: "where it is promised, `converged` is never said before the answer solves an easy problem, but some time after, and soon on a plateau",
     holds,
 };
 
@@ -56,7 +56,7 @@ fn problems() -> Result<Vec<(&'static str, Problem, u64)>> {
 
 struct End {
     said: Option<&'static str>,
-    /// The lowest gap of candidates and answer, in units of the first; 0 where nothing was said, or nothing can be better.
+    /// The gap of the answer, in units of the first; 0 where nothing was said, or nothing can be better.
     left: f64,
 }
 
@@ -64,14 +64,13 @@ fn run(subject: &Subject, problem: &Problem, key: Key, patience: u64) -> std::re
     let mut problem = problem.clone();
     let mut optimizer = subject.build(problem.space(), key)?;
     let first = problem.loss_at(&*optimizer.answer()?)? - FLOOR;
-    let (mut lowest, mut used) = (f64::INFINITY, 0);
+    let mut used = 0;
     while used < patience {
         let report = optimizer.step(&mut problem)?;
         // A step may be free, yet not for ever.
         used += report.evaluations.max(1);
-        lowest = lowest.min(report.loss);
         if report.converged.is_some() {
-            let gap = lowest.min(problem.loss_at(&*optimizer.answer()?)?) - FLOOR;
+            let gap = problem.loss_at(&*optimizer.answer()?)? - FLOOR;
             return Ok(End { said: report.converged, left: if first > 0.0 { gap / first } else { 0.0 } });
         }
     }

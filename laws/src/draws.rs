@@ -11,10 +11,15 @@ use serde_json::{Map, Value, json};
 use super::{
     Subject,
     broken::{Breach, Verdict},
+    path::KEY,
+    problem::Problem,
 };
 use moths_core::{
     Spec,
-    optimizer::{descent, settings::is_spec},
+    optimizer::{
+        descent,
+        settings::{choices, is_spec},
+    },
     registry,
 };
 
@@ -36,6 +41,19 @@ pub(super) fn each(subject: &Subject, cases: u32, law: impl Fn(&Subject) -> Verd
     held.map_err(|e| Breach::new(e.to_string()))
 }
 
+/// The same for those configurations that can be built for this problem.
+pub(super) fn each_that_builds(
+    subject: &Subject,
+    cases: u32,
+    problem: &Problem,
+    law: impl Fn(&Subject, &Problem) -> Verdict,
+) -> Verdict {
+    each(subject, cases, |drawn| match drawn.build_if_able(problem.space(), KEY)? {
+        Some(_) => law(drawn, problem),
+        None => Ok(()),
+    })
+}
+
 /// Values that a schema allows, always the same ones.
 pub(super) fn values(schema: &Value, n: u32) -> Vec<Value> {
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
@@ -52,8 +70,18 @@ fn settings(schema: &Value, fixed: &Settings) -> BoxedStrategy<Settings> {
     all.prop_map(|drawn| drawn.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()).boxed()
 }
 
+/// Is it the schema of a [`Size`](moths_core::optimizer::Size): of a whole number, or a curve?
+pub(super) fn is_size(schema: &Value) -> bool {
+    let choices = choices(schema);
+    choices.iter().any(|choice| choice["type"] == "integer")
+        && choices.iter().any(|choice| !choice["properties"]["linear"].is_null())
+}
+
 /// A value that a schema allows.
 fn value(schema: &Value) -> BoxedStrategy<Value> {
+    if is_size(schema) {
+        return size();
+    }
     if let Some(choices) = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()) {
         return Union::new(choices.iter().map(value)).boxed();
     }
@@ -91,6 +119,19 @@ fn spec() -> BoxedStrategy<Value> {
     let descents = descent::entries().into_iter().map(|entry| entry.id);
     let names: Vec<&str> = optimizers.chain(descents).collect();
     select(names).prop_map(Value::from).boxed()
+}
+
+/// So many members, or a curve of so few steps that it is seen, on which there are never a thousand times more.
+fn size() -> BoxedStrategy<Value> {
+    let members = 1..=MOST_MORE + 1;
+    let ramp = (members.clone(), members.clone(), 1..12u64)
+        .prop_map(|(from, to, steps)| json!({ "from": from, "to": to, "steps": steps }));
+    let ramp = (select(vec!["linear", "cosine", "exponential"]), ramp).prop_map(|(name, ramp)| json!({ name: ramp }));
+    let power = (members.clone(), 0..9u64, 0.0..1.0f64)
+        .prop_map(|(from, offset, exponent)| json!({ "power": { "from": from, "offset": offset, "exponent": exponent } }));
+    let steps = (members.clone(), 0.5..1.5f64, 1..5u64)
+        .prop_map(|(from, factor, every)| json!({ "steps": { "from": from, "factor": factor, "every": every } }));
+    prop_oneof![3 => members.prop_map(Value::from), 3 => ramp, 1 => power, 1 => steps].boxed()
 }
 
 fn integer(schema: &Value) -> BoxedStrategy<Value> {

@@ -26,7 +26,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | a state is checked before it is trusted | `damage` |
-//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `domains` `one_dimension` `settings` `horizon` `fixed` |
+//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `domains` `one_dimension` `settings` `horizon` `sizes` `declared` `fixed` |
 //! | losses of different steps are not compared | `shift` |
 //! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` `purpose` |
 //!
@@ -52,6 +52,7 @@ mod cast;
 mod converged;
 mod counts;
 mod damage;
+mod declared;
 mod depth;
 pub mod descents;
 mod discrete;
@@ -77,6 +78,7 @@ mod seeds;
 mod seeds_only;
 mod settings;
 mod shift;
+mod sizes;
 mod snapshot;
 mod split;
 mod state_size;
@@ -129,6 +131,8 @@ pub const LAWS: &[Law] = &[
     domains::LAW,
     settings::LAW,
     horizon::LAW,
+    sizes::LAW,
+    declared::LAW,
     move_to::LAW,
     seeds::LAW,
     monotone::LAW,

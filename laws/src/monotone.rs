@@ -22,7 +22,8 @@ fn holds(subject: &Subject) -> Verdict {
     Ok(())
 }
 
-fn falls(subject: &Subject, mut problem: Problem) -> Verdict {
+/// Does the loss of the answer never rise?
+pub(super) fn falls(subject: &Subject, mut problem: Problem) -> Verdict {
     let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
     let mut lowest = loss(&problem, &*optimizer)?;
     for k in 0..STEPS {

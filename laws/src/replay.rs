@@ -5,6 +5,7 @@ use candle_core::DType;
 use super::{
     Law, Subject,
     broken::{Breach, Verdict, is_refusal},
+    draws,
     path::{self, KEY, Moment, OTHER_KEY},
     problem::Problem,
 };
@@ -20,10 +21,15 @@ pub(super) const LAW: Law = Law {
     holds,
 };
 
+/// Configurations drawn; a journal is a file, and files take time.
+const DRAWS: u32 = 4;
+
 fn holds(subject: &Subject) -> Verdict {
     replays(subject, Problem::free(5, DType::F32)?)?;
     replays(subject, Problem::boxed(4, DType::F64)?)?;
-    replays(subject, Problem::free(4, DType::F64)?.noisy()).map_err(|b| b.under("of a stochastic objective"))
+    replays(subject, Problem::free(4, DType::F64)?.noisy()).map_err(|b| b.under("of a stochastic objective"))?;
+    let problem = Problem::boxed(3, DType::F64)?;
+    draws::each_that_builds(subject, DRAWS, &problem, |drawn, problem| replays(drawn, problem.clone()))
 }
 
 fn replays(subject: &Subject, problem: Problem) -> Verdict {

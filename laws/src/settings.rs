@@ -10,11 +10,12 @@ use super::{
     path::{self, KEY},
     problem::Problem,
 };
-use moths_core::{Error, Spec, optimizer::settings::is_spec, registry};
+use moths_core::{Error, Optimizer, Result, Spec, optimizer::settings::is_spec, registry};
 
 pub(super) const LAW: Law = Law {
     name: "settings",
-    statement: "every configuration its schema allows builds and steps, or is refused with a typed error; every other is refused by name",
+    statement: "every configuration its schema allows builds and steps, or is refused with a typed error; every other is refused by name, \
+                also where a program has filled the settings itself",
     holds,
 };
 
@@ -71,11 +72,13 @@ fn refused(subject: &Subject, problem: &Problem, name: &str, value: Value) -> Ve
     let mut spec = subject.spec().clone();
     spec.settings.insert(name.into(), value.clone());
     let about = |text: &str| text.contains(name) || value.as_str().is_some_and(|value| text.contains(value));
-    match registry::build(&spec, problem.space(), KEY) {
+    let judge = |built: Result<Box<dyn Optimizer>>| match built {
         Ok(_) => Err(Breach::new(format!("{spec} was built, though `{name}` must not be {value}"))),
         Err(error @ (Error::Invalid { .. } | Error::Unknown { .. })) if about(&error.to_string()) => Ok(()),
         Err(error) => Err(Breach::new(format!("{spec} was refused with {error:?}, which does not name `{name}` as invalid"))),
-    }
+    };
+    judge(registry::build(&spec, problem.space(), KEY))?;
+    judge(registry::build_unchecked(&spec, problem.space(), KEY)).map_err(|b| b.under("given to `new` by a program"))
 }
 
 fn refuses_strangers(subject: &Subject, problem: &Problem, known: &Map<String, Value>) -> Verdict {

@@ -5,6 +5,7 @@ use candle_core::DType;
 use super::{
     Law, Subject,
     broken::Verdict,
+    draws,
     path::{self, KEY},
     problem::Problem,
     tap::{Round, Tap},
@@ -18,6 +19,8 @@ pub(super) const LAW: Law = Law {
 };
 
 const STEPS: usize = 5;
+/// Configurations drawn.
+const DRAWS: u32 = 6;
 
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?] {
@@ -25,7 +28,10 @@ fn holds(subject: &Subject) -> Verdict {
         views(subject, problem.clone())?;
         given(subject, problem)?;
     }
-    Ok(())
+    draws::each_that_builds(subject, DRAWS, &Problem::boxed(3, DType::F32)?, |drawn, problem| {
+        holders(drawn, problem.clone())?;
+        views(drawn, problem.clone())
+    })
 }
 
 /// States and batches, which are counted as holders of the tensors in them.

@@ -6,6 +6,7 @@ use rayon::ThreadPoolBuilder;
 use super::{
     Law, Subject,
     broken::{Breach, Verdict},
+    draws,
     path::{self, KEY, Moment},
     problem::Problem,
 };
@@ -23,11 +24,18 @@ pub(super) const LAW: Law = Law {
 /// More elements than kernels work on in one thread.
 const BIG: usize = 33_000;
 
+/// Configurations drawn, and how long each is looked at.
+const DRAWS: u32 = 6;
+const DRAWN_STEPS: usize = 3;
+
 fn holds(subject: &Subject) -> Verdict {
     for problem in [Problem::free(5, DType::F32)?, Problem::boxed(4, DType::F64)?, Problem::free(4, DType::F32)?.noisy()] {
         compare(subject, &problem, subject.depth().of(4, 100))?;
     }
-    compare(subject, &Problem::free(BIG, DType::F32)?, 2).map_err(|b| b.under(format_args!("in {BIG} dimensions")))
+    compare(subject, &Problem::free(BIG, DType::F32)?, 2).map_err(|b| b.under(format_args!("in {BIG} dimensions")))?;
+    draws::each_that_builds(subject, DRAWS, &Problem::boxed(3, DType::F32)?, |drawn, problem| {
+        compare(drawn, problem, DRAWN_STEPS)
+    })
 }
 
 fn compare(subject: &Subject, problem: &Problem, steps: usize) -> Verdict {

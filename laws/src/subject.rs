@@ -69,6 +69,21 @@ impl Subject {
         Ok(Some(Self { spec, depth: self.depth }))
     }
 
+    /// The same with this setting.
+    pub(super) fn with(&self, name: &str, value: Value) -> Self {
+        let mut subject = self.clone();
+        subject.spec.settings.insert(name.into(), value);
+        subject
+    }
+
+    /// The same with this setting, which is that of what it wraps if it is a wrapper.
+    pub(super) fn with_inner(&self, name: &str, value: &Value) -> Result<Self> {
+        Ok(match self.inner()? {
+            Some(inner) => self.with(INNER, json!(inner.with_inner(name, value)?.spec)),
+            None => self.with(name, value.clone()),
+        })
+    }
+
     pub(super) fn capabilities(&self) -> Result<Capabilities> {
         registry::capabilities(&self.spec)
     }

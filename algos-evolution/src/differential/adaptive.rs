@@ -14,7 +14,9 @@ use std::marker::PhantomData;
 
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Init, Meta, Population, convergence::History, settings},
+    optimizer::{
+        Algorithm, Capabilities, Comparison, Init, Meta, Population, Size, convergence::History, population::Joining, settings,
+    },
     persist,
     persist::Clock,
     rng::Stream,
@@ -44,6 +46,8 @@ mod sealed {
 pub trait Preset: sealed::Sealed + Serialize + DeserializeOwned + JsonSchema + Default + Send + 'static {
     /// What it is.
     const META: Meta;
+    /// Where the points begin.
+    fn init(&self) -> Init;
     /// Archived points a candidate.
     fn archive(&self) -> f64;
     #[doc(hidden)]
@@ -52,10 +56,10 @@ pub trait Preset: sealed::Sealed + Serialize + DeserializeOwned + JsonSchema + D
 
 /// What a member of the family says of the equations.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
-    /// n, at first.
-    pub(crate) population: usize,
+    /// n; at first, where it shrinks by itself.
+    pub(crate) population: Size,
     pub(crate) greed: Greed,
     pub(crate) learning: Learning,
     /// The evaluations over which the population shrinks to four.
@@ -90,8 +94,8 @@ impl Greed {
 }
 
 impl Rules {
-    /// Of a population that keeps its size, and of steps that are never held back.
-    pub(crate) fn steady(population: usize, greed: Greed, learning: Learning) -> Self {
+    /// Of a population that never shrinks by itself, and of steps that are never held back.
+    pub(crate) fn steady(population: Size, greed: Greed, learning: Learning) -> Self {
         Self { population, greed, learning, shrinks_over: None, staged: false, ties: true }
     }
 
@@ -100,10 +104,15 @@ impl Rules {
         self.shrinks_over.map_or(0.0, |all| (used as f64 / all).min(1.0))
     }
 
-    /// n after so many evaluations.
-    fn population_after(&self, used: u64) -> usize {
-        let first = self.population as f64;
-        (first + (FEWEST as f64 - first) * self.progress(used)).round() as usize
+    /// n at step t, where it is a matter of the step.
+    fn population_at(&self, t: u64) -> Option<usize> {
+        self.shrinks_over.is_none().then(|| self.population.at(t))
+    }
+
+    /// n after so many evaluations, where it is a matter of those.
+    fn population_after(&self, used: u64) -> Option<usize> {
+        let first = self.population.at(0) as f64;
+        self.shrinks_over.map(|_| (first + (FEWEST as f64 - first) * self.progress(used)).round() as usize)
     }
 
     /// F_i, CR_i and F_w / F_i, from what was drawn.
@@ -161,13 +170,15 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
 
     fn new(config: P, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
+        config.init().apart("init")?;
         let rules = config.rules(space);
-        let n = rules.population;
-        let population = Population::new(space, &space.start(), key.fold(u64::MAX), &n.into(), Init::Around)?;
+        rules.population.least("population", FEWEST)?;
+        let (n, most) = (rules.population.at(0), *rules.population.range().end());
+        let population = Population::new(space, &space.start(), key.fold(u64::MAX), &rules.population, config.init())?;
         Ok(Self {
             clock: Clock::new(key),
             population: if rules.shrinks_over.is_some() { population.shrinking_to(FEWEST) } else { population },
-            archive: Archive::new(space, capacity(config.archive(), n))?,
+            archive: Archive::new(space, capacity(config.archive(), n), capacity(config.archive(), most))?,
             memory: Memory::new(&rules.learning),
             used: 0,
             history: History::of_population(space.dim(), n),
@@ -186,9 +197,23 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
 }
 
 impl<P> AdaptiveDe<P> {
+    /// The population of this step, and its archive: newcomers join around the mean, and the worst leave.
+    fn present(&self) -> Result<(Population, Archive)> {
+        let (mut population, mut archive) = (self.population.clone(), self.archive.clone());
+        let (n, key) = (self.rules.population_at(self.clock.step).unwrap_or(population.len()), self.clock.key());
+        if n < population.len() {
+            population.retain(&population.fittest(n))?;
+            archive.shrink(capacity(self.archived, n), &mut key.fold(6).stream())?;
+        } else if n > population.len() {
+            population.join(n, Joining::Mean, &self.space, key.fold(7))?;
+            archive.grow(capacity(self.archived, n), &self.space)?;
+        }
+        Ok((population, archive))
+    }
+
     /// The recipe of every trial of this step.
-    fn recipes(&mut self) {
-        let Self { rules, clock, population, archive, memory, breeder, z, used, .. } = self;
+    fn recipes(&mut self, population: &Population, archive: &Archive) {
+        let Self { rules, clock, memory, breeder, z, used, .. } = self;
         let (n, d, progress) = (population.len(), population.points().dims()[1], rules.progress(*used));
         let (order, mut stream) = (population.order(), clock.key().fold(1).stream());
         z.resize(n, 0.0);
@@ -206,12 +231,12 @@ impl<P> AdaptiveDe<P> {
         }));
     }
 
-    fn propose(&mut self) -> Result<CowTensor> {
-        if !self.population.is_judged() {
-            return Ok(self.population.points().clone());
+    fn propose(&mut self, population: &Population, archive: &Archive) -> Result<CowTensor> {
+        if !population.is_judged() {
+            return Ok(population.points().clone());
         }
-        self.recipes();
-        self.breeder.breed(self.population.points(), &self.archive.x, self.clock.key().fold(3))?;
+        self.recipes(population, archive);
+        self.breeder.breed(population.points(), &archive.x, self.clock.key().fold(3))?;
         Ok(self.breeder.trials.clone())
     }
 
@@ -232,7 +257,7 @@ impl<P> AdaptiveDe<P> {
             population.judge(losses)?;
         }
         *used += evaluations;
-        let n = rules.population_after(*used);
+        let n = rules.population_after(*used).unwrap_or(population.len());
         if n < population.len() {
             population.retain(&population.order()[..n])?;
             archive.shrink(capacity(*archived, n), &mut stream)?;
@@ -256,8 +281,10 @@ fn success(recipe: &Recipe, gain: f64) -> Success {
 
 impl<P: Preset> Optimizer for AdaptiveDe<P> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let points = self.propose()?;
-        let Comparison { before, losses, report } = self.population.against(points, objective)?;
+        let (population, archive) = self.present()?;
+        let points = self.propose(&population, &archive)?;
+        let Comparison { before, losses, report } = population.against(points, objective)?;
+        (self.population, self.archive) = (population, archive);
         self.commit(before, &losses, report.evaluations)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);

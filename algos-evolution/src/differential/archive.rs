@@ -5,20 +5,21 @@ use moths_core::{CowTensor, Result, Space, fuse, persist, rng::Stream, tensor::h
 use rand::RngExt;
 
 /// At most so many replaced parents; when it is full, a newcomer takes the place of a random one.
+#[derive(Clone)]
 pub(crate) struct Archive {
     /// As many rows as fit.
     pub(crate) x: CowTensor,
     /// How many of them are taken.
     pub(crate) len: usize,
-    /// The capacity at first.
+    /// The largest capacity there may be.
     most: usize,
 }
 
 persist!(Archive { x in |archive| 0..=archive.most, len in |archive| 0..=archive.capacity() });
 
 impl Archive {
-    pub(crate) fn new(space: &Space, capacity: usize) -> Result<Self> {
-        Ok(Self { x: space.zeros_for(capacity)?, len: 0, most: capacity })
+    pub(crate) fn new(space: &Space, capacity: usize, most: usize) -> Result<Self> {
+        Ok(Self { x: space.zeros_for(capacity)?, len: 0, most })
     }
 
     fn capacity(&self) -> usize {
@@ -44,6 +45,15 @@ impl Archive {
             }))?
         })?;
         self.len = len.min(capacity);
+        Ok(())
+    }
+
+    /// Room for more.
+    pub(crate) fn grow(&mut self, capacity: usize, space: &Space) -> Result<()> {
+        let more = capacity.saturating_sub(self.capacity());
+        if more > 0 {
+            self.x = Tensor::cat(&[&*self.x, &*space.zeros_for(more)?], 0)?.into();
+        }
         Ok(())
     }
 

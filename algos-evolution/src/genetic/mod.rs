@@ -12,7 +12,7 @@
 //! mutation     of each gene, with the probability p_m; of all its elements:
 //!              gaussian     x + σ z                         polynomial   x + 4 δ;  δ = (2u)^{1/(η_m+1)} − 1, mirrored for u ≥ ½
 //!              self-adaptive  σ_i ← σ_i e^{z/√d}, then x + σ_i z    flags are flipped; integers step, by one at least
-//! next         the e best, and n − e children
+//! next         the e best, and n − e children, where n may change with the step
 //! ```
 //!
 //! x: \[n, d\]; σ_i: \[n\]. A gene is an element, a row of a tensor, or a tensor. Sources: Bäck 1996, "Evolutionary Algorithms in Theory and
@@ -58,7 +58,7 @@ mod tests;
 
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, convergence::History, settings},
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, settings},
     persist,
     persist::Clock,
     register,
@@ -81,12 +81,11 @@ use genes::Layout;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GeneticConfig {
-    /// n, the number of points; null: 20.
-    #[schemars(range(min = 2, max = 1_000_000))]
-    pub population: Option<usize>,
+    /// n, the number of points, at least 2; null: 20. A curve is one of the step: as many children more or fewer, of all there were.
+    pub population: Option<Size>,
     /// Where the points begin.
     pub init: Init,
-    /// e, how many of the best go on as they are; fewer than n.
+    /// e, how many of the best go on as they are; fewer than n at every step.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub elite: usize,
     /// How parents are chosen.
@@ -152,6 +151,7 @@ impl Default for GeneticConfig {
 /// The genetic algorithm. See the [module documentation](self) for equations.
 pub struct Genetic {
     config: GeneticConfig,
+    size: Size,
     space: Space,
     layout: Layout,
     wholes: Vec<Whole>,
@@ -188,20 +188,23 @@ impl Algorithm for Genetic {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        let n = config.population.unwrap_or(20);
-        if config.elite >= n {
-            return Err(Error::invalid("elite", config.elite, format!("fewer than the population, which is {n}")));
+        let size = Size::or(&config.population, 20);
+        size.least("population", 2)?;
+        let (n, fewest) = (size.at(0), *size.range().start());
+        if config.elite >= fewest {
+            return Err(Error::invalid("elite", config.elite, format!("fewer than the population, which is {fewest}")));
         }
         Ok(Self {
             layout: Layout::new(config.genes, space),
             wholes: Whole::of(space),
             clock: Clock::new(key),
-            population: Population::new(space, &space.start(), key.fold(u64::MAX), &n.into(), config.init)?,
+            population: Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?,
             sigma: vec![config.sigma; n],
             history: History::of_population(space.dim(), n - config.elite),
             next: space.zeros_for(n)?,
             next_sigma: vec![config.sigma; n],
             space: space.clone(),
+            size,
             config,
         })
     }
@@ -226,8 +229,8 @@ impl Genetic {
 
     /// The elite and its children take the place of the population, unless all children failed.
     fn generation(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        self.breed()?;
-        let (e, n, order) = (self.config.elite, self.population.len(), self.population.order());
+        let (e, n, order) = (self.config.elite, self.size.at(self.clock.step), self.population.order());
+        self.breed(n)?;
         let remembered: Vec<f64> = order[..e].iter().map(|&i| self.population.losses()[i]).collect();
         let next = Batch::Dense(self.next.clone());
         let Comparison { before: mut loss, losses, report } =
@@ -242,11 +245,15 @@ impl Genetic {
         Ok(report.converged(converged))
     }
 
-    /// The elite and its children, into `next`.
-    fn breed(&mut self) -> Result<()> {
-        let (n, d, e) = (self.population.len(), self.space.dim(), self.config.elite);
+    /// The elite and its children, n in all, into `next`.
+    fn breed(&mut self, n: usize) -> Result<()> {
+        let (d, e) = (self.space.dim(), self.config.elite);
         let order = self.population.order();
+        if self.next.dims() != [n, d] {
+            self.next = self.space.zeros_for(n)?;
+        }
         self.next.make_out()?;
+        self.next_sigma.resize(n, self.config.sigma);
         let Self { config, layout, wholes, clock, population, sigma, next, next_sigma, .. } = self;
         let pool = selection::Pool::new(config, &order, population.losses());
         order[..e].iter().enumerate().for_each(|(k, i)| next_sigma[k] = sigma[*i]);
@@ -279,5 +286,5 @@ impl Optimizer for Genetic {
     }
 }
 
-persist!(Genetic { clock, population, sigma, history });
+persist!(Genetic { clock, population, sigma in |ours| ours.population.len()..=ours.population.len(), history });
 register!(Genetic);

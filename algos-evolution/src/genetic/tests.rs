@@ -2,6 +2,7 @@
 
 use moths_core::{Function, Key, Leaf, Optimizer, Sampler, Space, Stop, minimize, optimizer::Algorithm};
 use rand::RngExt;
+use serde_json::json;
 
 use super::{Crossover, Genes, Genetic, GeneticConfig, Mutation, Selection, crossover, mutation, selection::Pool};
 
@@ -14,7 +15,7 @@ fn bowl(x: &[f64]) -> f64 {
 fn steps_are_those_of_the_equations() {
     let (space, key, n, d) = (Space::real(3).unwrap(), Key::new(6), 7, 3);
     let config = GeneticConfig {
-        population: Some(n),
+        population: Some(n.into()),
         elite: 2,
         crossover: Crossover::Uniform,
         mutation: Mutation::Gaussian,
@@ -133,4 +134,17 @@ fn flags_are_flipped_and_integers_step() {
         let end = minimize(&mut ours, &mut Function::new(space.clone(), f), &stop).unwrap();
         assert_eq!(end.tally.lowest, 0.0, "{crossover:?}");
     }
+}
+
+#[test]
+fn the_elite_is_fewer_than_the_population_at_every_step() {
+    let refused = |settings: serde_json::Value| {
+        let config: GeneticConfig = serde_json::from_value(settings).unwrap();
+        Genetic::new(config, &Space::real(2).unwrap(), Key::new(1)).err().unwrap().to_string()
+    };
+    let shrinking = json!({ "linear": { "from": 9, "to": 3, "steps": 8 } });
+    assert!(
+        refused(json!({ "population": shrinking, "elite": 3 })).starts_with("elite = 3: fewer than the population, which is 3")
+    );
+    assert_eq!(refused(json!({ "population": 1, "elite": 0 })), "population = 1: at least 2 at every step");
 }

@@ -48,6 +48,12 @@ pub fn resolve<C: DeserializeOwned + JsonSchema>(owner: &str, settings: &Map<Str
         .map_err(|e| Error::invalid(owner, Value::Object(settings.clone()), e.to_string()))
 }
 
+/// Settings as a program would write them: nothing has looked at their ranges.
+pub(crate) fn unchecked<C: DeserializeOwned>(owner: &str, settings: &Map<String, Value>) -> Result<C> {
+    let written = Value::Object(settings.clone());
+    serde_json::from_value(written.clone()).map_err(|e| Error::invalid(owner, written, e.to_string()))
+}
+
 /// Settings with everything said: what is not given has its default.
 pub(crate) fn whole<C>(owner: &str, settings: &Map<String, Value>) -> Result<Map<String, Value>>
 where

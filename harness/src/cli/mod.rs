@@ -15,6 +15,7 @@ mod run_flags;
 mod settings;
 mod show;
 mod single;
+mod study;
 mod table;
 mod train;
 mod values;
@@ -64,6 +65,8 @@ enum Command {
     Minimize(minimize::Args),
     /// Compare optimizers on one problem at equal evaluations
     Race(race::Args),
+    /// Answer the questions of a study, and draw its page; resumes what is not done yet
+    Study(study::Args),
     /// Run optimizers on a suite of problems; resumes what is not done yet
     Bench(bench::Args),
     /// Find out whether two optimizers are different, and by how much
@@ -130,6 +133,7 @@ impl Command {
             Self::Train(args) => train::run(args, console),
             Self::Minimize(args) => minimize::run(args, console),
             Self::Race(args) => race::run(args, line, console),
+            Self::Study(args) => study::run(args, console),
             Self::Bench(args) => bench::run(args, console),
             Self::Compare(args) => compare::run(args, console),
             Self::Report(args) => report::run(args, console),

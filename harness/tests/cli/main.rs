@@ -9,6 +9,7 @@ mod race;
 mod refusals;
 mod resume;
 mod single;
+mod study;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "shared by several tests: each takes what it needs")]
 mod support;

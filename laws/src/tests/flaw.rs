@@ -141,6 +141,36 @@ pub(super) enum Flaw {
     NeverRestarts,
     /// A swarm that does not save its first member.
     LosesMember,
+    /// Settings that a program fills are not looked at.
+    TrustsRegistry,
+    /// The step after a failed one is another, and then all is as before.
+    Stumbles,
+    /// Its answer stays at the start, whatever it finds.
+    StaysBehind,
+    /// Draws from a counter that all instances share, where its first step size is not the default.
+    SharesUnlessDefault,
+    /// Draws other numbers on other numbers of threads, where its first step size is not the default.
+    CountsThreadsUnlessDefault,
+    /// Its answer is a view of its state, where its first step size is not the default.
+    LendsUnlessDefault,
+    /// Goes on when the objective fails, where its first step size is not the default.
+    SwallowsUnlessDefault,
+    /// A population that stays as large as it was.
+    IgnoresSize,
+    /// A population that grows in one step and stays so.
+    GrowsAtOnce,
+    /// A population that counts its steps in a field that is not saved.
+    CountsBesideClock,
+    /// A population whose newcomers stay when the step they came in fails.
+    WelcomesEarly,
+    /// A population whose best leave.
+    KeepsWorst,
+    /// A population that fails, rather than refuses, where all members begin as one.
+    BeginsRudely,
+    /// A meta that promises what nobody keeps.
+    Boasts,
+    /// A meta that calls something its size that is none.
+    NamesNoSize,
     /// Promises minima in corners, and takes steps of one length in all coordinates.
     StopsAtWalls,
 }

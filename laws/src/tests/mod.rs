@@ -1,5 +1,7 @@
 //! A law that cannot be broken is no law: each passes what is sound, and catches what is not.
 
+mod braggart;
+mod brood;
 mod descents;
 mod flaw;
 mod objectives;
@@ -33,6 +35,14 @@ enum Kind {
     Beginner,
     /// The swarm.
     Swarm,
+    /// The population that grows and shrinks.
+    Brood,
+    /// The same in the wrapper that undoes.
+    KeeperOfBrood,
+    /// Whose meta promises too much.
+    Braggart,
+    /// Whose meta names a size that is none.
+    Mismeasured,
 }
 
 /// What each law must catch, and in what kind of specimen.
@@ -42,18 +52,22 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("resume", Kind::Keeper, &[Flaw::ForgetsChild]),
     ("resume", Kind::Swarm, &[Flaw::LosesMember]),
     ("snapshot", Kind::Seeds, &[Flaw::OverwritesPoint, Flaw::LendsAnswer, Flaw::KeepsGivenPoint]),
+    ("snapshot", Kind::Seeds, &[Flaw::LendsUnlessDefault]),
     ("snapshot", Kind::Rows, &[Flaw::OverwritesBatch]),
     (
         "atomic",
         Kind::Seeds,
         &[Flaw::TicksFirst, Flaw::CommitsEarly, Flaw::ForgetsPanics, Flaw::TrustsLengths, Flaw::SwallowsErrors],
     ),
+    ("atomic", Kind::Seeds, &[Flaw::Stumbles]),
     ("atomic", Kind::Keeper, &[Flaw::CommitsChild]),
-    ("split", Kind::Seeds, &[Flaw::CountsThreads]),
+    ("split", Kind::Seeds, &[Flaw::CountsThreads, Flaw::CountsThreadsUnlessDefault]),
     ("split", Kind::Rows, &[Flaw::CountsThreads]),
     ("ask_tell", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::PeeksAtGradients, Flaw::TicksFirst]),
+    ("ask_tell", Kind::Seeds, &[Flaw::SwallowsUnlessDefault]),
     ("ask_tell", Kind::Gradients, &[Flaw::NeedsNoGradients]),
     ("replay", Kind::Seeds, &[Flaw::SwallowsErrors, Flaw::TicksFirst]),
+    ("replay", Kind::Seeds, &[Flaw::SharesUnlessDefault]),
     ("replay", Kind::Gradients, &[Flaw::NeedsNoGradients]),
     ("damage", Kind::Seeds, &[Flaw::TrustsIndices, Flaw::RestoresRudely]),
     ("failures", Kind::Seeds, &[Flaw::PrefersNan, Flaw::BelievesInfinity, Flaw::AddsLosses]),
@@ -63,6 +77,21 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("counts", Kind::Keeper, &[Flaw::AsksInSecret]),
     ("horizon", Kind::Seeds, &[Flaw::Overcharges, Flaw::IgnoresHorizon]),
     ("horizon", Kind::Gradients, &[Flaw::Overcharges]),
+    (
+        "sizes",
+        Kind::Brood,
+        &[
+            Flaw::IgnoresSize,
+            Flaw::GrowsAtOnce,
+            Flaw::CountsBesideClock,
+            Flaw::WelcomesEarly,
+            Flaw::KeepsWorst,
+            Flaw::BeginsRudely,
+        ],
+    ),
+    ("sizes", Kind::KeeperOfBrood, &[Flaw::IgnoresSize, Flaw::CountsBesideClock]),
+    ("declared", Kind::Braggart, &[Flaw::Boasts]),
+    ("declared", Kind::Mismeasured, &[Flaw::NamesNoSize]),
     ("seeds_only", Kind::Seeds, &[Flaw::Hoards]),
     ("seeds_only", Kind::Rows, &[Flaw::AsksRows]),
     ("state_size", Kind::Seeds, &[Flaw::Hoards]),
@@ -70,7 +99,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("translation", Kind::Seeds, &[Flaw::PullsToOrigin]),
     ("rotation", Kind::Seeds, &[Flaw::KnowsAxes, Flaw::AsksCorners, Flaw::NeverMovesSome]),
     ("domains", Kind::Seeds, &[Flaw::RefusesRudely, Flaw::RefusesLate, Flaw::NeverMovesSome]),
-    ("settings", Kind::Seeds, &[Flaw::PanicsWhenLarge, Flaw::RejectsRudely]),
+    ("settings", Kind::Seeds, &[Flaw::PanicsWhenLarge, Flaw::RejectsRudely, Flaw::TrustsRegistry]),
     (
         "move_to",
         Kind::Seeds,
@@ -78,10 +107,11 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ),
     ("move_to", Kind::Seeds, &[Flaw::RemembersLoss]),
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey, Flaw::LosesTrackLate]),
+    ("seeds", Kind::Seeds, &[Flaw::SharesUnlessDefault]),
     ("monotone", Kind::Seeds, &[Flaw::AcceptsWorse]),
     ("beats_random", Kind::Seeds, &[Flaw::StandsStill, Flaw::NeverShrinks]),
     ("walls", Kind::Seeds, &[Flaw::StopsAtWalls]),
-    ("converged", Kind::Seeds, &[Flaw::StopsEarly, Flaw::NeverStops]),
+    ("converged", Kind::Seeds, &[Flaw::StopsEarly, Flaw::NeverStops, Flaw::StaysBehind]),
     ("converged", Kind::Keeper, &[Flaw::HidesConverged]),
     ("discrete", Kind::Seeds, &[Flaw::FreezesSwitches]),
     ("fixed", Kind::Seeds, &[Flaw::StandsWithFixed]),
@@ -100,6 +130,12 @@ fn specimen(kind: Kind, flaw: Flaw) -> Result<Subject> {
         Kind::KeeperOfStroller => Spec::new("keeper").with("inner", "stroller")?,
         Kind::Beginner => Spec::new("beginner"),
         Kind::Swarm => Spec::new("swarm"),
+        Kind::Brood => Spec::new("brood"),
+        Kind::KeeperOfBrood => {
+            return Subject::new(Spec::new("keeper").with("inner", json!(Spec::new("brood").with("flaw", json!(flaw))?))?);
+        }
+        Kind::Braggart => Spec::new("braggart"),
+        Kind::Mismeasured => Spec::new("mismeasured"),
     };
     Subject::new(named.with("flaw", json!(flaw))?)
 }
@@ -115,7 +151,7 @@ fn holds(law: &Law, subject: &Subject) -> std::result::Result<(), String> {
 #[test]
 fn laws_pass_what_is_sound() -> Result<()> {
     let mut broken = vec![];
-    for kind in [Kind::Seeds, Kind::Rows, Kind::Gradients, Kind::Keeper, Kind::KeeperOfStroller, Kind::Swarm] {
+    for kind in [Kind::Seeds, Kind::Rows, Kind::Gradients, Kind::Keeper, Kind::KeeperOfStroller, Kind::Swarm, Kind::Brood] {
         let subject = specimen(kind, Flaw::None)?;
         broken.extend(LAWS.iter().filter_map(|law| holds(law, &subject).err()));
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::flaw::Flaw;
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Family, Meta},
+    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist::{Clock, Fields, Persist},
     register,
     tensor::host,
@@ -67,18 +67,34 @@ pub(super) struct Specimen {
     built_with: Key,
     hidden: u64,
     failures: u64,
+    stumbled: bool,
     pretended: Option<CowTensor>,
     hoard: Option<CowTensor>,
 }
 
+/// What it promises where it asks seeds.
+const PROMISED: Capabilities = Capabilities::NONE
+    .seeds_only(true)
+    .rank_based(true)
+    .translation(true)
+    .rotation(true)
+    .monotone(true)
+    .beats_random(true)
+    .converges(true)
+    .discrete(true);
+
 impl Algorithm for Specimen {
     const META: Meta = Meta::new("specimen", Family::Evolution, "What the laws themselves are tried on.", "none")
-        .capabilities(Capabilities::NONE)
-        .horizon("length");
+        .capabilities(PROMISED)
+        .horizon("length")
+        .size("lambda");
     type Config = SpecimenConfig;
 
     fn new(config: SpecimenConfig, space: &Space, key: Key) -> Result<Self> {
         let flaw = config.flaw;
+        if flaw != Flaw::TrustsRegistry {
+            settings::check(&config)?;
+        }
         if space.is_discrete() && flaw == Flaw::RefusesRudely {
             return Err(Error::Objective("only real numbers".into()));
         }
@@ -99,6 +115,7 @@ impl Algorithm for Specimen {
             built_with: key,
             hidden: 0,
             failures: 0,
+            stumbled: false,
             pretended: None,
             hoard: if flaw == Flaw::Hoards { Some(space.zeros_for(config.lambda)?) } else { None },
             config,
@@ -108,16 +125,7 @@ impl Algorithm for Specimen {
     }
 
     fn capabilities(config: &SpecimenConfig) -> Result<Capabilities> {
-        let all = Capabilities::NONE
-            .seeds_only(true)
-            .rank_based(true)
-            .translation(true)
-            .rotation(true)
-            .monotone(true)
-            .beats_random(true)
-            .converges(true)
-            .discrete(true)
-            .at_walls(config.flaw == Flaw::StopsAtWalls);
+        let all = PROMISED.at_walls(config.flaw == Flaw::StopsAtWalls);
         Ok(match config.asks {
             Asks::Seeds => all,
             Asks::Rows if config.flaw == Flaw::AsksRows => all,
@@ -137,6 +145,15 @@ impl Algorithm for Specimen {
 impl Specimen {
     fn has(&self, flaw: Flaw) -> bool {
         self.config.flaw == flaw
+    }
+
+    /// Has it one of the flaws that do not show with default settings?
+    fn has_unless_default(&self, flaw: Flaw) -> bool {
+        self.has(flaw) && self.config.sigma != SpecimenConfig::default().sigma
+    }
+
+    fn lends(&self) -> bool {
+        self.has(Flaw::LendsAnswer) || self.has_unless_default(Flaw::LendsUnlessDefault)
     }
 
     /// Has it converged?
@@ -160,7 +177,11 @@ impl Specimen {
                 let losses = objective.evaluate(batch)?;
                 Ok(losses.into_iter().map(|l| if l.is_nan() { -f64::MAX } else { l }).collect())
             }
-            Flaw::SwallowsErrors => Ok(objective.evaluate(batch).unwrap_or_else(|_| vec![f64::INFINITY; batch.len()])),
+            Flaw::SwallowsErrors | Flaw::SwallowsUnlessDefault
+                if self.has(Flaw::SwallowsErrors) || self.has_unless_default(Flaw::SwallowsUnlessDefault) =>
+            {
+                Ok(objective.evaluate(batch).unwrap_or_else(|_| vec![f64::INFINITY; batch.len()]))
+            }
             _ => Ok(objective.losses(batch)?.to_vec()),
         }
     }
@@ -246,7 +267,11 @@ impl Specimen {
     fn place(&mut self, row: CowTensor) -> Result<()> {
         match self.config.flaw {
             Flaw::OverwritesPoint => overwrite(&mut CowTensor::new((*self.at).clone()), &row),
-            Flaw::LendsAnswer | Flaw::KeepsGivenPoint => overwrite(&mut self.at, &row),
+            Flaw::LendsAnswer | Flaw::LendsUnlessDefault | Flaw::KeepsGivenPoint
+                if self.lends() || self.has(Flaw::KeepsGivenPoint) =>
+            {
+                overwrite(&mut self.at, &row)
+            }
             _ => {
                 self.at = row;
                 Ok(())
@@ -265,7 +290,9 @@ fn overwrite(tensor: &mut CowTensor, by: &CowTensor) -> Result<()> {
 impl Optimizer for Specimen {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         if !self.has(Flaw::TicksFirst) && !self.has(Flaw::ForgetsPanics) {
-            return self.attempt(objective);
+            let report = self.attempt(objective);
+            self.stumbled = report.is_err();
+            return report;
         }
         self.clock.tick();
         let report = self.attempt(objective);
@@ -280,7 +307,10 @@ impl Optimizer for Specimen {
         if self.has(Flaw::AnswersDecoded) {
             return self.space.decode(at);
         }
-        if self.has(Flaw::LendsAnswer) { Ok((**at).clone().into()) } else { Ok(at.clone()) }
+        if self.has(Flaw::StaysBehind) {
+            return Ok(self.space.start());
+        }
+        if self.lends() { Ok((**at).clone().into()) } else { Ok(at.clone()) }
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

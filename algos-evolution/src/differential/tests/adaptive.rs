@@ -205,8 +205,9 @@ fn agrees<P: Preset>(config: P, method: Method, (h, m_f, m_cr): (usize, f64, f64
 #[test]
 fn twenty_steps_are_those_of_the_papers() {
     let population = Some(12);
-    agrees(JadeConfig { population, ..JadeConfig::default() }, Jade, (1, 0.5, 0.5));
-    agrees(ShadeConfig { population, memory: 5, ..ShadeConfig::default() }, Shade, (5, 0.5, 0.5));
+    let size = population.map(Into::into);
+    agrees(JadeConfig { population: size.clone(), ..JadeConfig::default() }, Jade, (1, 0.5, 0.5));
+    agrees(ShadeConfig { population: size, memory: 5, ..ShadeConfig::default() }, Shade, (5, 0.5, 0.5));
     agrees(LShadeConfig { population, evaluations: Some(BUDGET), ..LShadeConfig::default() }, LShade, (6, 0.5, 0.5));
     agrees(JsoConfig { population, evaluations: Some(BUDGET), ..JsoConfig::default() }, Jso, (5, 0.3, 0.8));
 }

@@ -113,35 +113,3 @@ fn two_differences_need_six_points() {
     let refused = De::new(config, &Space::real(3).unwrap(), Key::new(1)).err().unwrap().to_string();
     assert_eq!(refused, "population = 5: at least 6 at every step");
 }
-
-/// Members join and leave as the schedule says, the best stays, and a run that is resumed in between is the same run.
-#[test]
-fn the_population_is_as_large_as_its_schedule_says() -> moths_core::Result<()> {
-    use moths_core::{
-        optimizer::Size,
-        persist::{Keep, State},
-    };
-    let space = Space::bounded([(-5.0, 5.0); 3])?;
-    for (from, to) in [(6.0, 20.0), (20.0, 6.0)] {
-        let size: Size = serde_json::from_value(serde_json::json!({"linear": {"from": from, "to": to, "steps": 8}})).unwrap();
-        let new = || De::new(DeConfig { population: Some(size.clone()), ..DeConfig::default() }, &space, Key::new(5));
-        let mut objective = Function::new(space.clone(), |x: &[f64]| ridge(x));
-        let (mut whole, mut resumed) = (new()?, new()?);
-        let mut lowest = f64::INFINITY;
-        for t in 0..12 {
-            if t == 5 {
-                State::of(&mut whole)?.restore(&mut resumed, Keep::Nothing)?;
-            }
-            let report = whole.step(&mut objective)?;
-            assert_eq!(report.evaluations, size.at(t) as u64, "step {t}");
-            lowest = lowest.min(report.loss);
-            let answer = ridge(&space.decode(&*whole.answer()?)?.to_vec1::<f64>()?);
-            assert!((answer - lowest).abs() < 1e-9, "the best left: {answer} {lowest}");
-            if t >= 5 {
-                assert_eq!(resumed.step(&mut objective)?, report);
-                assert_eq!(State::of(&mut whole)?.digest()?, State::of(&mut resumed)?.digest()?);
-            }
-        }
-    }
-    Ok(())
-}

@@ -192,16 +192,17 @@ impl Population {
         Ok(())
     }
 
-    /// A whole generation takes the place of this one, whose points are left in `next`.
+    /// A whole generation takes the place of this one, whose points are left in `next`. It may be of any size that there may be.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless there are as many points and losses as members; nothing has then changed.
+    /// [`Error::Shape`] unless there are as many losses as points, and as many as there may be members; nothing has then changed.
     pub fn succeed(&mut self, next: &mut CowTensor, losses: Vec<f64>) -> Result<()> {
-        if losses.len() != self.len() {
-            return Err(Error::shape("losses of the next generation", self.len(), losses.len()));
+        if !self.sizes.contains(&losses.len()) {
+            return Err(Error::shape("losses of the next generation", format!("{:?}", self.sizes), losses.len()));
         }
-        if next.dims() != self.x.dims() {
-            return Err(Error::shape("the next generation", format!("{:?}", self.x.dims()), format!("{:?}", next.dims())));
+        let dims = [losses.len(), self.x.dims()[1]];
+        if next.dims() != dims {
+            return Err(Error::shape("the next generation", format!("{dims:?}"), format!("{:?}", next.dims())));
         }
         std::mem::swap(&mut self.x, next);
         (self.loss, self.judged) = (losses, true);

@@ -25,6 +25,8 @@ pub struct Entry {
     cost: Cost,
     parts: fn(&Map<String, Value>, &Space) -> Result<Option<u64>>,
     build: Build,
+    /// What [`Algorithm::new`] makes of settings that nobody has checked.
+    unchecked: Build,
 }
 
 type Whole = fn(&Map<String, Value>) -> Result<Map<String, Value>>;
@@ -47,6 +49,10 @@ impl Entry {
             parts: |settings, space| Ok(A::evaluations_of_parts(&settings::resolve(A::META.id, settings)?, space)),
             build: |settings, space, key| {
                 let config = settings::resolve(A::META.id, settings)?;
+                Ok(Box::new(A::new(config, space, key)?))
+            },
+            unchecked: |settings, space, key| {
+                let config = settings::unchecked(A::META.id, settings)?;
                 Ok(Box::new(A::new(config, space, key)?))
             },
         }
@@ -128,6 +134,15 @@ pub fn build(spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>>
     let entry = find(&spec.name)?;
     entry.fits(spec, space)?;
     (entry.build)(&spec.settings, space, key)
+}
+
+/// [`build`] as by a program that fills the settings' struct itself: only [`Algorithm::new`] looks at them. For laws.
+///
+/// # Errors
+/// As [`build`], but for memory.
+#[doc(hidden)]
+pub fn build_unchecked(spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
+    (find(&spec.name)?.unchecked)(&spec.settings, space, key)
 }
 
 /// [`build`] for a run of this length: builds what is [`planned`].
