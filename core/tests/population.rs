@@ -153,6 +153,22 @@ fn members_join_near_and_leave_from_the_worst() -> Test {
 }
 
 #[test]
+fn a_generation_may_be_succeeded_by_one_of_any_size_that_there_may_be() -> Test {
+    let space = Space::real(3)?;
+    let mut population = Population::new(&space, &space.start(), Key::new(1), &growing(4.0, 8.0), Init::Around)?;
+    let old = population.points().to_vec2::<f64>()?;
+    let mut next = space.zeros_for(6)?;
+    for refused in [vec![1.0; 5], vec![1.0; 9]] {
+        assert!(matches!(population.succeed(&mut next, refused), Err(Error::Shape { .. })));
+    }
+    assert_eq!((population.len(), population.points().to_vec2::<f64>()?), (4, old.clone()));
+    population.succeed(&mut next, vec![3.0, 1.0, 2.0, 4.0, 5.0, 6.0])?;
+    assert_eq!((population.len(), population.best(), population.is_judged()), (6, 1, true));
+    assert_eq!(next.to_vec2::<f64>()?, old, "the old generation is left where the new one was");
+    Ok(())
+}
+
+#[test]
 fn a_state_is_taken_back_whatever_the_size_was() -> Test {
     let space = Space::real(3)?;
     let new = || Population::new(&space, &space.start(), Key::new(1), &growing(4.0, 8.0), Init::Around);

@@ -174,3 +174,21 @@ pub(super) enum Flaw {
     /// Promises minima in corners, and takes steps of one length in all coordinates.
     StopsAtWalls,
 }
+
+impl Flaw {
+    /// What it is with default settings.
+    pub(super) fn by_default(self) -> Self {
+        if self.otherwise() == self { self } else { Self::None }
+    }
+
+    /// What it is with others.
+    pub(super) fn otherwise(self) -> Self {
+        match self {
+            Self::SharesUnlessDefault => Self::SharedGenerator,
+            Self::CountsThreadsUnlessDefault => Self::CountsThreads,
+            Self::LendsUnlessDefault => Self::LendsAnswer,
+            Self::SwallowsUnlessDefault => Self::SwallowsErrors,
+            flaw => flaw,
+        }
+    }
+}

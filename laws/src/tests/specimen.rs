@@ -95,6 +95,8 @@ impl Algorithm for Specimen {
         if flaw != Flaw::TrustsRegistry {
             settings::check(&config)?;
         }
+        let flaw = if config.sigma == SpecimenConfig::default().sigma { flaw.by_default() } else { flaw.otherwise() };
+        let config = SpecimenConfig { flaw, ..config };
         if space.is_discrete() && flaw == Flaw::RefusesRudely {
             return Err(Error::Objective("only real numbers".into()));
         }
@@ -147,15 +149,6 @@ impl Specimen {
         self.config.flaw == flaw
     }
 
-    /// Has it one of the flaws that do not show with default settings?
-    fn has_unless_default(&self, flaw: Flaw) -> bool {
-        self.has(flaw) && self.config.sigma != SpecimenConfig::default().sigma
-    }
-
-    fn lends(&self) -> bool {
-        self.has(Flaw::LendsAnswer) || self.has_unless_default(Flaw::LendsUnlessDefault)
-    }
-
     /// Has it converged?
     fn converged(&self) -> Option<&'static str> {
         let least = match self.config.flaw {
@@ -177,11 +170,7 @@ impl Specimen {
                 let losses = objective.evaluate(batch)?;
                 Ok(losses.into_iter().map(|l| if l.is_nan() { -f64::MAX } else { l }).collect())
             }
-            Flaw::SwallowsErrors | Flaw::SwallowsUnlessDefault
-                if self.has(Flaw::SwallowsErrors) || self.has_unless_default(Flaw::SwallowsUnlessDefault) =>
-            {
-                Ok(objective.evaluate(batch).unwrap_or_else(|_| vec![f64::INFINITY; batch.len()]))
-            }
+            Flaw::SwallowsErrors => Ok(objective.evaluate(batch).unwrap_or_else(|_| vec![f64::INFINITY; batch.len()])),
             _ => Ok(objective.losses(batch)?.to_vec()),
         }
     }
@@ -267,11 +256,7 @@ impl Specimen {
     fn place(&mut self, row: CowTensor) -> Result<()> {
         match self.config.flaw {
             Flaw::OverwritesPoint => overwrite(&mut CowTensor::new((*self.at).clone()), &row),
-            Flaw::LendsAnswer | Flaw::LendsUnlessDefault | Flaw::KeepsGivenPoint
-                if self.lends() || self.has(Flaw::KeepsGivenPoint) =>
-            {
-                overwrite(&mut self.at, &row)
-            }
+            Flaw::LendsAnswer | Flaw::KeepsGivenPoint => overwrite(&mut self.at, &row),
             _ => {
                 self.at = row;
                 Ok(())
@@ -310,7 +295,7 @@ impl Optimizer for Specimen {
         if self.has(Flaw::StaysBehind) {
             return Ok(self.space.start());
         }
-        if self.lends() { Ok((**at).clone().into()) } else { Ok(at.clone()) }
+        if self.has(Flaw::LendsAnswer) { Ok((**at).clone().into()) } else { Ok(at.clone()) }
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

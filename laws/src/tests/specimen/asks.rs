@@ -17,12 +17,6 @@ impl Specimen {
             Flaw::KeyBesideClock => self.built_with.fold(self.clock.step),
             Flaw::SharedGenerator => self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed)),
             Flaw::LosesTrackLate if self.clock.step >= 45 => self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed)),
-            Flaw::SharesUnlessDefault if self.has_unless_default(Flaw::SharesUnlessDefault) => {
-                self.clock.key().fold(SHARED.fetch_add(1, Ordering::Relaxed))
-            }
-            Flaw::CountsThreadsUnlessDefault if self.has_unless_default(Flaw::CountsThreadsUnlessDefault) => {
-                self.clock.key().fold(rayon::current_num_threads() as u64)
-            }
             Flaw::Stumbles if self.stumbled => self.clock.key().fold(1),
             Flaw::CountsThreads => self.clock.key().fold(rayon::current_num_threads() as u64),
             _ => self.clock.key(),
