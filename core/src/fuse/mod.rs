@@ -15,7 +15,7 @@
 //! | `cursor` | slices, numbers and noise as blocks of 128 elements |
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
 //! | `gather` | rows of a matrix as another |
-//! | `reduce` | weighted sums, moments, dot products, row copies |
+//! | `reduce` | weighted sums, moments, dot products, distances, row copies |
 
 mod call;
 #[doc(hidden)]
@@ -33,7 +33,7 @@ mod threads;
 pub mod words;
 
 pub use gather::gather;
-pub use reduce::{WeightedMoments, copy_rows, dot, norm, weighted_moments, weighted_sum};
+pub use reduce::{WeightedMoments, copy_rows, distances, dot, norm, weighted_moments, weighted_sum, weighted_sums};
 
 use crate::rng::Element;
 pub(crate) use call::Call;
