@@ -53,7 +53,7 @@ use std::ops::RangeInclusive;
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse, kernel,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse, kernel,
     objective::Losses,
     optimizer::{
         Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size,
@@ -68,6 +68,9 @@ use moths_core::{
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// More particles have more weights for each other than anybody waits for.
+const MOST_POLARISED: usize = 5_000;
 
 /// How particles diffuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -276,6 +279,13 @@ impl Algorithm for Consensus {
         settings::check(&config)?;
         config.init.apart("init")?;
         config.particles.least("particles", 2)?;
+        match *config.particles.range().end() {
+            most if config.polarised.is_some() && most > MOST_POLARISED => {
+                let valid = format!("at most {MOST_POLARISED} where they are polarised: each counts for each other");
+                return Err(Error::invalid("particles", most, valid));
+            }
+            _ => {}
+        }
         let start = space.start();
         let x = Population::new(space, &start, key.fold(u64::MAX), &config.particles, config.init)?;
         let moments = match config.drift {
@@ -297,7 +307,13 @@ impl Algorithm for Consensus {
         let moments = if config.drift == Drift::Adam { 2.0 } else { 0.0 };
         let remembered = if config.memory.is_some() { 1.01 } else { 0.0 };
         let watched = if config.resample > 0 { 1.0 } else { 0.0 };
-        Ok(Self::META.capabilities.state_per_parameter(1.0 + watched).state_per_candidate(1.01 + moments + remembered))
+        let turned = config.noise == Diffusion::Isotropic && config.drift == Drift::Plain;
+        let turned = turned && matches!(config.init, Init::Around | Init::Gaussian);
+        Ok(Self::META
+            .capabilities
+            .rotation(turned)
+            .state_per_parameter(1.0 + watched)
+            .state_per_candidate(1.01 + moments + remembered))
     }
 
     fn evaluations_per_step(config: &ConsensusConfig, _: &Space, stochastic: bool) -> Result<Option<u64>> {
@@ -455,7 +471,7 @@ impl Consensus {
             let mut add = |to: &CowTensor, share: f64| {
                 let apart = fuse::distances(swarm.x.points(), to)?;
                 radii.iter_mut().zip(apart).for_each(|(r, apart)| *r += share * variance * apart * apart);
-                Ok::<_, moths_core::Error>(())
+                Ok::<_, Error>(())
             };
             add(centres, 1.0)?;
             if let (Some(y), Some(memory)) = (&swarm.y, memory) {

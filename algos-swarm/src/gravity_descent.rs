@@ -111,7 +111,7 @@ impl Default for GravityDescentConfig {
             strength: 0.1,
             power: 1.0,
             centre: Centre::Best,
-            on: On::Gradients,
+            on: On::Parameters,
             descent: Spec::new("adamw"),
         }
     }
@@ -139,7 +139,7 @@ impl Algorithm for GravityDescent {
         "Particles follow gradients of their own, and gravity draws them together: on parameters, or on gradients.",
         "torchzero's SwarmOfOptimizers (inikishev); Spall 1992, doi:10.1109/9.119632",
     )
-    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
+    .capabilities(Capabilities::NONE.translation(true).beats_random(true).state_per_parameter(0.0))
     .size("particles");
     type Config = GravityDescentConfig;
 

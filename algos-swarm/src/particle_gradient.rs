@@ -80,7 +80,7 @@ pub struct ParticleGradientConfig {
     /// What the gradient is made of.
     pub form: Form,
     /// n, the number of particles.
-    #[schemars(range(min = 2, max = 10_000))]
+    #[schemars(range(min = 2, max = 2_000))]
     pub particles: usize,
     /// σ, how far particles are from the point, in every search coordinate.
     pub sigma: Schedule,

@@ -1,10 +1,10 @@
 //! How much each particle has to say: e^{−α f}, and the α at which a wanted number of particles count.
 
-/// −α (f_j − min f) of each loss; −∞ for those that failed.
+/// −α (f_j − min f) of each loss; −∞ for those that failed, or lie further above than any number.
 pub(super) fn logarithms(losses: &[f64], alpha: f64) -> Vec<f64> {
     let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
-    let logarithm = |loss: f64| if loss.is_finite() { -alpha * (loss - lowest) } else { f64::NEG_INFINITY };
-    losses.iter().map(|loss| logarithm(*loss)).collect()
+    let logarithm = |above: f64| if above.is_finite() { -alpha * above } else { f64::NEG_INFINITY };
+    losses.iter().map(|loss| logarithm(loss - lowest)).collect()
 }
 
 /// e^l_j / Σ e^l_j; `None` where all are −∞.
@@ -76,5 +76,6 @@ mod tests {
         assert!((effective(&tied, alpha(&tied, 0.1)) - 3.0).abs() < 1e-9);
         assert_eq!(normalised(&logarithms(&[f64::INFINITY; 2], 1.0)), None);
         assert_eq!(normalised(&logarithms(&[1e300, -1e300], 1e7)), Some(vec![0.0, 1.0]));
+        assert_eq!(normalised(&logarithms(&[f64::MAX, -f64::MAX], 0.0)), Some(vec![0.0, 1.0]));
     }
 }
