@@ -23,7 +23,7 @@ fn every_feature_registers_its_optimizers_and_no_others() {
         expected.extend(["simulated-annealing", "threshold-accepting", "dual-annealing"]);
     }
     if cfg!(feature = "swarm") {
-        expected.extend(["cso", "ensemble-kalman", "pso"]);
+        expected.extend(["consensus", "cso", "ensemble-kalman", "gravity", "gravity-descent", "particle-gradient", "pso"]);
     }
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);

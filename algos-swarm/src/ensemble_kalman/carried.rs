@@ -92,7 +92,7 @@ impl Carried {
     fn moved(&self, theta: &CowTensor, gain: &Gain, config: &EnsembleKalmanConfig, t: u64, space: &Space) -> Result<CowTensor> {
         let mixture = mixture(gain, &gain.of_each(config.solver(t))?, config.rate.at(t), self.particles.len());
         let mut moved = space.zeros_for(self.particles.len())?;
-        fuse::mix(theta, &mixture, &mut moved)?;
+        fuse::weighted_sums(theta, &mixture, &mut moved)?;
         space.confine(&mut moved)?;
         Ok(moved)
     }
@@ -108,22 +108,22 @@ impl Carried {
     }
 }
 
-/// What of every particle goes into every one, n × n by rows: I + ρ (Wᵀ − its mean) for those that did not fail; the others go half way to the mean of these.
-fn mixture(gain: &Gain, w: &[f64], rate: f64, n: usize) -> Vec<f64> {
+/// What of every particle goes into every one, n lists of n: I + ρ (Wᵀ − its mean) for those that did not fail; the others go half way to the mean of
+/// these.
+fn mixture(gain: &Gain, w: &[f64], rate: f64, n: usize) -> Vec<Vec<f64>> {
     let (valid, count) = (&gain.valid, gain.valid.len());
-    let mut mixture = vec![0.0; n * n];
+    let mut mixture = vec![vec![0.0; n]; n];
     let mut mean = vec![0.0; n];
     for (w, &j) in w.chunks(count).zip(valid) {
         let share = w.iter().sum::<f64>() / count as f64;
-        let row = &mut mixture[j * n..(j + 1) * n];
+        let row = &mut mixture[j];
         valid.iter().zip(w).for_each(|(&k, w)| row[k] = rate * (w - share));
         row[j] += 1.0;
         mean.iter_mut().zip(row).for_each(|(mean, x)| *mean += *x / count as f64);
     }
     for j in (0..n).filter(|j| valid.binary_search(j).is_err()) {
-        let row = &mut mixture[j * n..(j + 1) * n];
-        row.iter_mut().zip(&mean).for_each(|(x, mean)| *x = 0.5 * mean);
-        row[j] += 0.5;
+        mixture[j].iter_mut().zip(&mean).for_each(|(x, mean)| *x = 0.5 * mean);
+        mixture[j][j] += 0.5;
     }
     mixture
 }

@@ -78,8 +78,8 @@ fn products_of<T: Element>(a: &Tensor, b: &Tensor, k: usize, out: &mut [f64]) ->
     Ok(())
 }
 
-/// `out_j = sum_i w_ji rows_i`: `rows` is `[n, d]`, `out` `[m, d]`, and the weights are m × n by rows. Sums are taken in the order of the rows, in
-/// the tensors' precision.
+/// `out_j = sum_i w_ji rows_i`, several weighted sums of the same rows: `rows` is `[n, d]`, `out` `[m, d]`, and `weights` m lists of n numbers. Each is
+/// what [`weighted_sum`](super::weighted_sum) gives for its list alone. Rows of weight zero are not read.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -87,28 +87,31 @@ fn products_of<T: Element>(a: &Tensor, b: &Tensor, k: usize, out: &mut [f64]) ->
 ///
 /// let rows = Tensor::new(&[[1f32, 2.0], [3.0, 4.0]], &Device::Cpu)?;
 /// let mut out = CowTensor::new(Tensor::zeros((3, 2), rows.dtype(), &Device::Cpu)?);
-/// fuse::mix(&rows, &[1.0, 0.0, 0.5, 0.5, 0.0, 2.0], &mut out)?;
+/// fuse::weighted_sums(&rows, &[vec![1.0, 0.0], vec![0.5, 0.5], vec![0.0, 2.0]], &mut out)?;
 /// assert_eq!(out.to_vec2::<f32>()?, [[1.0, 2.0], [2.0, 3.0], [6.0, 8.0]]);
 /// # Ok::<(), moths_core::Error>(())
 /// ```
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit; `out` is then as it was.
-pub fn mix(rows: &Tensor, weights: &[f64], out: &mut CowTensor) -> Result<()> {
+pub fn weighted_sums(rows: &Tensor, weights: &[Vec<f64>], out: &mut CowTensor) -> Result<()> {
     let (&[n, d], &[m, columns]) = (rows.dims(), out.dims()) else {
-        return Err(Error::shape("mix", "[n, d] and [m, d]", format!("{:?} and {:?}", rows.dims(), out.dims())));
+        let found = format!("{:?} and {:?}", rows.dims(), out.dims());
+        return Err(Error::shape("weighted_sums", "[n, d] and [m, d]", found));
     };
-    if d != columns || weights.len() != n * m {
-        let found = format!("{:?} and {} weights", out.dims(), weights.len());
-        return Err(Error::shape("mix.out", format!("[m, {d}], and m × {n} weights"), found));
+    if d != columns || weights.len() != m {
+        return Err(Error::shape("weighted_sums.out", format!("[{}, {d}]", weights.len()), format!("{:?}", out.dims())));
     }
-    let mut call = Call::new("mix");
+    if let Some(other) = weights.iter().find(|weights| weights.len() != n) {
+        return Err(Error::shape("weighted_sums.weights", format!("{n} in each list"), other.len()));
+    }
+    let mut call = Call::new("weighted_sums");
     call.free("rows", rows);
     call.out("out", out);
-    call.run_heavy(n.max(1), &ByType::new(|piece| mixed(piece, weights, n), |piece| mixed(piece, weights, n)))
+    call.run_heavy(n.max(1), &ByType::new(|piece| sums(piece, weights), |piece| sums(piece, weights)))
 }
 
-fn mixed<T: Element>(piece: Piece<'_, T>, weights: &[f64], n: usize) {
+fn sums<T: Element>(piece: Piece<'_, T>, weights: &[Vec<f64>]) {
     let ([out, ..], [rows, ..], d, start) = (piece.written, piece.read, piece.span.columns, piece.span.at);
     let end = start + out.len();
     for from in (0..d).step_by(CHUNK) {
@@ -121,8 +124,8 @@ fn mixed<T: Element>(piece: Piece<'_, T>, weights: &[f64], n: usize) {
             }
             let (out, columns) = (&mut out[first - start..last - start], first - j * d..last - j * d);
             out.fill(T::ZERO);
-            let weighted = rows.chunks_exact(d).zip(&weights[j * n..(j + 1) * n]);
-            weighted.filter(|(_, w)| **w != 0.0).for_each(|(row, w)| T::add_scaled(T::of(*w), &row[columns.clone()], out));
+            let weighted = rows.chunks_exact(d).zip(&weights[j]).filter(|(_, w)| **w != 0.0);
+            weighted.for_each(|(row, w)| T::add_scaled(T::of(*w), &row[columns.clone()], out));
         }
     }
 }
@@ -150,10 +153,10 @@ mod tests {
                 let (a, b) = (matrix(n, d, dtype), matrix(m, d, dtype));
                 let expected: Vec<f64> = f64s(&a.matmul(&b.t().unwrap()).unwrap()).concat();
                 assert_eq!(products(&a, &b).unwrap(), expected, "{n} {m} {d}");
-                let weights: Vec<f64> = (0..m * n).map(|k| (k % 5) as f64 - 2.0).collect();
+                let weights: Vec<Vec<f64>> = (0..m).map(|j| (0..n).map(|i| ((j * n + i) % 5) as f64 - 2.0).collect()).collect();
                 let mut out = CowTensor::new(Tensor::ones((m, d), dtype, &Device::Cpu).unwrap());
-                mix(&a, &weights, &mut out).unwrap();
-                let weights = Tensor::from_vec(weights, (m, n), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
+                weighted_sums(&a, &weights, &mut out).unwrap();
+                let weights = Tensor::from_vec(weights.concat(), (m, n), &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
                 assert_eq!(f64s(&out), f64s(&weights.matmul(&a).unwrap()), "{n} {m} {d}");
             }
         }
@@ -165,7 +168,7 @@ mod tests {
         assert!(matches!(products(&a, &b), Err(Error::Shape { .. })));
         assert!(matches!(products(&a, &matrix(2, 4, DType::F64)), Err(Error::Invalid { .. })));
         let mut out = CowTensor::new(b.copy().unwrap());
-        assert!(matches!(mix(&a, &[1.0; 6], &mut out), Err(Error::Shape { .. })));
+        assert!(matches!(weighted_sums(&a, &[vec![1.0; 3], vec![1.0; 3]], &mut out), Err(Error::Shape { .. })));
         assert_eq!(f64s(&out), f64s(&b));
     }
 }

@@ -16,7 +16,7 @@
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
 //! | `gather` | rows of a matrix as another |
 //! | `matrix` | products of all rows with all, rows that are sums of rows |
-//! | `reduce` | weighted sums, moments, dot products, row copies |
+//! | `reduce` | weighted sums, moments, dot products, distances, row copies |
 
 mod call;
 #[doc(hidden)]
@@ -35,8 +35,8 @@ mod threads;
 pub mod words;
 
 pub use gather::gather;
-pub use matrix::{mix, products};
-pub use reduce::{WeightedMoments, copy_rows, dot, norm, weighted_moments, weighted_sum};
+pub use matrix::{products, weighted_sums};
+pub use reduce::{WeightedMoments, copy_rows, distances, dot, norm, weighted_moments, weighted_sum};
 
 use crate::rng::Element;
 pub(crate) use call::Call;

@@ -1,7 +1,7 @@
-//! What does not fit one loop over elements: weighted sums over rows, moments, dot products.
+//! What does not fit one loop over elements: weighted sums over rows, moments, dot products, distances.
 //!
 //! Sums over rows are taken in the order of the rows, in the tensors' precision, one column chunk at a time, so that the
-//! result stays in cache and every row is read once. Dot products are summed in f64 over fixed chunks. Neither depends on
+//! result stays in cache and every row is read once. Dot products and distances are summed in f64 over fixed chunks. Neither depends on
 //! the number of threads.
 
 use candle_core::{DType, Tensor};
@@ -240,6 +240,71 @@ fn dot_of<T: Element>(a: &Tensor, b: &Tensor) -> Result<f64> {
         })
     })?;
     Ok(sums.iter().sum())
+}
+
+/// The Euclidean distance of every row of `rows` `[n, d]` from `to`, a point `[d]` or a row for each `[n, d]`: n numbers, summed in f64 and
+/// for one pass over the rows.
+///
+/// ```
+/// use candle_core::{Device, Tensor};
+/// use moths_core::fuse;
+///
+/// let rows = Tensor::new(&[[3f32, 4.0], [0.0, 1.0]], &Device::Cpu)?;
+/// assert_eq!(fuse::distances(&rows, &Tensor::zeros(2, rows.dtype(), &Device::Cpu)?)?, [5.0, 1.0]);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::Invalid`] or [`Error::Unsupported`], naming the tensor that does not fit.
+pub fn distances(rows: &Tensor, to: &Tensor) -> Result<Vec<f64>> {
+    let &[n, d] = rows.dims() else {
+        return Err(Error::shape("distances.rows", "[n, d]", format!("{:?}", rows.dims())));
+    };
+    if to.dims() != [d] && to.dims() != [n, d] {
+        return Err(Error::shape("distances.to", format!("[{d}] or [{n}, {d}]"), format!("{:?}", to.dims())));
+    }
+    check_operand("distances.rows", rows, rows.dtype())?;
+    check_operand("distances.to", to, rows.dtype())?;
+    match rows.dtype() {
+        DType::F32 => distances_of::<f32>(&rows.contiguous()?, &to.contiguous()?),
+        DType::F64 => distances_of::<f64>(&rows.contiguous()?, &to.contiguous()?),
+        other => Err(Error::unsupported("distances.rows", format!("is {other:?}; kernels run on F32 and F64"))),
+    }
+}
+
+fn distances_of<T: Element>(rows: &Tensor, to: &Tensor) -> Result<Vec<f64>> {
+    let (n, d) = (rows.dims()[0], rows.dims()[1]);
+    let mut operands = cpu::Operands::default();
+    for (k, tensor) in [rows, to].into_iter().enumerate() {
+        operands.push(Slot::Read(k), tensor, cpu::storage_address(tensor))?;
+    }
+    // One sum for every chunk of every row, so that neither the number of rows nor of threads is part of the rounding.
+    let chunks = d.div_ceil(DOT_CHUNK).max(1);
+    let mut sums = vec![0.0; n * chunks];
+    let one = to.rank() == 1;
+    threads::enter(n * d, |pieces| {
+        cpu::with_slices::<T>(&operands, &mut |_, [rows, to, ..]| {
+            pieces.split([&mut sums[..]], 0, 1, &|[sums], at| {
+                for (k, sum) in sums.iter_mut().enumerate().map(|(k, sum)| (at + k, sum)) {
+                    let (row, first) = (k / chunks, k % chunks * DOT_CHUNK);
+                    let (from, last) = (row * d, (first + DOT_CHUNK).min(d));
+                    let to = if one { &to[first..last] } else { &to[from + first..from + last] };
+                    *sum = T::square_apart(&rows[from + first..from + last], to);
+                }
+            });
+        })
+    })?;
+    Ok(sums.chunks(chunks).map(|sums| sums.iter().sum::<f64>().sqrt()).collect())
+}
+
+fn check_operand(name: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
+    if !tensor.device().is_cpu() {
+        return Err(Error::unsupported(name, "is not on the CPU; kernels for other devices are not built"));
+    }
+    if tensor.dtype() != dtype {
+        return Err(Error::invalid(name, format!("{:?}", tensor.dtype()), format!("{dtype:?}, as the rows")));
+    }
+    Ok(())
 }
 
 /// The columns of `rows`, which must be `[n, d]`.

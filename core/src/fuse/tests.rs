@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{copy_rows, dot, norm, weighted_moments, weighted_sum};
+use super::{copy_rows, distances, dot, norm, weighted_moments, weighted_sum, weighted_sums};
 use crate::{
     Error, Result, kernel,
     noise::Sampler,
@@ -326,9 +326,41 @@ fn reductions_are_equal_for_any_number_of_threads() -> Result<()> {
     let reduce = || {
         let mut out = CowTensor::new(Tensor::zeros(5_000, DType::F32, &Device::Cpu)?);
         weighted_sum(&rows, &[0.1; 64], &mut out)?;
-        Ok::<_, Error>((bits(&out)?, norm(&rows)?.to_bits()))
+        let mut sums = CowTensor::new(Tensor::zeros((3, 5_000), DType::F32, &Device::Cpu)?);
+        weighted_sums(&rows, &[vec![0.1; 64], vec![0.0; 64], vec![-0.7; 64]], &mut sums)?;
+        let apart: Vec<u64> = distances(&rows, &out)?.into_iter().map(f64::to_bits).collect();
+        Ok::<_, Error>((bits(&out)?, norm(&rows)?.to_bits(), bits(&sums)?, apart))
     };
     assert_eq!(on_threads(1, reduce)?, on_threads(2, reduce)?);
+    Ok(())
+}
+
+/// Rows that end within a chunk and within a block, from a point and from rows.
+#[test]
+fn distances_and_several_sums_are_those_of_single_rows() -> Result<()> {
+    let (n, d) = (5, 4_099);
+    let mut values = vec![0f64; n * d];
+    Sampler::Normal.fill_slice(Key::new(4), &mut values);
+    let rows = Tensor::from_slice(&values, (n, d), &Device::Cpu)?;
+    let weights: Vec<Vec<f64>> = (0..3).map(|k| (0..n).map(|i| (i * k) as f64 - 2.0).collect()).collect();
+    let mut sums = CowTensor::new(Tensor::zeros((3, d), DType::F64, &Device::Cpu)?);
+    weighted_sums(&rows, &weights, &mut sums)?;
+    for (k, weights) in weights.iter().enumerate() {
+        let mut sum = CowTensor::new(Tensor::zeros(d, DType::F64, &Device::Cpu)?);
+        weighted_sum(&rows, weights, &mut sum)?;
+        assert_eq!(bits(&sums.get(k)?)?, bits(&sum)?);
+    }
+    let (point, other) = (rows.get(3)?, rows.affine(0.5, 1.0)?);
+    for (to, apart) in [(&point, distances(&rows, &point)?), (&other, distances(&rows, &other)?)] {
+        for (i, apart) in apart.into_iter().enumerate() {
+            let to = if to.rank() == 1 { to.clone() } else { to.get(i)? };
+            let exact = (rows.get(i)? - to)?.sqr()?.sum_all()?.to_scalar::<f64>()?.sqrt();
+            assert!((apart - exact).abs() <= 1e-12 * exact, "{apart} {exact}");
+        }
+    }
+    let wrong = weighted_sums(&rows, &[vec![1.0; n]; 2], &mut sums).unwrap_err().to_string();
+    assert!(wrong.contains("weighted_sums.out"), "{wrong}");
+    assert!(weighted_sums(&rows, &[vec![1.0; 2]; 3], &mut sums).is_err() && distances(&rows, &rows.narrow(0, 0, 2)?).is_err());
     Ok(())
 }
 

@@ -75,6 +75,8 @@ pub trait Element:
     #[doc(hidden)]
     fn dot(a: &[Self], b: &[Self]) -> f64;
     #[doc(hidden)]
+    fn square_apart(a: &[Self], b: &[Self]) -> f64;
+    #[doc(hidden)]
     fn storage_mut(storage: &mut CpuStorage) -> Option<&mut [Self]>;
 }
 
@@ -131,6 +133,7 @@ element! {
     loops::student_f32 = student(dof: f32, z: &mut [f32], w: &[f32]);
     loops::add_moments_f32 = add_moments(weight: f32, x: &[f32], centre: &[f32], first: &mut [f32], second: &mut [f32]);
     loops::dot_f32 = dot(a: &[f32], b: &[f32]) -> f64;
+    loops::square_apart_f32 = square_apart(a: &[f32], b: &[f32]) -> f64;
 }
 
 element! {
@@ -149,4 +152,5 @@ element! {
     loops::student_f64 = student(dof: f64, z: &mut [f64], w: &[f64]);
     loops::add_moments_f64 = add_moments(weight: f64, x: &[f64], centre: &[f64], first: &mut [f64], second: &mut [f64]);
     loops::dot_f64 = dot(a: &[f64], b: &[f64]) -> f64;
+    loops::square_apart_f64 = square_apart(a: &[f64], b: &[f64]) -> f64;
 }

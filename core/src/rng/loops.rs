@@ -10,7 +10,8 @@ const LANES: usize = 16;
 macro_rules! loops {
     (
         $float:ident, $ln:ident, $exp:ident,
-        $add_scaled:ident, $set_scaled:ident, $spread:ident, $laplace:ident, $student:ident, $add_moments:ident, $dot:ident
+        $add_scaled:ident, $set_scaled:ident, $spread:ident, $laplace:ident, $student:ident, $add_moments:ident, $dot:ident,
+        $square_apart:ident
     ) => {
         /// `onto += scale x`.
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
@@ -86,8 +87,54 @@ macro_rules! loops {
             }
             sum
         }
+
+        /// `sum (a_i - b_i)^2` in f64.
+        #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
+        pub(super) fn $square_apart(a: &[$float], b: &[$float]) -> f64 {
+            let mut sums = [0.0; LANES];
+            let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+            for (a, b) in a.iter().zip(b) {
+                for k in 0..LANES {
+                    let apart = a[k] as f64 - b[k] as f64;
+                    sums[k] += apart * apart;
+                }
+            }
+            let mut sum = 0.0;
+            for (a, b) in a_tail.iter().zip(b_tail) {
+                let apart = *a as f64 - *b as f64;
+                sum += apart * apart;
+            }
+            for lane in sums {
+                sum += lane;
+            }
+            sum
+        }
     };
 }
 
-loops!(f32, ln_f32, exp_f32, add_scaled_f32, set_scaled_f32, spread_f32, laplace_f32, student_f32, add_moments_f32, dot_f32);
-loops!(f64, ln_f64, exp_f64, add_scaled_f64, set_scaled_f64, spread_f64, laplace_f64, student_f64, add_moments_f64, dot_f64);
+loops!(
+    f32,
+    ln_f32,
+    exp_f32,
+    add_scaled_f32,
+    set_scaled_f32,
+    spread_f32,
+    laplace_f32,
+    student_f32,
+    add_moments_f32,
+    dot_f32,
+    square_apart_f32
+);
+loops!(
+    f64,
+    ln_f64,
+    exp_f64,
+    add_scaled_f64,
+    set_scaled_f64,
+    spread_f64,
+    laplace_f64,
+    student_f64,
+    add_moments_f64,
+    dot_f64,
+    square_apart_f64
+);

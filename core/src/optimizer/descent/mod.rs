@@ -247,7 +247,11 @@ fn state_of_part(field: &str, spec: &Spec) -> Result<f64> {
     find(&spec.name).and_then(|entry| (entry.state)(&spec.settings)).map_err(|e| e.within(field))
 }
 
-/// Does the descent that the setting `field` names [remember](Descent::remembered) a point?
-pub(crate) fn remembers(field: &str, spec: &Spec) -> Result<bool> {
+/// Does the descent that the setting `field` names [remember](Descent::remembered) a point, which is evaluated once more in every step of a
+/// stochastic objective?
+///
+/// # Errors
+/// [`Error::Unknown`] or [`Error::Invalid`], naming what stands below `field`.
+pub fn remembers(field: &str, spec: &Spec) -> Result<bool> {
     find(&spec.name).and_then(|entry| (entry.remembers)(&spec.settings)).map_err(|e| e.within(field))
 }

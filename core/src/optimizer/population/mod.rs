@@ -192,6 +192,19 @@ impl Population {
         Ok(())
     }
 
+    /// The points are moved in place, as `how` says; the losses stay those of where they were.
+    ///
+    /// # Errors
+    /// What `how` fails with; [`Error::Shape`] where it leaves another number of points.
+    pub fn moving(&mut self, how: impl FnOnce(&mut CowTensor) -> Result<()>) -> Result<()> {
+        let dims = self.x.dims().to_vec();
+        how(&mut self.x)?;
+        if self.x.dims() != dims {
+            return Err(Error::shape("points that were moved", format!("{dims:?}"), format!("{:?}", self.x.dims())));
+        }
+        Ok(())
+    }
+
     /// A whole generation takes the place of this one, whose points are left in `next`. It may be of any size that there may be.
     ///
     /// # Errors

@@ -1,0 +1,454 @@
+//! A swarm of gradient followers that are drawn together: gravity on their parameters, or on the gradients that they follow.
+//!
+//! ```text
+//! s_ik = (f(x_i + c z_ik) − f(x_i − c z_ik)) / (2 c),  k = 1..m              z ~ N(0, I);  ŝ = s / √(mean of all s²)
+//! ĝ_i  = 1/m Σ_k ŝ_ik z_ik
+//! f_i  = the mean loss of the 2 m candidates around x_i
+//! d_i  = x_i − x_b, b = argmin_i f_i, or x_i − the mean of all x;   p_i = γ sign(d_i) |d_i|^q
+//! gradients    x_i ← descent_i(x_i, ĝ_i + p_i)
+//! parameters   x_i ← descent_i(x_i − p_i, ĝ_i)
+//! ```
+//!
+//! x, d, p, ĝ: \[n, d\], s: \[n, m\]. Each particle has a descent of its own, with its own momentum; all see the same data. The answer is x_b of
+//! the last step. Written into the gradient, a pull goes through what the descent does with gradients: its momentum remembers it, and Adam
+//! divides it by the sizes of gradients. Source: the swarm of optimizers of torchzero (inikishev), whose d^p loses the sign of d for even powers
+//! and is no number for broken ones. Differs from it: gradients are estimated, in a unit of their own, and whose loss is lowest is told on equal
+//! data, where a member's loss is measured and not before it moves.
+//! Cost per step: 2 m n evaluations in one round, and n more of a stochastic objective where the descent remembers a point; per parameter and
+//! particle 1 number of state and those of the descent; 4 numbers of scratch per parameter.
+//!
+//! Take it when a swarm should search for itself and still end in one place. Whether gravity acts on parameters or on gradients matters: tuned
+//! figures stand below.
+//!
+//! Tune first: `descent.rate`, falling over the run; `strength`; then `particles`, which share the budget.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_swarm as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let mut optimizer = registry::build(&Spec::new("gravity-descent"), &space, Key::new(1))?;
+//! let first = optimizer.step(&mut objective)?.loss;
+//! for _ in 0..100 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5 * first);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+#![doc = include_str!("settings/gravity-descent.md")]
+
+use moths_core::{
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, Spec, fuse, kernel,
+    noise::Gradient,
+    objective::Losses,
+    optimizer::{
+        Algorithm, Antithetic, Capabilities, DataDraws, Descent, Family, Init, Meta, Population, Size, descent,
+        population::Joining, settings,
+    },
+    persist::{Clock, Fields, Persist},
+    register,
+    rng::Seed,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where particles are drawn to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Centre {
+    /// The particle of the lowest loss.
+    Best,
+    /// The mean of all.
+    Mean,
+}
+
+/// What the pull acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum On {
+    /// The particles themselves.
+    Parameters,
+    /// The gradients that they follow, so that the momentum of a descent sees it.
+    Gradients,
+}
+
+/// Settings of [`GravityDescent`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GravityDescentConfig {
+    /// n, the number of particles. A curve is one of the step: newcomers begin around the best, and who has the highest loss leaves.
+    pub particles: Size,
+    /// Where the particles begin.
+    pub init: Init,
+    /// m, the pairs of candidates around each particle.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub pairs: usize,
+    /// c, how far candidates are from their particle, in every search coordinate.
+    pub sigma: Schedule,
+    /// γ, the pull on a particle that is one unit away in a coordinate, in units of the parameters or of gradients.
+    #[schemars(range(min = 0.0, max = 1e6))]
+    pub strength: f64,
+    /// q: how the pull grows with the distance.
+    #[schemars(range(max = 10.0), extend("exclusiveMinimum" = 0.0))]
+    pub power: f64,
+    /// Where particles are drawn to.
+    pub centre: Centre,
+    /// What the pull acts on.
+    pub on: On,
+    /// The update rule that each particle follows its gradients by.
+    pub descent: Spec,
+}
+
+impl Default for GravityDescentConfig {
+    fn default() -> Self {
+        Self {
+            particles: Size::from(4),
+            init: Init::Around,
+            pairs: 4,
+            sigma: 0.1.into(),
+            strength: 0.1,
+            power: 1.0,
+            centre: Centre::Best,
+            on: On::Parameters,
+            descent: Spec::new("adamw"),
+        }
+    }
+}
+
+/// A swarm of gradient followers. See the [module documentation](self) for equations.
+pub struct GravityDescent {
+    config: GravityDescentConfig,
+    space: Space,
+    clock: Clock,
+    /// The points x, and f_i where they were before they moved last.
+    x: Population,
+    descents: Vec<Box<dyn Descent>>,
+}
+
+kernel! { fn draw(onto: inout, x: mat, c: mat, strength: num, q: num) {
+    let d = x - c;
+    onto = onto + strength * select(d == 0.0, 0.0, signum(d) * exp(q * ln(abs(d))));
+} }
+
+impl Algorithm for GravityDescent {
+    const META: Meta = Meta::new(
+        "gravity-descent",
+        Family::Swarm,
+        "Particles follow gradients of their own, and gravity draws them together: on parameters, or on gradients.",
+        "torchzero's SwarmOfOptimizers (inikishev); Spall 1992, doi:10.1109/9.119632",
+    )
+    .capabilities(Capabilities::NONE.translation(true).beats_random(true).state_per_parameter(0.0))
+    .size("particles");
+    type Config = GravityDescentConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        config.particles.least("particles", 1)?;
+        let x = Population::new(space, &space.start(), key.fold(u64::MAX), &config.particles, config.init)?;
+        let descents = (0..x.len()).map(|_| descent::build(&config.descent, space)).collect::<Result<_>>()?;
+        Ok(Self { config, space: space.clone(), clock: Clock::new(key), x, descents })
+    }
+
+    fn capabilities(config: &GravityDescentConfig) -> Result<Capabilities> {
+        let of_descent = descent::state_per_parameter(&config.descent)?;
+        // A number of state is that of a particle, of which there are as many as candidates over 2 m.
+        Ok(Self::META.capabilities.state_per_candidate((1.01 + of_descent) / (2 * config.pairs) as f64))
+    }
+
+    fn evaluations_per_step(config: &GravityDescentConfig, _: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let recalled = u64::from(stochastic && descent::remembers("descent", &config.descent)?);
+        Ok(config.particles.constant().map(|n| n as u64 * (2 * config.pairs as u64 + recalled)))
+    }
+}
+
+/// What a step has seen of one particle.
+struct Seen {
+    /// s of each pair; NaN where one of the two failed.
+    slopes: Vec<f64>,
+    lowest: f64,
+    /// f_i; +∞ where all failed.
+    mean: f64,
+}
+
+impl Seen {
+    fn of(losses: &[f64], c: f64) -> Self {
+        let slope = |pair: &[f64]| match pair {
+            [up, down] if up.is_finite() && down.is_finite() => (up - down) / (2.0 * c),
+            _ => f64::NAN,
+        };
+        let finite: Vec<f64> = losses.iter().copied().filter(|loss| loss.is_finite()).collect();
+        let mean = finite.iter().map(|loss| loss / finite.len() as f64).sum();
+        Self {
+            slopes: losses.chunks(2).map(slope).collect(),
+            lowest: losses.iter().copied().fold(f64::INFINITY, f64::min),
+            mean: if finite.is_empty() { f64::INFINITY } else { mean },
+        }
+    }
+
+    /// The root mean square of all slopes; 0 where there are none.
+    fn unit(seen: &[Self]) -> f64 {
+        let slopes = || seen.iter().flat_map(|seen| seen.slopes.iter().copied()).filter(|s| s.is_finite());
+        let most = slopes().fold(0.0, |most, s| s.abs().max(most));
+        let square: f64 = slopes().map(|s| (s / most).powi(2)).sum();
+        if most > 0.0 { most * (square / slopes().count() as f64).sqrt() } else { 0.0 }
+    }
+}
+
+impl GravityDescent {
+    /// The points of a step with n particles, and who of the old ones stays, where some leave.
+    fn resized(&self, n: usize) -> Result<(Population, Option<Vec<usize>>)> {
+        let mut x = self.x.clone();
+        if n < x.len() {
+            let kept = x.fittest(n);
+            x.retain(&kept)?;
+            return Ok((x, Some(kept)));
+        }
+        x.join(n, Joining::Best, &self.space, self.clock.key().fold(2))?;
+        Ok((x, None))
+    }
+
+    /// The pairs around particle i.
+    fn pairs(&self, i: usize) -> Antithetic {
+        Antithetic {
+            key: self.clock.key().fold(1).fold(i as u64),
+            pairs: self.config.pairs,
+            scale: self.config.sigma.at(self.clock.step),
+            sampler: Sampler::Normal,
+            draws: DataDraws::Shared,
+        }
+    }
+
+    /// ĝ_i; `None` where nothing is known of it.
+    fn gradient(&self, i: usize, slopes: &[f64], unit: f64) -> Result<Option<Gradient>> {
+        let key = self.pairs(i).key;
+        let valid = slopes.iter().filter(|s| s.is_finite()).count() as f64;
+        let finite = slopes.iter().enumerate().filter(|(_, s)| s.is_finite());
+        let terms: Vec<(Seed, f64)> = finite.map(|(k, s)| (key.member(k as u64), s / unit / valid)).collect();
+        if terms.is_empty() || unit <= 0.0 {
+            return Ok(None);
+        }
+        Gradient::drawn(Sampler::Normal.over(&self.space), terms, &self.space).map(Some)
+    }
+
+    /// Where particles are drawn to \[d\].
+    fn centre(&self) -> Result<CowTensor> {
+        if self.config.centre == Centre::Best {
+            return self.x.answer();
+        }
+        let mut mean = self.space.zeros()?;
+        fuse::weighted_sum(self.x.points(), &vec![1.0 / self.x.len() as f64; self.x.len()], &mut mean)?;
+        Ok(mean)
+    }
+
+    /// Particle i after its step.
+    fn moved(&mut self, i: usize, seen: &Seen, unit: f64, centre: &CowTensor) -> Result<CowTensor> {
+        let GravityDescentConfig { strength, power, on, .. } = self.config;
+        let mut gradient = self.gradient(i, &seen.slopes, unit)?;
+        let from: CowTensor = self.x.points().get(i)?.copy()?.into();
+        let mut at = from.clone();
+        match on {
+            On::Parameters if strength > 0.0 => draw(&mut at, &from, centre, -strength, power)?,
+            On::Gradients if strength > 0.0 => {
+                let mut pulled = gradient.map_or_else(|| self.space.zeros(), |gradient| gradient.dense())?;
+                draw(&mut pulled, &from, centre, strength, power)?;
+                gradient = Some(pulled.into());
+            }
+            _ => {}
+        }
+        if let Some(gradient) = gradient
+            && gradient.is_finite()?
+        {
+            self.descents[i].witness(&at, seen.lowest);
+            self.descents[i].descend(&mut at, &gradient)?;
+        }
+        self.space.confine(&mut at)?;
+        Ok(at)
+    }
+
+    /// As many descents as particles: of those that stay their own, of newcomers fresh ones.
+    fn fit(&mut self, kept: Option<Vec<usize>>) -> Result<()> {
+        if let Some(kept) = kept {
+            let mut stays = vec![false; self.descents.len()];
+            kept.into_iter().for_each(|i| stays[i] = true);
+            let mut stays = stays.into_iter();
+            self.descents.retain(|_| stays.next().unwrap_or(false));
+        }
+        self.descents.truncate(self.x.len());
+        while self.descents.len() < self.x.len() {
+            self.descents.push(descent::build(&self.config.descent, &self.space)?);
+        }
+        Ok(())
+    }
+
+    /// The candidates of a step, and behind them the points that descents remember, and whose they are.
+    fn candidates(&self, x: &Population, stochastic: bool) -> Result<(Batch, Vec<usize>)> {
+        let mut parts = vec![];
+        for i in 0..x.len() {
+            let at: CowTensor = x.points().get(i)?.copy()?.into();
+            parts.push(self.pairs(i).batch(&at, &self.space));
+        }
+        let mut whose = vec![];
+        if stochastic {
+            for (i, descent) in self.descents.iter().enumerate().take(x.len()) {
+                if let Some(point) = descent.remembered() {
+                    parts.push(Batch::one(point)?);
+                    whose.push(i);
+                }
+            }
+        }
+        Ok((Batch::Joined(parts.into()), whose))
+    }
+}
+
+impl Optimizer for GravityDescent {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let (x, kept) = self.resized(self.config.particles.at(self.clock.step))?;
+        let (batch, whose) = self.candidates(&x, objective.stochastic() && kept.is_none())?;
+        let losses: Losses = objective.losses(&batch)?;
+        let (around, remembered) = losses.split_at(2 * self.config.pairs * x.len());
+        let c = self.config.sigma.at(self.clock.step);
+        let seen: Vec<Seen> = around.chunks(2 * self.config.pairs).map(|losses| Seen::of(losses, c)).collect();
+        self.x = x;
+        self.fit(kept)?;
+        self.x.judge(&seen.iter().map(|seen| seen.mean).collect::<Vec<_>>())?;
+        whose.into_iter().zip(remembered).for_each(|(i, loss)| self.descents[i].recall(*loss));
+        let (unit, centre) = (Seen::unit(&seen), self.centre()?);
+        for (i, seen) in seen.iter().enumerate() {
+            let at = self.moved(i, seen, unit, &centre)?;
+            self.x.moving(|x| x.set_row(i, &at))?;
+        }
+        self.clock.tick();
+        Ok(Report::of(&losses))
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        self.x.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        let at = self.space.point(at)?;
+        let best = self.x.best();
+        self.x = match self.x.is_one_point()? {
+            true => {
+                let key = self.clock.key().fold(3);
+                let mut x = self.x.clone();
+                let mut points = self.config.init.points(&self.space, &at, key, x.len())?;
+                x.succeed(&mut points, vec![f64::INFINITY; x.len()])?;
+                x
+            }
+            false => self.x.moved(&at, &self.space, self.clock.key().fold(3))?,
+        };
+        self.descents.swap(0, best);
+        Ok(())
+    }
+}
+
+impl Persist for GravityDescent {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.field("clock", &mut self.clock)?;
+        fields.field("x", &mut self.x)?;
+        self.fit(None)?;
+        for (i, descent) in self.descents.iter_mut().enumerate() {
+            fields.field(&format!("descent{i}"), descent)?;
+        }
+        Ok(())
+    }
+}
+
+register!(GravityDescent);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use moths_core::Function;
+
+    fn rows(x: &CowTensor) -> Vec<Vec<f64>> {
+        x.to_vec2().unwrap()
+    }
+
+    fn ridge(x: &[f64]) -> f64 {
+        x.iter().enumerate().map(|(i, x)| (1 + i) as f64 * (x - 1.0).powi(2)).sum()
+    }
+
+    /// Steps against the equations of the module, particle by particle, with gradient descent that has momentum.
+    #[test]
+    fn steps_are_those_of_the_header() {
+        let (space, key, n, m, c, rate) = (Space::real(3).unwrap(), Key::new(5), 3, 2, 0.2, 0.1);
+        for on in [On::Parameters, On::Gradients] {
+            for centre in [Centre::Best, Centre::Mean] {
+                let config = GravityDescentConfig {
+                    particles: Size::from(n),
+                    pairs: m,
+                    sigma: c.into(),
+                    strength: 0.3,
+                    power: 1.5,
+                    centre,
+                    on,
+                    descent: Spec::new("sgd").with("rate", rate).unwrap(),
+                    ..GravityDescentConfig::default()
+                };
+                let mut swarm = GravityDescent::new(config, &space, key).unwrap();
+                let mut x = rows(swarm.x.points());
+                for t in 0..3 {
+                    let mut s = vec![vec![0.0; m]; n];
+                    let mut f = vec![0.0; n];
+                    let z = |i: usize, k: usize| {
+                        let mut z = space.zeros().unwrap();
+                        Sampler::Normal.fill(key.fold(t).fold(1).fold(i as u64).member(k as u64), &mut z).unwrap();
+                        z.to_vec1::<f64>().unwrap()
+                    };
+                    for i in 0..n {
+                        for k in 0..m {
+                            let at = |c: f64| ridge(&x[i].iter().zip(z(i, k)).map(|(x, z)| x + c * z).collect::<Vec<_>>());
+                            s[i][k] = (at(c) - at(-c)) / (2.0 * c);
+                            f[i] += (at(c) + at(-c)) / (2 * m) as f64;
+                        }
+                    }
+                    let unit = (s.iter().flatten().map(|s| s * s).sum::<f64>() / (n * m) as f64).sqrt();
+                    let best = (0..n).min_by(|&a, &b| f[a].total_cmp(&f[b])).unwrap();
+                    let to: Vec<f64> = match centre {
+                        Centre::Best => x[best].clone(),
+                        Centre::Mean => (0..3).map(|j| x.iter().map(|x| x[j]).sum::<f64>() / n as f64).collect(),
+                    };
+                    for (i, x) in x.iter_mut().enumerate() {
+                        for j in 0..3 {
+                            let g: f64 = (0..m).map(|k| s[i][k] / unit * z(i, k)[j] / m as f64).sum();
+                            let d = x[j] - to[j];
+                            let pull = 0.3 * d.signum() * d.abs().powf(1.5) * f64::from(u8::from(d != 0.0));
+                            x[j] -= if on == On::Gradients { rate * (g + pull) } else { rate * g + pull };
+                        }
+                    }
+                    swarm.step(&mut Function::new(space.clone(), ridge)).unwrap();
+                    let differ = rows(swarm.x.points()).concat().into_iter().zip(x.concat()).map(|(a, b)| (a - b).abs());
+                    assert!(differ.fold(0.0, f64::max) < 1e-9, "{on:?} {centre:?} step {t}");
+                    assert_eq!(swarm.answer().unwrap().to_vec1::<f64>().unwrap(), rows(swarm.x.points())[best]);
+                }
+            }
+        }
+    }
+
+    /// A run that is resumed while particles join and leave is the same run.
+    #[test]
+    fn descents_join_and_leave_with_their_particles() -> Result<()> {
+        use moths_core::persist::{Keep, State};
+        let space = Space::real(3)?;
+        for (from, to) in [(2, 6), (6, 2)] {
+            let particles = format!(r#"particles={{"linear": {{"from": {from}, "to": {to}, "steps": 8}}}}"#);
+            let spec = Spec::new("gravity-descent").with_text(&particles)?;
+            let build = || moths_core::registry::build(&spec, &space, Key::new(1));
+            let (mut one, mut other) = (build()?, build()?);
+            let mut objective = Function::new(space.clone(), ridge);
+            for _ in 0..5 {
+                one.step(&mut objective)?;
+            }
+            State::of(&mut *one)?.restore(&mut *other, Keep::Nothing)?;
+            for _ in 0..5 {
+                assert_eq!(one.step(&mut objective)?, other.step(&mut objective)?);
+            }
+            assert_eq!(one.answer()?.to_vec1::<f64>()?, other.answer()?.to_vec1::<f64>()?);
+        }
+        Ok(())
+    }
+}
