@@ -23,7 +23,7 @@ fn every_feature_registers_its_optimizers_and_no_others() {
         expected.extend(["simulated-annealing", "threshold-accepting", "dual-annealing"]);
     }
     if cfg!(feature = "swarm") {
-        expected.extend(["cso", "pso"]);
+        expected.extend(["bare-bones-pso", "clpso", "cso", "empso", "pso", "spso-2011"]);
     }
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);
