@@ -352,12 +352,12 @@ mod tests {
             let r = drawn(&space, n, key.fold(1));
             for i in 0..n {
                 for j in 0..d {
-                    // The box is [0, 4], half its width 2.
+                    // The box is [−2, 2].
                     let wanted = 0.8 * v[i][j] + 1.49445 * r[i][j] * (p[e[i][j]][j] - x[i][j]);
                     v[i][j] = wanted.clamp(-0.5, 0.5);
                     limited += usize::from(v[i][j] != wanted);
                     let to = x[i][j] + v[i][j];
-                    x[i][j] = to.clamp(0.0, 4.0);
+                    x[i][j] = to.clamp(-2.0, 2.0);
                     if x[i][j] != to {
                         v[i][j] *= -0.5;
                     }

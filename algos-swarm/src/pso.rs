@@ -446,7 +446,7 @@ mod tests {
         let space = Space::bounded([(-5.0, 5.0); 2])?;
         let deceptive = |x: &[f64]| {
             let bowl = |at: f64, depth: f64| x.iter().map(|x| (x - at).powi(2)).sum::<f64>() - depth;
-            bowl(-2.0, 0.0).min(60.0 * bowl(4.0, 0.02))
+            bowl(-2.0, 0.0).min(9.0 * bowl(3.0, 0.5))
         };
         for topology in TOPOLOGIES {
             let config = PsoConfig { topology, restart: Restart::Agree, particles: Some(Size::from(9)), ..PsoConfig::default() };
