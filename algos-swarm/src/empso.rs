@@ -18,7 +18,9 @@
 //! numbers of state per parameter and particle; no scratch of size d, but 2 numbers per parameter, held throughout, for the box (5 with a
 //! velocity limit).
 //!
-//! Take it when results are compared with the paper's; `pso` reaches more of BBOB.
+//! Take it when results are compared with the paper's, and for nothing else: the swarm draws together before it has come to a minimum, from 10
+//! dimensions on also on a sphere, where it is no better than random search. `pso` reaches .370/.287/.247 of BBOB's targets in 5/10/20-D
+//! after 1,000 d evaluations, `empso` .151/.081/.037.
 //!
 //! Tune first: `momentum`, `particles`.
 //!
@@ -120,9 +122,7 @@ impl Algorithm for Empso {
             .rank_based(true)
             .translation(true)
             .monotone(true)
-            .beats_random(true)
             .walls(Walls::Reflect)
-            .at_walls(true)
             .state_per_parameter(0.0)
             .state_per_candidate(4.0),
     )

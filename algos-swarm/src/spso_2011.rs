@@ -17,8 +17,9 @@
 //! numbers of state per parameter and particle; 3 numbers of scratch per parameter and particle, and 2 per parameter, held throughout, for
 //! the box.
 //!
-//! Take it when coordinates depend on each other, where `pso` is worse the more its problem is turned; `pso` reaches more where they do
-//! not, and `cma-es` or `jade` reach far more.
+//! Take it when every direction shall be as good as any other, as for comparisons: `pso` reaches more of BBOB (5/10/20-D, 1,000 d evaluations:
+//! .370/.287/.247 of the targets, here .352/.218/.190), turned functions included, and `cma-es` or `jade` far more. Not where the minimum may lie
+//! on a bound: swarms settle before they have come to a corner.
 //!
 //! Tune first: `particles`; `topology`, global where the run is short.
 //!
@@ -136,7 +137,6 @@ impl Algorithm for Spso2011 {
             .monotone(true)
             .beats_random(true)
             .walls(Walls::Reflect)
-            .at_walls(true)
             .state_per_parameter(0.0)
             .state_per_candidate(3.0),
     )
