@@ -185,6 +185,12 @@ impl Algorithm for Pso {
         })
     }
 
+    /// While w falls nothing settles, and where a run is as long as nobody knows it falls late.
+    fn capabilities(config: &PsoConfig) -> Result<Capabilities> {
+        let settles = matches!(config.inertia, Schedule::Constant(_));
+        Ok(Self::META.capabilities.at_walls(settles))
+    }
+
     fn evaluations_per_step(config: &PsoConfig, space: &Space, stochastic: bool) -> Result<Option<u64>> {
         Ok(Size::or(&config.particles, particles(space)).constant().map(|n| n as u64 * (1 + u64::from(stochastic))))
     }
