@@ -23,7 +23,17 @@ fn every_feature_registers_its_optimizers_and_no_others() {
         expected.extend(["simulated-annealing", "threshold-accepting", "dual-annealing"]);
     }
     if cfg!(feature = "swarm") {
-        expected.extend(["consensus", "cso", "ensemble-kalman", "gravity", "gravity-descent", "particle-gradient", "pso"]);
+        expected.extend([
+            "bare-bones-pso",
+            "clpso",
+            "consensus",
+            "cso",
+            "empso",
+            "ensemble-kalman",
+            "gravity",
+            "gravity-descent",
+        ]);
+        expected.extend(["particle-gradient", "pso", "spso-2011"]);
     }
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);

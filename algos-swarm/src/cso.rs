@@ -49,7 +49,7 @@ use std::ops::RangeInclusive;
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse,
     optimizer::{
         Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, population::Joining,
         settings,
@@ -62,6 +62,8 @@ use moths_core::{
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::flight::{Room, flight};
 
 /// Settings of [`Cso`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -102,8 +104,7 @@ pub struct Cso {
     size: Size,
     space: Space,
     clock: Clock,
-    /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
-    box_: Option<(Tensor, Tensor)>,
+    room: Room,
     swarm: Swarm,
     history: History,
 }
@@ -117,18 +118,8 @@ struct Swarm {
 
 persist!(Swarm { members, v in |swarm| swarm.rows() });
 
-kernel! { fn learn(v: inout, x: inout, x_w: mat, mean: row, phi: num, r1: uniform, r2: uniform, r3: uniform) {
-    let nv = r1 * v + r2 * (x_w - x) + phi * r3 * (mean - x);
-    v = nv;
-    x = x + nv;
-} }
-kernel! { fn learn_inside(
-    v: inout, x: inout, x_w: mat, mean: row, lower: row, upper: row, phi: num, r1: uniform, r2: uniform, r3: uniform
-) {
-    let nv = r1 * v + r2 * (x_w - x) + phi * r3 * (mean - x);
-    let nx = clamp(x + nv, lower, upper);
-    v = select(nx == x + nv, nv, 0.0 - 0.5 * nv);
-    x = nx;
+flight! { fn learn(v, x, x_w: mat, mean: row, phi: num, r1: uniform, r2: uniform, r3: uniform) {
+    r1 * v + r2 * (x_w - x) + phi * r3 * (mean - x)
 } }
 
 impl Algorithm for Cso {
@@ -162,7 +153,7 @@ impl Algorithm for Cso {
         size.least("particles", 2)?;
         let members = Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?;
         Ok(Self {
-            box_: space.box_tensors()?,
+            room: Room::of(space)?,
             history: History::of_population(space.dim(), members.len() / 2),
             swarm: Swarm { v: space.zeros_for(members.len())?, members },
             space: space.clone(),
@@ -236,10 +227,7 @@ impl Cso {
         fuse::weighted_sum(x, &vec![1.0 / n as f64; n], &mut mean)?;
         let [r1, r2, r3] = [1, 2, 3].map(|n| self.clock.key().fold(n));
         let (mut v, mut x, phi) = (fuse::gather(&swarm.v, losers)?, fuse::gather(x, losers)?, self.config.phi(n));
-        match &self.box_ {
-            None => learn(&mut v, &mut x, x_w, &mean, phi, r1, r2, r3)?,
-            Some((lower, upper)) => learn_inside(&mut v, &mut x, x_w, &mean, lower, upper, phi, r1, r2, r3)?,
-        }
+        learn(&mut v, &mut x, &self.room, x_w, &mean, phi, r1, r2, r3)?;
         Ok((v, x))
     }
 
@@ -299,7 +287,7 @@ register!(Cso);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::Function;
+    use moths_core::{Function, kernel};
 
     kernel! { fn uniforms(x: out, u: uniform) { x = u; } }
 

@@ -1,25 +1,36 @@
 //! Particle swarm optimisation with constriction coefficients.
 //!
 //! ```text
-//! v_i ← w v_i + c₁ r₁ ⊙ (p_i − x_i) + c₂ r₂ ⊙ (p_g − x_i)          r₁, r₂ ~ U[0, 1)ᵈ, fresh for every particle
+//! v_i ← w v_i + c₁ r₁ ⊙ (p_i − x_i) + c₂ r₂ ⊙ (p_l − x_i)          r₁, r₂ ~ U[0, 1)ᵈ, fresh for every particle
 //! x_i ← x_i + v_i
-//! p_i ← x_i where f(x_i) < f(p_i);   g = argmin_i f(p_i)
+//! p_i ← x_i where f(x_i) < f(p_i);   l = argmin_k f(p_k) over i and those who inform it
+//! global        all of them inform i: p_l is the best of all, p_g
+//! ring          k on either side;  von-neumann: the four next on a grid, closed to a torus
+//! random        each informs K, drawn anew after every step that has not improved p_g
 //! ```
 //!
-//! x, v, p: \[n, d\], r₁, r₂: \[n, d\]. Source: Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; the coefficients are those
-//! of Clerc & Kennedy 2002, doi:10.1109/4235.985692 (φ = 4.1: w = χ = 0.7298, c₁ = c₂ = 1.49618); n = 10 + ⌊2 √d⌋ (40 at least with integers or flags) is that of the standard
-//! PSO of 2006 (a fixed 40 reaches fewer targets of COCO's functions in 2 and 5 dimensions, and as many in 10 and 20).
-//! Differs from the papers: velocities begin at zero, there is no velocity limit, and a particle that is stopped at a bound turns back:
-//! in the coordinates where x_i was clamped, v_i ← −v_i/2. (With the velocity that was left, none, whole swarms sat on faces and corners.)
+//! x, v, p: \[n, d\], r₁, r₂: \[n, d\]. Source: Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; the coefficients are those of Clerc
+//! & Kennedy 2002, doi:10.1109/4235.985692 (φ = c₁ + c₂ = 4.1 before constriction by χ = 2/(φ − 2 + √(φ² − 4φ)): w = χ = 0.7298, c₁ = c₂ =
+//! 1.49618); the neighbourhoods are those of Kennedy & Mendes 2002, doi:10.1109/CEC.2002.1004493, and of the standard PSO of 2006 (random),
+//! of which n = 10 + ⌊2 √d⌋ is too (40 at least with integers or flags; a fixed 40 reaches fewer targets of COCO's functions in 2 and 5
+//! dimensions, and as many in 10 and 20).
+//! Differs from the papers: velocities begin at zero, and a particle that is stopped at a bound turns back: in the coordinates where x_i
+//! was clamped, v_i ← −v_i/2. (With the velocity that was left, none, whole swarms sat on faces and corners.)
+//! A grid need not be full: its last row is as long as n leaves it.
+//! With `restart = agree`, once all p_i are within 10⁻⁹ of each other (and of rounding), the swarm is scattered anew, at rest; the best
+//! point stays the p of one particle, which informs nobody until another one has found better: the answer never becomes worse, and does not
+//! call the others back.
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as the p_i are evaluated beside the x_i on the same data; 3
-//! numbers of state per parameter and particle; no scratch of size d, but 2 numbers per parameter, held throughout, for the box.
+//! numbers of state per parameter and particle; no scratch of size d, but 2 numbers per parameter, held throughout, for the box (5 with a
+//! velocity limit). Topologies other than `global` take a scratch of n numbers per parameter.
 //!
 //! Take it when a function of few bounded parameters has several basins, its minimum may lie on a bound, and a swarm can be evaluated at
 //! once. `jade` reaches more of BBOB in 2 to 20 dimensions (1,000 d evaluations, 2 and 5-D: .893 and .736 of the targets, here .677 and
-//! .370).
+//! .370); `bare-bones-pso` does in runs of 100 d.
 //!
-//! Tune first: `particles`, more in long runs and where there are many minima; `inertia`, higher for a longer search; `social` below
-//! `cognitive` where the swarm settles too early.
+//! Tune first: `particles`, more in long runs and where there are many minima; `topology`, `von-neumann` from 1,000 d evaluations on (BBOB in
+//! 5/10/20-D: .389/.292/.252, `global` .370/.287/.247; after 100 d .161/.110/.085 and .158/.120/.090); `inertia`, higher for a longer search, or
+//! falling from .9 to .4 over the run; `social` below `cognitive` where the swarm settles too early.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -38,16 +49,10 @@
 //! ```
 #![doc = include_str!("settings/pso.md")]
 
-use std::ops::RangeInclusive;
-
 use candle_core::Tensor;
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, fuse, kernel,
-    optimizer::{
-        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size,
-        population::{Joining, shifted},
-        settings,
-    },
+    CowTensor, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse,
+    optimizer::{Algorithm, Capabilities, Family, Init, Meta, Size, settings},
     persist,
     persist::Clock,
     register,
@@ -55,6 +60,13 @@ use moths_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    flight::{Room, flight},
+    inertia,
+    swarm::Swarm,
+    topology::Topology,
+};
 
 /// Settings of [`Pso`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -65,20 +77,50 @@ pub struct PsoConfig {
     pub particles: Option<Size>,
     /// Where the particles begin.
     pub init: Init,
-    /// w, how much of a velocity stays.
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub inertia: f64,
+    /// Who informs whom.
+    pub topology: Topology,
+    /// `ring`: k, the neighbours on either side; null: 1. `random`: K, how many each particle informs; null: 3. Others do not ask.
+    #[schemars(range(min = 1, max = 1000))]
+    pub neighbours: Option<usize>,
+    /// w, how much of a velocity stays, 1 at most.
+    pub inertia: Schedule,
     /// c₁, the pull towards a particle's own best point.
     #[schemars(range(min = 0.0, max = 4.0))]
     pub cognitive: f64,
-    /// c₂, the pull towards the best point of all.
+    /// c₂, the pull towards the best point of those that inform a particle.
     #[schemars(range(min = 0.0, max = 4.0))]
     pub social: f64,
+    /// The largest |v_j|, in halves of the width of the box, in units of the search where there are no bounds; null: none.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub velocity_limit: Option<f64>,
+    /// When the swarm is scattered anew.
+    pub restart: Restart,
+}
+
+/// When a swarm is scattered anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Restart {
+    /// Never.
+    Never,
+    /// Once all best points agree.
+    Agree,
 }
 
 impl Default for PsoConfig {
     fn default() -> Self {
-        Self { particles: None, init: Init::Around, inertia: 0.7298, cognitive: 1.49618, social: 1.49618 }
+        Self {
+            particles: None,
+            init: Init::Around,
+            topology: Topology::Global,
+            neighbours: None,
+            inertia: 0.7298.into(),
+            cognitive: 1.49618,
+            social: 1.49618,
+            velocity_limit: None,
+            restart: Restart::Never,
+        }
     }
 }
 
@@ -88,38 +130,26 @@ pub struct Pso {
     size: Size,
     space: Space,
     clock: Clock,
-    /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
-    box_: Option<(Tensor, Tensor)>,
+    room: Room,
     swarm: Swarm,
+    /// When the graph was drawn: it follows from the key of then.
+    graph: Clock,
+    /// Who keeps the best point of the searches before, so long as this one has none better; n: nobody.
+    keeper: usize,
 }
 
-#[derive(Clone)]
-struct Swarm {
-    /// The points p, and f(p_i).
-    best: Population,
-    /// The positions the next step evaluates.
-    x: CowTensor,
-    v: CowTensor,
-}
-
-persist!(Swarm { best, x in |swarm| swarm.rows(), v in |swarm| swarm.rows() });
-
-kernel! { fn fly(v: inout, x: inout, p: mat, p_g: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
-    let nv = w * v + c1 * r1 * (p - x) + c2 * r2 * (p_g - x);
-    v = nv;
-    x = x + nv;
+flight! { fn fly(v, x, p: mat, p_g: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
+    w * v + c1 * r1 * (p - x) + c2 * r2 * (p_g - x)
 } }
-kernel! { fn fly_inside(v: inout, x: inout, p: mat, p_g: row, lower: row, upper: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
-    let nv = w * v + c1 * r1 * (p - x) + c2 * r2 * (p_g - x);
-    let nx = clamp(x + nv, lower, upper);
-    v = select(nx == x + nv, nv, 0.0 - 0.5 * nv);
-    x = nx;
+flight! { fn fly_with(v, x, p: mat, p_l: mat, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
+    w * v + c1 * r1 * (p - x) + c2 * r2 * (p_l - x)
 } }
+
 impl Algorithm for Pso {
     const META: Meta = Meta::new(
         "pso",
         Family::Swarm,
-        "Particles drawn to the best point each has seen and to the best that any has seen.",
+        "Particles drawn to the best point each has seen and to the best that its informants have seen.",
         "Kennedy & Eberhart 1995, doi:10.1109/ICNN.1995.488968; Clerc & Kennedy 2002, doi:10.1109/4235.985692",
     )
     .capabilities(
@@ -139,11 +169,26 @@ impl Algorithm for Pso {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         config.init.apart("init")?;
+        inertia::check("inertia", &config.inertia)?;
         let size = Size::or(&config.particles, particles(space));
         size.least("particles", 2)?;
-        let best = Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?;
-        let swarm = Swarm { x: best.points().clone(), v: space.zeros_for(best.len())?, best };
-        Ok(Self { box_: space.box_tensors()?, space: space.clone(), clock: Clock::new(key), config, size, swarm })
+        let swarm = Swarm::new(space, key.fold(u64::MAX), &size, config.init)?;
+        Ok(Self {
+            room: Room::limited(space, config.velocity_limit)?,
+            space: space.clone(),
+            clock: Clock::new(key),
+            graph: Clock::new(key),
+            keeper: swarm.best.len(),
+            config,
+            size,
+            swarm,
+        })
+    }
+
+    /// While w falls nothing settles, and where a run is as long as nobody knows it falls late.
+    fn capabilities(config: &PsoConfig) -> Result<Capabilities> {
+        let settles = matches!(config.inertia, Schedule::Constant(_));
+        Ok(Self::META.capabilities.at_walls(settles))
     }
 
     fn evaluations_per_step(config: &PsoConfig, space: &Space, stochastic: bool) -> Result<Option<u64>> {
@@ -152,59 +197,60 @@ impl Algorithm for Pso {
 }
 
 /// n where nobody says. Rounded coordinates soon agree: with integers or flags, few particles settle on a wrong one.
-fn particles(space: &Space) -> usize {
+pub(crate) fn particles(space: &Space) -> usize {
     let n = 10 + (2.0 * (space.dim() as f64).sqrt()) as usize;
     if space.is_discrete() { n.max(40) } else { n }
 }
 
-impl Swarm {
-    fn rows(&self) -> RangeInclusive<usize> {
-        self.best.len()..=self.best.len()
-    }
-
-    /// The same with n particles: whose p is worst leaves, and who joins begins at rest, around the best.
-    fn of(&self, n: usize, space: &Space, key: Key) -> Result<Self> {
-        let mut swarm = self.clone();
-        if n < swarm.best.len() {
-            let kept = swarm.best.fittest(n);
-            swarm.best.retain(&kept)?;
-            (swarm.x, swarm.v) = (fuse::gather(&self.x, &kept)?, fuse::gather(&self.v, &kept)?);
-        } else if n > swarm.best.len() {
-            let old = swarm.best.len();
-            swarm.best.join(n, Joining::Best, space, key)?;
-            let newcomers = swarm.best.points().narrow(0, old, n - old)?;
-            swarm.x = Tensor::cat(&[&*self.x, &newcomers], 0)?.into();
-            swarm.v = Tensor::cat(&[&*self.v, &newcomers.zeros_like()?], 0)?.into();
-        }
-        Ok(swarm)
-    }
-}
-
 impl Pso {
+    /// As many particles as the schedule says, and who then keeps the best point of the searches before.
+    fn sized(&self) -> Result<(Swarm, usize)> {
+        let swarm = self.swarm.sized(self.size.at(self.clock.step), &self.space, self.clock.key().fold(3))?;
+        let kept = self.keeper < self.swarm.best.len();
+        let keeper = if kept { swarm.best.best() } else { swarm.best.len() };
+        Ok((swarm, keeper))
+    }
+
     fn fly(&mut self) -> Result<()> {
-        let PsoConfig { inertia: w, cognitive: c1, social: c2, .. } = self.config;
+        let PsoConfig { topology, neighbours, cognitive: c1, social: c2, .. } = self.config;
+        let w = self.config.inertia.at(self.clock.step);
         let (r1, r2) = (self.clock.key().fold(1), self.clock.key().fold(2));
         let Swarm { best, x, v } = &mut self.swarm;
-        let (p, p_g) = (best.points(), best.points().get(best.order()[0])?);
-        match &self.box_ {
-            None => fly(v, x, p, &p_g, w, c1, c2, r1, r2),
-            Some((lower, upper)) => fly_inside(v, x, p, &p_g, lower, upper, w, c1, c2, r1, r2),
+        let leaders = topology.leaders(best.losses(), Some(self.keeper), neighbours, self.graph.key().fold(5));
+        let p: &Tensor = best.points();
+        match topology {
+            Topology::Global => fly(v, x, &self.room, p, &p.get(leaders[0])?, w, c1, c2, r1, r2),
+            _ => fly_with(v, x, &self.room, p, &*fuse::gather(p, &leaders)?, w, c1, c2, r1, r2),
         }
+    }
+
+    /// Scatters the swarm anew where all best points agree, but for that of the searches before; did it?
+    fn begin_anew(&mut self) -> Result<bool> {
+        let anew = self.config.restart == Restart::Agree && self.swarm.agrees(self.keeper)?;
+        if anew {
+            self.keeper = self.swarm.scatter(self.config.init, &self.space, self.clock.key().fold(6))?;
+        }
+        Ok(anew)
     }
 }
 
 impl Optimizer for Pso {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut swarm = self.swarm.of(self.size.at(self.clock.step), &self.space, self.clock.key().fold(3))?;
-        let Comparison { before, losses, report } = swarm.best.against(swarm.x.clone(), objective)?;
-        swarm.best.recall(before)?;
-        let better = swarm.best.better(&losses);
-        self.swarm = swarm;
-        let Swarm { best, x, .. } = &mut self.swarm;
-        best.replace(&better, x, &losses)?;
-        self.fly()?;
+        let (swarm, keeper) = self.sized()?;
+        let seen = swarm.look(objective)?;
+        (self.swarm, self.keeper) = (swarm, keeper);
+        self.swarm.learn(&seen)?;
+        if !seen.improved {
+            self.graph = self.clock;
+        }
+        if seen.improved || self.swarm.best.best() != self.keeper {
+            self.keeper = self.swarm.best.len();
+        }
+        if !self.begin_anew()? {
+            self.fly()?;
+        }
         self.clock.tick();
-        Ok(report)
+        Ok(seen.report)
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -213,30 +259,19 @@ impl Optimizer for Pso {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
-        let Swarm { best, x, v } = &self.swarm;
-        let moved = best.moved(&at, &self.space, self.clock.key().fold(4))?;
-        let mut swarm = match best.is_one_point()? {
-            true => Swarm { x: moved.points().clone(), v: v.zeros_like()?.into(), best: moved },
-            false => {
-                let order = best.best_first();
-                let x = shifted(&fuse::gather(x, &order)?, &*best.answer()?, &at, &self.space)?;
-                Swarm { x, v: fuse::gather(v, &order)?, best: moved }
-            }
-        };
-        swarm.x.set_row(0, &at)?;
-        swarm.v.set_row(0, &at.zeros_like()?)?;
-        self.swarm = swarm;
+        (self.swarm, _) = self.swarm.moved(&at, &self.space, self.clock.key().fold(4))?;
+        self.keeper = self.swarm.best.len();
         Ok(())
     }
 }
 
-persist!(Pso { clock, swarm });
+persist!(Pso { clock, swarm, graph, keeper in |pso| 0..=pso.swarm.best.len() });
 register!(Pso);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::Function;
+    use moths_core::{Function, kernel};
 
     kernel! { fn uniforms(x: out, u: uniform) { x = u; } }
 
@@ -270,7 +305,7 @@ mod tests {
             });
             for i in 0..4 {
                 for j in 0..3 {
-                    v[i][j] = config.inertia * v[i][j]
+                    v[i][j] = 0.7298 * v[i][j]
                         + config.cognitive * r1[i][j] * (p[i][j] - x[i][j])
                         + config.social * r2[i][j] * (p[g][j] - x[i][j]);
                     x[i][j] += v[i][j];
@@ -325,9 +360,10 @@ mod tests {
             persist::{Keep, State},
         };
         let space = Space::bounded([(-5.0, 5.0); 3])?;
-        for (from, to) in [(4.0, 12.0), (12.0, 4.0)] {
+        for (topology, (from, to)) in TOPOLOGIES.into_iter().flat_map(|t| [(t, (4.0, 12.0)), (t, (12.0, 4.0))]) {
             let size = Size::Curve(Curve::Linear(Ramp { from, to, steps: Some(8) }));
-            let new = || Pso::new(PsoConfig { particles: Some(size.clone()), ..PsoConfig::default() }, &space, Key::new(5));
+            let config = || PsoConfig { particles: Some(size.clone()), topology, ..PsoConfig::default() };
+            let new = || Pso::new(config(), &space, Key::new(5));
             let mut objective = Function::new(space.clone(), ridge);
             let (mut whole, mut resumed) = (new()?, new()?);
             let mut lowest = f64::INFINITY;
@@ -347,5 +383,99 @@ mod tests {
             }
         }
         Ok(())
+    }
+
+    const TOPOLOGIES: [Topology; 4] = [Topology::Global, Topology::Ring, Topology::VonNeumann, Topology::Random];
+
+    /// A step with every topology, a curve of the inertia and a velocity limit, against the equations.
+    #[test]
+    fn every_topology_follows_its_leaders() {
+        let (space, key, n) = (Space::real(3).unwrap(), Key::new(5), 7);
+        for topology in TOPOLOGIES {
+            let inertia = crate::inertia::falling(0.9, 0.4);
+            let w = |t: u64| inertia.at(t);
+            let config = PsoConfig {
+                particles: Some(Size::from(n)),
+                topology,
+                inertia: inertia.clone(),
+                velocity_limit: Some(0.3),
+                ..PsoConfig::default()
+            };
+            let mut pso = Pso::new(config, &space, key).unwrap();
+            let (mut v, mut limited) = (rows(&pso.swarm.v), 0);
+            for step in 0..5 {
+                let x = rows(&pso.swarm.x);
+                pso.step(&mut Function::new(space.clone(), ridge)).unwrap();
+                let (p, loss) = (rows(pso.swarm.best.points()), pso.swarm.best.losses());
+                let leaders = topology.leaders(loss, None, None, pso.graph.key().fold(5));
+                let [r1, r2] = [1, 2].map(|n| {
+                    let mut r = space.zeros_for(7).unwrap();
+                    uniforms(&mut r, key.fold(step).fold(n)).unwrap();
+                    rows(&r)
+                });
+                for i in 0..n {
+                    for j in 0..3 {
+                        let wanted = w(step) * v[i][j]
+                            + 1.49618 * r1[i][j] * (p[i][j] - x[i][j])
+                            + 1.49618 * r2[i][j] * (p[leaders[i]][j] - x[i][j]);
+                        v[i][j] = wanted.clamp(-0.3, 0.3);
+                        limited += usize::from(wanted != v[i][j]);
+                    }
+                }
+                assert_eq!(rows(&pso.swarm.v), v, "{topology:?}, step {step}");
+            }
+            assert!(limited > 0);
+        }
+    }
+
+    /// A graph stays while the best point becomes better, and is another one when it has not.
+    #[test]
+    fn a_random_graph_is_drawn_anew_when_nothing_better_was_found() {
+        let space = Space::real(2).unwrap();
+        let config = PsoConfig { topology: Topology::Random, ..PsoConfig::default() };
+        let mut pso = Pso::new(config, &space, Key::new(1)).unwrap();
+        let (mut kept, mut drawn) = (0, 0);
+        for _ in 0..40 {
+            let (before, now) = (pso.graph, pso.clock);
+            let lowest = pso.swarm.best.losses()[pso.swarm.best.best()];
+            pso.step(&mut Function::new(space.clone(), ridge)).unwrap();
+            let better = pso.swarm.best.losses()[pso.swarm.best.best()] < lowest;
+            assert_eq!(pso.graph, if better { before } else { now });
+            (kept, drawn) = (kept + usize::from(better), drawn + usize::from(!better));
+        }
+        assert!(kept > 0 && drawn > 0);
+    }
+
+    /// On two basins: a swarm that has settled begins anew, finds the other one, and its answer never becomes worse on the way.
+    #[test]
+    fn a_swarm_that_agrees_begins_anew() -> Result<()> {
+        let space = Space::bounded([(-5.0, 5.0); 2])?;
+        let deceptive = |x: &[f64]| {
+            let bowl = |at: f64, depth: f64| x.iter().map(|x| (x - at).powi(2)).sum::<f64>() - depth;
+            bowl(-2.0, 0.0).min(9.0 * bowl(3.0, 0.5))
+        };
+        for topology in TOPOLOGIES {
+            let config = PsoConfig { topology, restart: Restart::Agree, particles: Some(Size::from(9)), ..PsoConfig::default() };
+            let mut pso = Pso::new(config, &space, Key::new(2))?;
+            let (mut objective, mut lowest, mut times) = (Function::new(space.clone(), deceptive), f64::INFINITY, 0);
+            for _ in 0..20_000 {
+                let kept = pso.keeper < 9;
+                pso.step(&mut objective)?;
+                times += usize::from(!kept && pso.keeper < 9);
+                let loss = pso.swarm.best.losses()[pso.swarm.best.best()];
+                assert!(loss <= lowest, "{topology:?}");
+                lowest = loss;
+                assert!(pso.keeper == 9 || pso.swarm.best.best() == pso.keeper);
+            }
+            assert!(times > 0 && lowest < -1.0, "{topology:?}: {times} {lowest}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn more_than_all_of_a_velocity_does_not_stay() {
+        let spec = moths_core::Spec::new("pso").with_text(r#"inertia={"linear": {"from": 0.4, "to": 1.2, "steps": 9}}"#).unwrap();
+        let refused = moths_core::registry::build(&spec, &Space::real(2).unwrap(), Key::new(1)).err().unwrap().to_string();
+        assert_eq!(refused, "inertia = 1.2: at most 1 at every step");
     }
 }
