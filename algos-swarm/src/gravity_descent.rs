@@ -409,9 +409,9 @@ mod tests {
                         z.to_vec1::<f64>().unwrap()
                     };
                     for i in 0..n {
-                        for k in 0..m {
+                        for (k, slope) in s[i].iter_mut().enumerate() {
                             let at = |c: f64| ridge(&x[i].iter().zip(z(i, k)).map(|(x, z)| x + c * z).collect::<Vec<_>>());
-                            s[i][k] = (at(c) - at(-c)) / (2.0 * c);
+                            *slope = (at(c) - at(-c)) / (2.0 * c);
                             f[i] += (at(c) + at(-c)) / (2 * m) as f64;
                         }
                     }
