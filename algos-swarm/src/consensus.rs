@@ -22,11 +22,13 @@
 //! Cost per step: `batch` evaluations in one round, and of a stochastic objective as many again with memory, and one more with `resample`; 1
 //! number of state per parameter and particle, 1 more with memory and 2 with Adam, and 2 per parameter; polarised, n² d multiplications.
 //!
-//! Take it when a network is trained from its losses alone and whole batches can be evaluated at once: 95 to 97 % of held-out digits in 20,000
-//! evaluations, without a rate to choose. In bounded problems of few parameters it settles early: take `jade` or `pso`.
+//! Take it when a network is trained from its losses alone, without a learning rate to choose: 96.7 % of the test digits in 50,000 evaluations,
+//! and with a million parameters and minibatches of 32 (`mlp-1m`) 75 % in 190 steps of 21. With a tuned rate `open-es` reaches a little more. In
+//! bounded problems of few parameters the swarm settles early: take `jade` or `pso`.
 //!
-//! Tune first: `effective`, lower for a faster and riskier search; `particles`, where losses are noisy; `jitter`, falling to 0 over the run,
-//! where the swarm settles too early (cosine from 0.5 to 0.02 on digits).
+//! Tune first: `effective`, lower for a faster and riskier search; `particles`, where losses are noisy; `jitter`, falling to 0 over the run, where
+//! the swarm settles too early (cosine from 0.5 to 0.02 on digits). The σ that is taken where none is said knows nothing of `memory`, of
+//! `polarised` and of Adam: say one with them. The component-wise noise of the papers needs a jitter to train a network.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

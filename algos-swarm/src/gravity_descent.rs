@@ -40,7 +40,7 @@
 #![doc = include_str!("settings/gravity-descent.md")]
 
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, Spec, fuse, kernel,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, Spec, fuse, kernel,
     noise::Gradient,
     objective::Losses,
     optimizer::{
@@ -53,6 +53,9 @@ use moths_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// No step has more pairs of candidates.
+const MOST_PAIRS: usize = 100_000;
 
 /// Where particles are drawn to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +81,7 @@ pub enum On {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GravityDescentConfig {
-    /// n, the number of particles. A curve is one of the step: newcomers begin around the best, and who has the highest loss leaves.
+    /// n, the number of particles; n m is 100,000 at most. A curve is one of the step: newcomers begin around the best, and who has the highest loss leaves.
     pub particles: Size,
     /// Where the particles begin.
     pub init: Init,
@@ -145,7 +148,13 @@ impl Algorithm for GravityDescent {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        config.particles.least("particles", 1)?;
+        match *config.particles.range().end() {
+            most if most.saturating_mul(config.pairs) > MOST_PAIRS => {
+                let valid = format!("at most {MOST_PAIRS} pairs in all, of {} for each particle", config.pairs);
+                return Err(Error::invalid("particles", most, valid));
+            }
+            _ => {}
+        }
         let x = Population::new(space, &space.start(), key.fold(u64::MAX), &config.particles, config.init)?;
         let descents = (0..x.len()).map(|_| descent::build(&config.descent, space)).collect::<Result<_>>()?;
         Ok(Self { config, space: space.clone(), clock: Clock::new(key), x, descents })
@@ -400,9 +409,9 @@ mod tests {
                         z.to_vec1::<f64>().unwrap()
                     };
                     for i in 0..n {
-                        for k in 0..m {
+                        for (k, slope) in s[i].iter_mut().enumerate() {
                             let at = |c: f64| ridge(&x[i].iter().zip(z(i, k)).map(|(x, z)| x + c * z).collect::<Vec<_>>());
-                            s[i][k] = (at(c) - at(-c)) / (2.0 * c);
+                            *slope = (at(c) - at(-c)) / (2.0 * c);
                             f[i] += (at(c) + at(-c)) / (2 * m) as f64;
                         }
                     }

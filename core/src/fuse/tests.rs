@@ -358,9 +358,11 @@ fn distances_and_several_sums_are_those_of_single_rows() -> Result<()> {
             assert!((apart - exact).abs() <= 1e-12 * exact, "{apart} {exact}");
         }
     }
-    let wrong = weighted_sums(&rows, &[vec![1.0; n]; 2], &mut sums).unwrap_err().to_string();
+    let wrong = weighted_sums(&rows, &vec![vec![1.0; n]; 2], &mut sums).unwrap_err().to_string();
     assert!(wrong.contains("weighted_sums.out"), "{wrong}");
-    assert!(weighted_sums(&rows, &[vec![1.0; 2]; 3], &mut sums).is_err() && distances(&rows, &rows.narrow(0, 0, 2)?).is_err());
+    assert!(
+        weighted_sums(&rows, &vec![vec![1.0; 2]; 3], &mut sums).is_err() && distances(&rows, &rows.narrow(0, 0, 2)?).is_err()
+    );
     Ok(())
 }
 
