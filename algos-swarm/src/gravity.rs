@@ -19,7 +19,7 @@
 //! multiplications; 2 numbers per parameter, held throughout, for the box.
 //!
 //! Take it when a function has few bounded parameters and the length of the run is known: it reaches what `pso` does in 10 dimensions, less in 5.
-//! On networks it does nothing in 20,000 evaluations: take `consensus`.
+//! On digits it reaches 71 to 75 % in 20,000 evaluations, where `consensus` has 96.
 //!
 //! Tune first: `strength`, whose end says how finely the run ends; then `particles`.
 //!
