@@ -12,7 +12,7 @@
 //!
 //! x, y, d, e, m, v: \[n, d\], c: \[d\], z, z′, z″ ~ N(0, 1), fresh for every coordinate of every particle; they are drawn as one normal number
 //! of the same variance. The answer is c. Source: Pinnau, Totzeck, Tse & Martin 2017, doi:10.1142/S0218202517400061; component-wise noise and
-//! batches of particles: Carrillo, Jin, Li & Zhu 2021, arXiv:1909.09249; memory: Riedl, Klock, Geldhauser & Fornasier 2023, arXiv:2301.13242; Adam:
+//! batches of particles: Carrillo, Jin, Li & Zhu 2021, arXiv:1909.09249; memory: Riedl 2023, arXiv:2301.13242; Adam:
 //! Chen, Jin & Lyu 2020, arXiv:2012.04827; polarised: Bungert, Roith & Wacker 2022, arXiv:2211.05238.
 //! Differs from the papers: isotropic noise is ‖d‖/√d, so that σ means the same in every dimension (the paper's σ is σ/√d). Defaults are not
 //! theirs (component-wise, Δt = 0.01 or 0.1, σ = 5.1 or 0.1), with which a swarm of networks collapses, but what did best on digits and BBOB:

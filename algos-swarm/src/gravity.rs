@@ -18,9 +18,10 @@
 //! 2 numbers of state per parameter and particle, 1 per parameter; 1 number of scratch per parameter and particle; about 2 K n d
 //! multiplications; 2 numbers per parameter, held throughout, for the box.
 //!
-//! Take it for comparison: `pso` and `jade` reach more in bounded problems of few parameters, `consensus` where there are many.
+//! Take it when a function has few bounded parameters and the length of the run is known: it reaches what `pso` does in 10 dimensions, less in 5.
+//! On digits it reaches 71 to 75 % in 20,000 evaluations, where `consensus` has 96.
 //!
-//! Tune first: `strength`, in units of the search, and that the length of the run is known, which G and K follow; then `particles`.
+//! Tune first: `strength`, whose end says how finely the run ends; then `particles`.
 //!
 //! ```
 //! use moths_core::{Function, Horizon, Key, Space, Spec, registry};

@@ -17,8 +17,10 @@
 //! Cost per step: 2 m n evaluations in one round, and n more of a stochastic objective where the descent remembers a point; per parameter and
 //! particle 1 number of state and those of the descent; 4 numbers of scratch per parameter.
 //!
-//! Take it when a swarm should search for itself and still end in one place. Whether gravity acts on parameters or on gradients matters: tuned
-//! figures stand below.
+//! Take it when several searches should end in one place: where there are several basins, and one follower might end in a wrong one. Where there
+//! is one, the same evaluations spent on one particle do better. On digits, 20,000 evaluations, Adam from 0.1 to 0.002, median of 5 seeds: four
+//! particles of four pairs 95.0 % of the test data without gravity, with γ = 0.1 and 0.3 on parameters 95.8 and 96.4 %, on gradients 96.4 and
+//! 96.1 %; the losses of the training data are .12, .08 and .07, .10 and .10. One particle of 16 pairs: 97.2 %, and .01.
 //!
 //! Tune first: `descent.rate`, falling over the run; `strength`; then `particles`, which share the budget.
 //!
