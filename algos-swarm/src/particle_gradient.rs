@@ -124,6 +124,10 @@ impl NamedEstimator for ParticleGradientEstimator {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key) })
     }
 
+    fn capabilities(config: &Self::Config) -> Capabilities {
+        Self::META.capabilities.needs_outputs(config.form == Form::Outputs)
+    }
+
     fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
         Some(config.particles as u64)
     }
