@@ -273,7 +273,15 @@ impl Algorithm for Consensus {
         "Particles drift to a mean weighted by their losses, and diffuse as far as they are from it.",
         "Carrillo, Jin, Li & Zhu 2021, arXiv:1909.09249; Pinnau, Totzeck, Tse & Martin 2017, doi:10.1142/S0218202517400061",
     )
-    .capabilities(Capabilities::NONE.translation(true).beats_random(true).walls(Walls::Clamp).state_per_candidate(1.01))
+    .capabilities(
+        Capabilities::NONE
+            .translation(true)
+            .rotation(true)
+            .beats_random(true)
+            .walls(Walls::Clamp)
+            .state_per_parameter(2.0)
+            .state_per_candidate(1.01),
+    )
     .size("particles");
     type Config = ConsensusConfig;
 

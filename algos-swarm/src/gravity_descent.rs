@@ -144,7 +144,10 @@ impl Algorithm for GravityDescent {
         "Particles follow gradients of their own, and gravity draws them together: on parameters, or on gradients.",
         "torchzero's SwarmOfOptimizers (inikishev); Spall 1992, doi:10.1109/9.119632",
     )
-    .capabilities(Capabilities::NONE.translation(true).beats_random(true).state_per_parameter(0.0))
+    .capabilities(
+        // Of four pairs, and of adamw.
+        Capabilities::NONE.translation(true).beats_random(true).state_per_parameter(0.0).state_per_candidate((1.01 + 2.0) / 8.0),
+    )
     .size("particles");
     type Config = GravityDescentConfig;
 

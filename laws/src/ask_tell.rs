@@ -35,7 +35,11 @@ fn holds(subject: &Subject) -> Verdict {
         is_stepping(subject, &problem, subject.depth().of(4, 60))?;
     }
     draws::each_that_builds(subject, DRAWS, &Problem::boxed(3, DType::F64)?, |drawn, problem| {
-        if !drawn.capabilities()?.needs_only_losses() { refuses(drawn, problem) } else { is_stepping(drawn, problem, DRAWN_STEPS) }
+        if !drawn.capabilities()?.needs_only_losses() {
+            refuses(drawn, problem)
+        } else {
+            is_stepping(drawn, problem, DRAWN_STEPS)
+        }
     })
 }
 

@@ -90,7 +90,7 @@ impl Carried {
 
     /// θ after the step: every particle is a sum of all that did not fail.
     fn moved(&self, theta: &CowTensor, gain: &Gain, config: &EnsembleKalmanConfig, t: u64, space: &Space) -> Result<CowTensor> {
-        let mixture = mixture(gain, &gain.of_each(config.solver(t))?, config.rate.at(t), self.particles.len());
+        let mixture = mixture(gain, &gain.of_each(config.solver(t), config.reach)?, config.rate.at(t), self.particles.len());
         let mut moved = space.zeros_for(self.particles.len())?;
         fuse::weighted_sums(theta, &mixture, &mut moved)?;
         space.confine(&mut moved)?;

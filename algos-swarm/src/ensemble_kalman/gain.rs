@@ -54,20 +54,20 @@ impl Gain {
         (0..n * n).map(|at| 0.5 * (b(at / n, at % n) + b(at % n, at / n))).collect()
     }
 
-    /// The step of the mean: one coefficient a particle that did not fail.
-    pub(super) fn of_mean(&self, solver: Solver) -> Result<Vec<f64>> {
+    /// The step of the mean: one coefficient a particle that did not fail, no longer than `reach`.
+    pub(super) fn of_mean(&self, solver: Solver, reach: f64) -> Result<Vec<f64>> {
         let mut w = self.slopes();
         let scale = self.solve(solver, &mut w)?;
-        w.iter_mut().for_each(|w| *w *= -scale);
+        cut(&mut w, -scale, reach);
         Ok(w)
     }
 
     /// The steps of all particles that did not fail, \[J, J\] by rows: how much of particle k goes into the step of particle j.
-    pub(super) fn of_each(&self, solver: Solver) -> Result<Vec<f64>> {
+    pub(super) fn of_each(&self, solver: Solver, reach: f64) -> Result<Vec<f64>> {
         let n = self.len();
         let mut w: Vec<f64> = (0..n * n).map(|at| self.products[at % n * n + at / n]).collect();
         let scale = self.solve(solver, &mut w)?;
-        w.iter_mut().for_each(|w| *w *= -scale);
+        w.chunks_mut(n).for_each(|w| cut(w, -scale, reach));
         Ok(w)
     }
 
@@ -85,6 +85,14 @@ impl Gain {
         }
         Ok(1.0)
     }
+}
+
+/// Multiplies coefficients, and makes them no longer than `reach`: outputs are known as far as particles are from their mean, and a step of length 1 is as
+/// long as that.
+fn cut(w: &mut [f64], factor: f64, reach: f64) {
+    let length = factor.abs() * w.iter().map(|w| w * w).sum::<f64>().sqrt();
+    let factor = if length > reach { factor * reach / length } else { factor };
+    w.iter_mut().for_each(|w| *w *= factor);
 }
 
 /// The factor of M + λ I; λ is doubled while that is not positive definite, as M may not be where losses are not quadratic.
@@ -119,7 +127,7 @@ mod tests {
     #[test]
     fn nearly_undamped_the_step_of_the_mean_ends_where_outputs_are_zero() {
         let gain = Gain::of(&outputs([2.0, 2.0, 8.5])).unwrap().unwrap();
-        let w = gain.of_mean(Solver::Implicit { damping: 1e-9 }).unwrap();
+        let w = gain.of_mean(Solver::Implicit { damping: 1e-9 }, 1e9).unwrap();
         // Ḡ + Σ w_k (G_k − Ḡ) = 0, for the three outputs span the plane.
         let sum =
             |j: usize| 1.0 + j as f64 + w.iter().zip([[1.0, -2.0], [-1.0, 0.0], [0.0, 2.0]]).map(|(w, g)| w * g[j]).sum::<f64>();
@@ -128,12 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn a_step_reaches_no_further_than_it_is_told() {
+        let gain = Gain::of(&outputs([2.0, 2.0, 8.5])).unwrap().unwrap();
+        let [free, held] = [1e9, 0.25].map(|reach| gain.of_mean(Solver::Implicit { damping: 1e-9 }, reach).unwrap());
+        let length = |w: &[f64]| w.iter().map(|w| w * w).sum::<f64>().sqrt();
+        assert!((length(&held) - 0.25).abs() < 1e-12 && length(&free) > 0.5);
+        assert!(free.iter().zip(&held).all(|(a, b)| (a / length(&free) - b / 0.25).abs() < 1e-9), "in the same direction");
+    }
+
+    #[test]
     fn the_explicit_step_is_that_of_the_paper() {
         let gain = Gain::of(&outputs([2.0, 2.0, 8.5])).unwrap().unwrap();
         let (g, centred) = ([[2.0f64, 0.0], [0.0, 2.0], [1.0, 4.0]], [[1.0, -2.0], [-1.0, 0.0], [0.0, 2.0]]);
         let product = |k: usize, j: usize| centred[k][0] * g[j][0] + centred[k][1] * g[j][1];
         let norm = (0..9).map(|at: usize| product(at / 3, at % 3).powi(2)).sum::<f64>().sqrt();
-        let w = gain.of_each(Solver::Explicit).unwrap();
+        let w = gain.of_each(Solver::Explicit, 1e9).unwrap();
         for (at, w) in w.iter().enumerate() {
             assert!((w + product(at % 3, at / 3) / norm).abs() < 1e-12, "particle {} in the step of {}", at % 3, at / 3);
         }

@@ -6,6 +6,7 @@
 //! fresh      w = −(M + λ I)⁻¹ P̄                m ← m + ρ σ Σ_k w_k z_k,   θ_k = m + σ z_k, z_k new in every step     answer: m
 //! M = ½ (B + Bᵀ),  B_kl = ⟨G_k − Ḡ, S_l − S̄⟩;  λ = damping · tr M / J          step = implicit
 //! W = −h P / ‖P‖_F,  w its mean                                                 step = explicit: Δt = h / ‖D‖_F, D = P / J
+//! reach      w, or a column of W, that is longer than this is made as long: |w| = 1 is a step as long as particles are far from their mean
 //! momentum   the step is taken from, and outputs are those of, θ + β (θ − θ of the step before);  β, or 1 − 3/(t + 3)
 //! jitter     θ_j ← θ_j + ζ z after every step        redraw    θ_j ← θ̄ + ζ z at the end of every epoch
 //! ```
@@ -13,7 +14,8 @@
 //! θ: \[J, d\]; m, z: \[d\]; G, S: \[J, examples · outputs\]; P, M: \[J, J\]. Source: Kovachki & Stuart 2019, doi:10.1088/1361-6420/ab1c3a,
 //! arXiv:1808.03620, of which the explicit step with its Δt, Nesterov's momentum and both ways of keeping an ensemble from collapsing are; the implicit step
 //! is Iglesias, Law & Stuart 2013, doi:10.1088/0266-5611/29/4/045001, with Γ/Δt in place of Γ, written in the span of the ensemble: λ = J/Δt. `fresh` is a
-//! Gauss-Newton step in J random directions, whose outputs are seen at a distance.
+//! Gauss-Newton step in J random directions, whose outputs are seen at a distance; with J > d it is taken from θ̄, as Kalman's is, and not from m, for then θ̄ − m is no step in
+//! directions of which nothing is known.
 //! Differs from the papers: for any loss, S takes the place of Γ⁻¹(G − y), and B that of ⟨G_k − Ḡ, Γ⁻¹(G_l − Ḡ)⟩, which it is where the loss is a square: differences of slopes
 //! hold the loss's own curvature, so that none has to be known. (On the digits, 10,000 evaluations, the curvature of cross-entropy at Ḡ in its place is no better, and none, B of
 //! outputs alone, far worse.) Where M + λ I is not positive definite, λ is doubled until it is. A particle that failed has no say, and a carried one goes half
@@ -128,6 +130,9 @@ pub struct EnsembleKalmanConfig {
     pub damping: Schedule,
     /// ρ, the share of the implicit step that is taken; h of the explicit step.
     pub rate: Schedule,
+    /// The longest step, in units of how far particles are from their mean, as far as outputs are known.
+    #[schemars(range(min = 0.01, max = 1e9))]
+    pub reach: f64,
     /// β; null: Nesterov's 1 − 3/(t + 3).
     #[schemars(range(min = 0.0, max = 0.999))]
     pub momentum: Option<f64>,
@@ -143,14 +148,15 @@ pub struct EnsembleKalmanConfig {
 impl Default for EnsembleKalmanConfig {
     fn default() -> Self {
         Self {
-            particles: Size::from(100),
+            particles: Size::from(50),
             ensemble: Ensemble::Fresh,
-            sigma: Schedule::from(0.6),
+            sigma: Schedule::from(1.0),
             sampler: Sampler::Normal,
             init: Init::Around,
             step: StepRule::Implicit,
             damping: Schedule::from(1.0),
             rate: Schedule::from(1.0),
+            reach: 10.0,
             momentum: Some(0.0),
             rejuvenate: Rejuvenate::None,
             noise: Schedule::from(0.1),
