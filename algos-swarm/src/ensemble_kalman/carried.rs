@@ -145,7 +145,7 @@ fn rejuvenate(
     space: &Space,
 ) -> Result<()> {
     let zeta = config.noise.at(t);
-    let seeds = (0..points.dims()[0]).map(|j| (Seed::from(key.member(j as u64)), zeta));
+    let seeds = (0..points.dims()[0]).map(|j| (key.member(j as u64), zeta));
     match config.rejuvenate {
         Rejuvenate::Jitter => jitter(points, seeds, space)?,
         Rejuvenate::Redraw if (t + 1).is_multiple_of(config.epoch) => {

@@ -116,7 +116,7 @@ fn sums<T: Element>(piece: Piece<'_, T>, weights: &[Vec<f64>]) {
     let end = start + out.len();
     for from in (0..d).step_by(CHUNK) {
         let to = d.min(from + CHUNK);
-        for j in start / d..end.div_ceil(d) {
+        for (j, weights) in weights.iter().enumerate().take(end.div_ceil(d)).skip(start / d) {
             // The part of row j's chunk that is this piece's.
             let (first, last) = ((j * d + from).max(start), (j * d + to).min(end));
             if first >= last {
@@ -124,7 +124,7 @@ fn sums<T: Element>(piece: Piece<'_, T>, weights: &[Vec<f64>]) {
             }
             let (out, columns) = (&mut out[first - start..last - start], first - j * d..last - j * d);
             out.fill(T::ZERO);
-            let weighted = rows.chunks_exact(d).zip(&weights[j]).filter(|(_, w)| **w != 0.0);
+            let weighted = rows.chunks_exact(d).zip(weights).filter(|(_, w)| **w != 0.0);
             weighted.for_each(|(row, w)| T::add_scaled(T::of(*w), &row[columns.clone()], out));
         }
     }
