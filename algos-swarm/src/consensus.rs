@@ -317,13 +317,16 @@ impl Algorithm for Consensus {
         let moments = if config.drift == Drift::Adam { 2.0 } else { 0.0 };
         let remembered = if config.memory.is_some() { 1.01 } else { 0.0 };
         let watched = if config.resample > 0 { 1.0 } else { 0.0 };
+        // Particles a candidate: not all of them are drawn.
+        let (fewest, most) = config.particles.range().into_inner();
+        let held = (most as f64 / config.drawn(fewest).max(1) as f64).max(1.0);
         let turned = config.noise == Diffusion::Isotropic && config.drift == Drift::Plain;
         let turned = turned && matches!(config.init, Init::Around | Init::Gaussian);
         Ok(Self::META
             .capabilities
             .rotation(turned)
             .state_per_parameter(1.0 + watched)
-            .state_per_candidate(1.01 + moments + remembered))
+            .state_per_candidate((1.01 + moments + remembered) * held))
     }
 
     fn evaluations_per_step(config: &ConsensusConfig, _: &Space, stochastic: bool) -> Result<Option<u64>> {
@@ -338,12 +341,18 @@ impl Swarm {
         self.x.len()..=self.x.len()
     }
 
-    /// The same with n particles: whose loss is highest leaves, and who joins begins around the mean.
-    fn of(&self, n: usize, space: &Space, key: Key) -> Result<Self> {
+    /// The same with n particles: whose loss is highest leaves, or whom the lot falls on where losses are of different steps; who joins begins around the
+    /// mean.
+    fn of(&self, n: usize, by_lot: bool, space: &Space, key: Key) -> Result<Self> {
         let mut swarm = self.clone();
         let old = swarm.x.len();
         if n < old {
-            let kept = swarm.y.as_ref().unwrap_or(&swarm.x).fittest(n);
+            let mut kept = swarm.y.as_ref().unwrap_or(&swarm.x).fittest(if by_lot { old } else { n });
+            if by_lot {
+                kept.shuffle(&mut key.stream());
+                kept.truncate(n);
+                kept.sort_unstable();
+            }
             swarm.x.retain(&kept)?;
             swarm.y.as_mut().map_or(Ok(()), |y| y.retain(&kept))?;
             if let Some((m, v)) = &mut swarm.moments {
@@ -466,7 +475,9 @@ impl Consensus {
         }
         // By how much Σ ‖x_i − c‖² grows when c becomes the weighted mean of x_i that are independent of the losses. Of a normal vector the
         // mean length is 1 − 1/(4 d) times the root of its mean square.
-        let growth = 1.0 - 2.0 / self.config.drawn(weights.len()) as f64 + weights.iter().map(|w| w * w).sum::<f64>();
+        let squares = weights.iter().map(|w| w * w).sum::<f64>();
+        // Without weights the consensus stays where it is, and so does the extent.
+        let growth = if squares > 0.0 { 1.0 - 2.0 / self.config.drawn(weights.len()) as f64 + squares } else { 1.0 };
         (1.0 + 0.25 / self.space.dim() as f64) * (1.0 / growth - (1.0 - lambda * dt).powi(2)).max(0.0).sqrt()
     }
 
@@ -530,7 +541,12 @@ impl Consensus {
 impl Optimizer for Consensus {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let n = self.config.particles.at(self.clock.step);
-        let swarm = self.swarm.of(n, &self.space, self.clock.key().fold(3))?;
+        let swarm = self.swarm.of(
+            n,
+            self.config.drawn(self.swarm.x.len()) < self.swarm.x.len(),
+            &self.space,
+            self.clock.key().fold(3),
+        )?;
         let drawn = self.drawn(n);
         let Comparison { before, losses, report } = swarm.evaluate(&drawn, &self.watch, objective)?;
         let (watched, before) = before.split_at(usize::from(self.watch.point.is_some()));

@@ -43,7 +43,7 @@
 
 use std::ops::RangeInclusive;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse, kernel,
     optimizer::{
@@ -212,12 +212,16 @@ impl Swarm {
         let (x, n) = (self.x.points(), self.x.len());
         let root = (x.dims()[1] as f64).sqrt();
         let masses = masses(self.x.losses());
+        let epsilon = if x.dtype() == DType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON };
         let mut draws = key.stream();
         let mut pulls = vec![vec![0.0; n]; n];
         for &j in shaping::order(self.x.losses()).iter().take(pulling) {
-            for (i, apart) in fuse::distances(x, &x.get(j)?)?.into_iter().enumerate() {
+            let at = x.get(j)?;
+            let nearest = 16.0 * epsilon * fuse::norm(&at)?;
+            for (i, apart) in fuse::distances(x, &at)?.into_iter().enumerate() {
                 let r: f64 = draws.random();
-                if i != j {
+                // Two in one place do not pull each other, and what rounding leaves of a distance is no direction.
+                if apart > nearest {
                     pulls[i][j] = strength * r * masses[j] / (apart / root + NEAREST);
                 }
             }

@@ -271,14 +271,15 @@ impl GravityDescent {
             }
             _ => {}
         }
+        self.descents[i].witness(&from, seen.lowest);
         if let Some(gradient) = gradient
             && gradient.is_finite()?
         {
-            self.descents[i].witness(&at, seen.lowest);
             self.descents[i].descend(&mut at, &gradient)?;
         }
         self.space.confine(&mut at)?;
-        Ok(at)
+        // A pull that grows with the distance may throw a particle out of all bounds: it then stays.
+        Ok(if Gradient::from(at.clone()).is_finite()? { at } else { from })
     }
 
     /// As many descents as particles: of those that stay their own, of newcomers fresh ones.
@@ -296,8 +297,8 @@ impl GravityDescent {
         Ok(())
     }
 
-    /// The candidates of a step, and behind them the points that descents remember, and whose they are.
-    fn candidates(&self, x: &Population, stochastic: bool) -> Result<(Batch, Vec<usize>)> {
+    /// The candidates of a step, and behind them the points that the descents of those who stay remember, and whose they are.
+    fn candidates(&self, x: &Population, kept: Option<&[usize]>, stochastic: bool) -> Result<(Batch, Vec<usize>)> {
         let mut parts = vec![];
         for i in 0..x.len() {
             let at: CowTensor = x.points().get(i)?.copy()?.into();
@@ -305,8 +306,9 @@ impl GravityDescent {
         }
         let mut whose = vec![];
         if stochastic {
-            for (i, descent) in self.descents.iter().enumerate().take(x.len()) {
-                if let Some(point) = descent.remembered() {
+            let all: Vec<usize> = (0..self.descents.len()).collect();
+            for (i, old) in kept.unwrap_or(&all).iter().enumerate() {
+                if let Some(point) = self.descents[*old].remembered() {
                     parts.push(Batch::one(point)?);
                     whose.push(i);
                 }
@@ -319,7 +321,7 @@ impl GravityDescent {
 impl Optimizer for GravityDescent {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let (x, kept) = self.resized(self.config.particles.at(self.clock.step))?;
-        let (batch, whose) = self.candidates(&x, objective.stochastic() && kept.is_none())?;
+        let (batch, whose) = self.candidates(&x, kept.as_deref(), objective.stochastic())?;
         let losses: Losses = objective.losses(&batch)?;
         let (around, remembered) = losses.split_at(2 * self.config.pairs * x.len());
         let c = self.config.sigma.at(self.clock.step);

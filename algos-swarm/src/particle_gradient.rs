@@ -14,7 +14,7 @@
 //! nearly diagonal, the moment in another unit. Of `outputs`, u − ū is what the losses would do if they were linear in what the model answers,
 //! which hides how the loss bends, but not the model. Source: the simplex gradient, Bortz & Kelley 1998, doi:10.1007/978-1-4612-1780-0_5;
 //! the products of differences of outputs and parameters are those of ensemble Kalman inversion, Kovachki & Stuart 2019, arXiv:1808.03620,
-//! and AdaSwarm's gradient by outputs, Mohapatra et al. 2021, arXiv:2006.09875.
+//! and AdaSwarm's gradient by outputs, Mohapatra et al. 2020, arXiv:2006.09875.
 //! Differs from the papers: particles are drawn anew around the point in every step, AdaSwarm's follow a swarm; slopes of the loss by the outputs
 //! are those of the objective, where AdaSwarm approximates them by distances of particles.
 //! Cost per step: n evaluations in one round; no state of size d beside the point and the descent's; of least squares n²/2 · d multiplications
@@ -52,7 +52,7 @@ use moths_core::{
     persist::Clock,
     register,
     rng::Seed,
-    tensor::host,
+    tensor::{cholesky::Cholesky, host},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -113,7 +113,7 @@ impl NamedEstimator for ParticleGradientEstimator {
         "particle-gradient",
         Family::Swarm,
         "The gradient that differences between particles explain the losses, or a model's outputs, by.",
-        "Bortz & Kelley 1998, doi:10.1007/978-1-4612-1780-0_5; Kovachki & Stuart 2019, arXiv:1808.03620; Mohapatra et al. 2021, arXiv:2006.09875",
+        "Bortz & Kelley 1998, doi:10.1007/978-1-4612-1780-0_5; Kovachki & Stuart 2019, arXiv:1808.03620; Mohapatra et al. 2020, arXiv:2006.09875",
     )
     .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
     .size("particles");
@@ -209,7 +209,10 @@ impl ParticleGradientEstimator {
         let mean = (0..n).map(|i| k[i * n + i]).sum::<f64>() / n as f64;
         let ridge = mean * self.config.ridge.max(LEAST_RIDGE);
         (0..n).for_each(|i| k[i * n + i] += ridge);
-        Ok(solved(k, seen.apart.clone()))
+        let Some(factor) = Cholesky::of(k, n)? else { return Ok(None) };
+        let mut a = seen.apart.clone();
+        factor.solve(&mut a)?;
+        Ok(Some(a))
     }
 
     /// Σ_k a_k (θ_k − θ̄), as the noise it is a sum of.
@@ -226,30 +229,6 @@ fn centred(k: Vec<f64>, n: usize) -> Vec<f64> {
     let means: Vec<f64> = k.chunks(n).map(|row| row.iter().sum::<f64>() / n as f64).collect();
     let all = means.iter().sum::<f64>() / n as f64;
     k.iter().enumerate().map(|(at, k)| k - means[at / n] - means[at % n] + all).collect()
-}
-
-/// x of K x = b by the Cholesky factors of K, n × n; `None` where it is not positive definite.
-fn solved(mut k: Vec<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
-    let n = b.len();
-    for j in 0..n {
-        for i in j..n {
-            let inner: f64 = (0..j).map(|c| k[i * n + c] * k[j * n + c]).sum();
-            let rest = k[i * n + j] - inner;
-            if i == j && (rest <= 0.0 || !rest.is_finite()) {
-                return None;
-            }
-            k[i * n + j] = if i == j { rest.sqrt() } else { rest / k[j * n + j] };
-        }
-    }
-    for i in 0..n {
-        let inner: f64 = (0..i).map(|c| k[i * n + c] * b[c]).sum();
-        b[i] = (b[i] - inner) / k[i * n + i];
-    }
-    for i in (0..n).rev() {
-        let inner: f64 = (i + 1..n).map(|c| k[c * n + i] * b[c]).sum();
-        b[i] = (b[i] - inner) / k[i * n + i];
-    }
-    Some(b)
 }
 
 impl Estimator for ParticleGradientEstimator {

@@ -171,7 +171,8 @@ impl Algorithm for Pso {
         config.init.apart("init")?;
         inertia::check("inertia", &config.inertia)?;
         let size = Size::or(&config.particles, particles(space));
-        size.least("particles", 2)?;
+        // One particle keeps the best point and may wait: two that search are the fewest that can agree.
+        size.least("particles", if config.restart == Restart::Agree { 3 } else { 2 })?;
         let swarm = Swarm::new(space, key.fold(u64::MAX), &size, config.init)?;
         Ok(Self {
             room: Room::limited(space, config.velocity_limit)?,

@@ -240,16 +240,18 @@ impl<P> AdaptiveDe<P> {
         Ok(self.breeder.trials.clone())
     }
 
-    /// `before`: the parents' losses on the data of their trials.
-    fn commit(&mut self, before: Vec<f64>, losses: &[f64], evaluations: u64) -> Result<()> {
+    /// `before`: the parents' losses on the data of their trials; `known`: how many of them did not join in this step.
+    fn commit(&mut self, before: Vec<f64>, losses: &[f64], known: usize, evaluations: u64) -> Result<()> {
         let mut stream = self.clock.key().fold(4).stream();
         let Self { rules, archived, population, archive, memory, breeder, used, .. } = self;
         population.recall(before)?;
         if population.is_judged() {
             let better = population.better(losses);
             let gain = |i: usize| population.losses()[i] - losses[i];
-            let successes: Vec<Success> = better.iter().map(|&i| success(&breeder.recipes[i], gain(i))).collect();
-            archive.take(population.points(), &better, &mut stream)?;
+            // A newcomer that nothing was known of is no measure of a trial's success.
+            let beaten: Vec<usize> = better.iter().copied().filter(|i| *i < known).collect();
+            let successes: Vec<Success> = beaten.iter().map(|&i| success(&breeder.recipes[i], gain(i))).collect();
+            archive.take(population.points(), &beaten, &mut stream)?;
             let winners = if rules.ties { population.no_worse(losses) } else { better };
             population.replace(&winners, &breeder.trials, losses)?;
             memory.learn(&rules.learning, &successes);
@@ -284,8 +286,9 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         let (population, archive) = self.present()?;
         let points = self.propose(&population, &archive)?;
         let Comparison { before, losses, report } = population.against(points, objective)?;
+        let known = self.population.len();
         (self.population, self.archive) = (population, archive);
-        self.commit(before, &losses, report.evaluations)?;
+        self.commit(before, &losses, known, report.evaluations)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
         let converged = self.population.is_one_point()?.then_some(super::ONE_POINT).or(by_losses);

@@ -45,7 +45,7 @@ pub(super) fn alpha(losses: &[f64], share: f64) -> f64 {
         let middle = 0.5 * (low + high);
         if effective(libm::exp(middle)) > wanted { low = middle } else { high = middle }
     }
-    libm::exp(0.5 * (low + high)) / extent
+    (libm::exp(0.5 * (low + high)) / extent).min(f64::MAX)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use moths_core::{
     Batch, CowTensor, Key, Objective, Report, Result, Sampler, Space, fuse,
     objective::Losses,
     optimizer::{
-        Population,
+        Init, Population,
         population::{Joining, shifted},
     },
     persist::{Clock, Fields, Persist},
@@ -62,11 +62,16 @@ impl Carried {
         let moved = Gain::of(&outputs)?.map(|gain| ensemble.moved(&theta, &gain, config, t, space)).transpose()?;
         let losses = outputs.losses.to_vec();
         match moved {
-            None => ensemble.particles.judge(&losses)?,
+            None => {
+                // Where all failed momentum led astray: it is forgotten.
+                ensemble.before = ensemble.before.map(|_| ensemble.particles.points().clone());
+                ensemble.particles.judge(&losses)?;
+            }
             Some(mut moved) => {
                 let mean = mean_of(&moved, space)?;
-                rejuvenate(&mut moved, &mean, config, t, key.fold(2), space)?;
-                ensemble.before = ensemble.before.map(|_| ensemble.particles.points().clone());
+                let mut before = ensemble.before.map(|_| ensemble.particles.points().clone());
+                rejuvenate(&mut moved, before.as_mut(), &mean, config, t, key.fold(2), space)?;
+                ensemble.before = before;
                 ensemble.particles.succeed(&mut moved, losses)?;
                 ensemble.mean = mean;
             }
@@ -97,9 +102,11 @@ impl Carried {
         Ok(moved)
     }
 
-    pub(super) fn move_to(&mut self, at: CowTensor, space: &Space) -> Result<()> {
-        let carry = |points: &CowTensor| shifted(points, &self.mean, &at, space);
-        let mut points = carry(self.particles.points())?;
+    pub(super) fn move_to(&mut self, at: CowTensor, init: Init, space: &Space, key: Key) -> Result<()> {
+        let mut points = match self.particles.is_one_point()? {
+            true => init.points(space, &at, key, self.particles.len())?,
+            false => shifted(self.particles.points(), &self.mean, &at, space)?,
+        };
         let before = self.before.as_ref().map(|_| points.clone());
         let unknown = Losses::from(vec![f64::INFINITY; self.particles.len()]);
         self.particles.succeed(&mut points, unknown.to_vec())?;
@@ -135,9 +142,10 @@ fn mean_of(points: &Tensor, space: &Space) -> Result<CowTensor> {
     Ok(mean)
 }
 
-/// Noise where the settings ask for it.
+/// Noise where the settings ask for it. It is no motion: `before` has the same.
 fn rejuvenate(
     points: &mut CowTensor,
+    before: Option<&mut CowTensor>,
     mean: &CowTensor,
     config: &EnsembleKalmanConfig,
     t: u64,
@@ -145,25 +153,30 @@ fn rejuvenate(
     space: &Space,
 ) -> Result<()> {
     let zeta = config.noise.at(t);
-    let seeds = (0..points.dims()[0]).map(|j| (key.member(j as u64), zeta));
+    let seeds: Vec<(Seed, f64)> = (0..points.dims()[0]).map(|j| (key.member(j as u64), zeta)).collect();
     match config.rejuvenate {
-        Rejuvenate::Jitter => jitter(points, seeds, space)?,
-        Rejuvenate::Redraw if (t + 1).is_multiple_of(config.epoch) => {
-            Sampler::Normal.over(space).perturb_rows(mean, &seeds.collect::<Vec<_>>(), points)?;
+        Rejuvenate::Jitter => {
+            jitter(points, &seeds, space)?;
+            before.map_or(Ok(()), |before| jitter(before, &seeds, space))
         }
-        Rejuvenate::Redraw | Rejuvenate::None => return Ok(()),
+        Rejuvenate::Redraw if (t + 1).is_multiple_of(config.epoch) => {
+            Sampler::Normal.over(space).perturb_rows(mean, &seeds, points)?;
+            space.confine(points)?;
+            before.into_iter().for_each(|before| *before = points.clone());
+            Ok(())
+        }
+        Rejuvenate::Redraw | Rejuvenate::None => Ok(()),
     }
-    space.confine(points)
 }
 
-fn jitter(points: &mut CowTensor, seeds: impl Iterator<Item = (Seed, f64)>, space: &Space) -> Result<()> {
+fn jitter(points: &mut CowTensor, seeds: &[(Seed, f64)], space: &Space) -> Result<()> {
     let noise = Sampler::Normal.over(space);
-    for (j, (seed, zeta)) in seeds.enumerate() {
+    for (j, (seed, zeta)) in seeds.iter().enumerate() {
         let mut row = CowTensor::new(points.get(j)?.copy()?);
-        noise.add(seed, zeta, &mut row)?;
+        noise.add(*seed, *zeta, &mut row)?;
         points.set_row(j, &row)?;
     }
-    Ok(())
+    space.confine(points)
 }
 
 impl Persist for Carried {

@@ -46,13 +46,17 @@ impl Fresh {
             let (w, rate) = (gain.of_mean(config.solver(t), config.reach)?, config.rate.at(t));
             // What was seen is what there is around the mean of the particles. Where they span the space the step is taken from there; where they do not,
             // that would be a random step in all the directions of which nothing is known.
-            let to_mean = if gain.valid.len() > space.dim() { 1.0 / gain.valid.len() as f64 } else { 0.0 };
+            let known = gain.valid.len() > space.dim() && w.iter().any(|w| *w != 0.0);
+            let to_mean = if known { 1.0 / gain.valid.len() as f64 } else { 0.0 };
             let terms: Vec<(Seed, f64)> =
                 gain.valid.iter().zip(w).map(|(k, w)| (seeds[*k], sigma * (rate * w + to_mean))).collect();
             noise.add_weighted(&terms, &mut at)?;
             space.confine(&mut at)?;
             let before = std::mem::replace(&mut self.at, at);
             self.before = self.before.as_ref().map(|_| before);
+        } else {
+            // Where all failed momentum led astray: it is forgotten.
+            self.before = self.before.as_ref().map(|_| self.at.clone());
         }
         Ok(Report::of(&outputs.losses))
     }

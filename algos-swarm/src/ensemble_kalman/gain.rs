@@ -3,6 +3,8 @@
 use candle_core::Tensor;
 use moths_core::{Result, fuse, objective::Outputs, tensor::cholesky::Cholesky};
 
+/// No damping is less: the sum of all rows of M is nothing.
+const LEAST_DAMPING: f64 = 1e-9;
 /// Damping is doubled until the equations can be solved, so often at most.
 const TRIALS: usize = 60;
 
@@ -80,7 +82,7 @@ impl Gain {
             return Ok(if frobenius > 0.0 { 1.0 / frobenius } else { 0.0 });
         };
         match damped(&self.curvature(), n, damping)? {
-            Some(factor) => sides.chunks_mut(n).for_each(|side| factor.solve(side)),
+            Some(factor) => sides.chunks_mut(n).try_for_each(|side| factor.solve(side))?,
             None => sides.fill(0.0),
         }
         Ok(1.0)
@@ -103,7 +105,7 @@ fn damped(curvature: &[f64], n: usize, damping: f64) -> Result<Option<Cholesky>>
     }
     for trial in 0..TRIALS {
         let mut matrix = curvature.to_vec();
-        let lambda = mean * damping * f64::powi(2.0, trial as i32);
+        let lambda = mean * damping.max(LEAST_DAMPING) * f64::powi(2.0, trial as i32);
         matrix.iter_mut().step_by(n + 1).for_each(|x| *x += lambda);
         if let Some(factor) = Cholesky::of(matrix, n)? {
             return Ok(Some(factor));

@@ -18,7 +18,8 @@
 //! directions of which nothing is known.
 //! Differs from the papers: for any loss, S takes the place of Γ⁻¹(G − y), and B that of ⟨G_k − Ḡ, Γ⁻¹(G_l − Ḡ)⟩, which it is where the loss is a square: differences of slopes
 //! hold the loss's own curvature, so that none has to be known. (On the digits, 10,000 evaluations, the curvature of cross-entropy at Ḡ in its place is no better, and none, B of
-//! outputs alone, far worse.) Where M + λ I is not positive definite, λ is doubled until it is. A particle that failed has no say, and a carried one goes half
+//! outputs alone, far worse.) Where M + λ I is not positive definite, λ, which is 10⁻⁹ tr M / J at least, is doubled until
+//! it is; where tr M is not positive, nothing is learnt. A particle that failed has no say, and a carried one goes half
 //! way to the mean of the others. Points are kept inside bounds by moving each to the nearest inside.
 //! Cost per step: J evaluations of outputs in one round, J² · examples · outputs multiplications for P, J³/3 for the implicit step, and J² d for moving a
 //! carried ensemble, J d for a fresh one. State: `fresh` 1 number a parameter, 2 with momentum, and seeds, never J × d; `carried` 1 number a parameter, and 1 a
@@ -72,6 +73,9 @@ use carried::Carried;
 use fresh::Fresh;
 use gain::Solver;
 
+/// No ensemble has more particles: what is known of them are matrices of J × J numbers.
+const MOST: usize = 5_000;
+
 /// Which ensemble is evaluated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -114,7 +118,7 @@ pub enum Rejuvenate {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnsembleKalmanConfig {
-    /// J, the number of particles, at least 2. A curve is one of the step: carried newcomers begin around the mean, and whose loss is highest leaves.
+    /// J, the number of particles, 2 to 5,000. A curve is one of the step: carried newcomers begin around the mean, and whose loss is highest leaves.
     pub particles: Size,
     /// Which particles a step evaluates.
     pub ensemble: Ensemble,
@@ -187,6 +191,9 @@ impl EnsembleKalmanConfig {
     fn check(&self) -> Result<()> {
         settings::check(self)?;
         self.particles.least("particles", 2)?;
+        if let Some(most) = Some(*self.particles.range().end()).filter(|most| *most > MOST) {
+            return Err(Error::invalid("particles", most, format!("at most {MOST}: all are multiplied with all")));
+        }
         match (self.ensemble, self.rejuvenate) {
             (Ensemble::Carried, _) => self.init.apart("init"),
             (Ensemble::Fresh, Rejuvenate::None) => Ok(()),
@@ -274,7 +281,7 @@ impl Optimizer for EnsembleKalman {
         let at = self.space.point(at)?;
         match &mut self.particles {
             Particles::Fresh(fresh) => fresh.move_to(at),
-            Particles::Carried(carried) => carried.move_to(at, &self.space),
+            Particles::Carried(carried) => carried.move_to(at, self.config.init, &self.space, self.clock.key().fold(3)),
         }
     }
 }

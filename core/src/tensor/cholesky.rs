@@ -8,7 +8,7 @@
 //!
 //! let factor = Cholesky::of(vec![4.0, 2.0, 2.0, 3.0], 2)?.expect("positive definite");
 //! let mut x = [2.0, -1.0];
-//! factor.solve(&mut x);
+//! factor.solve(&mut x)?;
 //! assert_eq!(x, [1.0, -1.0]);
 //! assert!(Cholesky::of(vec![1.0, 2.0, 2.0, 1.0], 2)?.is_none());
 //! # Ok::<(), moths_core::Error>(())
@@ -39,8 +39,14 @@ impl Cholesky {
     }
 
     /// x = A⁻¹ b, in place of b \[n\].
-    pub fn solve(&self, b: &mut [f64]) {
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a b of another length.
+    pub fn solve(&self, b: &mut [f64]) -> Result<()> {
         let Self { factor, n } = self;
+        if b.len() != *n {
+            return Err(Error::shape("right-hand side", n, b.len()));
+        }
         for i in 0..*n {
             let row = &factor[i * n..];
             b[i] = (b[i] - sum(&row[..i], &b[..i])) / row[i];
@@ -51,6 +57,7 @@ impl Cholesky {
             let (before, x) = b.split_at_mut(i);
             before.iter_mut().zip(row).for_each(|(b, l)| *b -= l * x[0]);
         }
+        Ok(())
     }
 }
 
@@ -101,7 +108,7 @@ mod tests {
             let matrix: Vec<f64> = (0..n * n).map(|k| entry(k / n, k % n)).collect();
             let x: Vec<f64> = (0..n).map(|i| i as f64 - 3.5).collect();
             let mut solved: Vec<f64> = matrix.chunks(n).map(|row| row.iter().zip(&x).map(|(a, x)| a * x).sum()).collect();
-            Cholesky::of(matrix, n)?.expect("positive definite").solve(&mut solved);
+            Cholesky::of(matrix, n)?.expect("positive definite").solve(&mut solved)?;
             assert!(solved.iter().zip(&x).all(|(a, b)| (a - b).abs() < 1e-9), "{n}: {solved:?}");
         }
         Ok(())

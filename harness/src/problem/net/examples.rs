@@ -6,7 +6,10 @@ use candle_core::{Device, Tensor};
 use moths::Key;
 
 use super::lanes::{LANES, Lanes};
-use crate::problem::Options;
+use crate::{Error, Result, problem::Options};
+
+/// No minibatch has more examples.
+const MOST: u16 = 10_000;
 
 /// Inputs of equal length, and what each of them is. Cloning copies no data.
 #[derive(Clone)]
@@ -130,8 +133,15 @@ pub(super) enum Share {
 
 impl Share {
     /// Minibatches as large as the options say.
-    pub(super) fn minibatch(options: &Options) -> Self {
-        Self::Minibatch(options.minibatch.map_or(LANES, usize::from))
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for none, or for too many.
+    pub(super) fn minibatch(options: &Options) -> Result<Self> {
+        match options.minibatch {
+            None => Ok(Self::Minibatch(LANES)),
+            Some(examples) if (1..=MOST).contains(&examples) => Ok(Self::Minibatch(examples.into())),
+            Some(examples) => Err(Error::invalid("--minibatch", examples, format!("1 to {MOST} examples"))),
+        }
     }
 
     /// The numbers of the examples that a key names, of `all`.

@@ -26,7 +26,7 @@ const WIDE: Mlp = Mlp { widths: &[64, 960, 960, 10], activation: Activation::Rel
 /// The network of `digits`, on minibatches.
 pub(super) fn in_minibatches(options: &Options) -> Result<Training<Classification<Mlp>>> {
     let defaults = Defaults { evaluations: 500_000, pairs: 64, sigma: 0.3, rate: 0.1 };
-    on_digits("net/digits", DIGITS, Share::minibatch(options), defaults, options)
+    on_digits("net/digits", DIGITS, Share::minibatch(options)?, defaults, options)
 }
 
 /// Hidden neurons that fire or do not: the loss is constant in 2,080 parameters but for jumps.
@@ -44,7 +44,7 @@ pub(super) fn binary(options: &Options) -> Result<Training<Classification<Binary
 /// A million parameters, minibatches of 32.
 pub(super) fn wide(options: &Options) -> Result<Training<Classification<Mlp>>> {
     let defaults = Defaults { evaluations: 20_000, pairs: 32, sigma: 0.1, rate: 0.1 };
-    on_digits("net/mlp-1m", WIDE, Share::minibatch(options), defaults, options)
+    on_digits("net/mlp-1m", WIDE, Share::minibatch(options)?, defaults, options)
 }
 
 fn on_digits<A: Architecture>(

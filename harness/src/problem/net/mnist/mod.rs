@@ -61,7 +61,7 @@ fn on_mnist<A: Architecture>(
         let test = images(folder, FILES[2], FILES[3])?;
         (train, test)
     };
-    let (share, measures) = (Share::minibatch(options), measures(options.validate));
+    let (share, measures) = (Share::minibatch(options)?, measures(options.validate));
     let zero_head = options.zero_head.then_some(head);
     Ok(Training(Classification { architecture, train, judged, share, zero_head, measures, defaults }))
 }
