@@ -154,7 +154,7 @@ impl Default for EnsembleKalmanConfig {
         Self {
             particles: Size::from(50),
             ensemble: Ensemble::Fresh,
-            sigma: Schedule::from(1.0),
+            sigma: Schedule::from(0.6),
             sampler: Sampler::Normal,
             init: Init::Around,
             step: StepRule::Implicit,
