@@ -97,18 +97,22 @@ fn cut(w: &mut [f64], factor: f64, reach: f64) {
     w.iter_mut().for_each(|w| *w *= factor);
 }
 
-/// The factor of M + λ I; λ is doubled while that is not positive definite, as M may not be where losses are not quadratic.
+/// The factor of M + λ I. λ is doubled while half of it does not make M positive definite, which M need not be where losses are not quadratic: were M + λ I
+/// only just so, the step would be of any length.
 fn damped(curvature: &[f64], n: usize, damping: f64) -> Result<Option<Cholesky>> {
     let mean = curvature.iter().step_by(n + 1).sum::<f64>() / n as f64;
     if !(mean > 0.0 && mean.is_finite()) {
         return Ok(None);
     }
     for trial in 0..TRIALS {
-        let mut matrix = curvature.to_vec();
         let lambda = mean * damping.max(LEAST_DAMPING) * f64::powi(2.0, trial as i32);
-        matrix.iter_mut().step_by(n + 1).for_each(|x| *x += lambda);
-        if let Some(factor) = Cholesky::of(matrix, n)? {
-            return Ok(Some(factor));
+        let with = |share: f64| {
+            let mut matrix = curvature.to_vec();
+            matrix.iter_mut().step_by(n + 1).for_each(|x| *x += share * lambda);
+            Cholesky::of(matrix, n)
+        };
+        if with(0.5)?.is_some() {
+            return with(1.0);
         }
     }
     Ok(None)

@@ -18,7 +18,7 @@
 //! directions of which nothing is known.
 //! Differs from the papers: for any loss, S takes the place of Γ⁻¹(G − y), and B that of ⟨G_k − Ḡ, Γ⁻¹(G_l − Ḡ)⟩, which it is where the loss is a square: differences of slopes
 //! hold the loss's own curvature, so that none has to be known. (On the digits, 10,000 evaluations, the curvature of cross-entropy at Ḡ in its place is no better, and none, B of
-//! outputs alone, far worse.) Where M + λ I is not positive definite, λ, which is 10⁻⁹ tr M / J at least, is doubled until
+//! outputs alone, far worse.) Where M + λ/2 I is not positive definite, λ, which is 10⁻⁹ tr M / J at least, is doubled until
 //! it is; where tr M is not positive, nothing is learnt. A particle that failed has no say, and a carried one goes half
 //! way to the mean of the others. Points are kept inside bounds by moving each to the nearest inside.
 //! Cost per step: J evaluations of outputs in one round, J² · examples · outputs multiplications for P, J³/3 for the implicit step, and J² d for moving a
