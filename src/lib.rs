@@ -51,6 +51,7 @@
 //! *Promises* hold with the default settings, and each is tested:
 //!
 //! * *needs gradients*: no derivative-free method, a yardstick for them;
+//! * *needs outputs*: a model that shows what it answers, and how its loss changes with that;
 //! * *seeds*: candidates are seeds and never numbers, so that memory does not grow with how many there are;
 //! * *ranks*: nothing but the order of the losses counts;
 //! * *moves*, *turns*: a problem that is moved, or turned, is no harder;

@@ -167,7 +167,7 @@ impl Algorithm for DualAnnealing {
         let lower: Vec<f64> = space.intervals().map(|(lower, _)| lower).collect();
         let width = |(lower, upper): (f64, f64)| if lower.is_finite() { upper - lower } else { 2.0 * config.reach };
         let row = |values| Tensor::from_vec(values, space.dim(), space.device())?.to_dtype(space.dtype());
-        let mut local = registry::build_part("local", &config.local, space, key.fold(u64::MAX))?;
+        let local = |key| registry::build_part("local", &config.local, space, key);
         Ok(Self {
             lower: row(lower)?,
             width: row(space.intervals().map(width).collect())?,
@@ -179,8 +179,9 @@ impl Algorithm for DualAnnealing {
             steps: 0,
             found: false,
             idle: 0,
-            fresh: State::of(&mut local)?,
-            local,
+            // It is not saved, so it must follow from the settings: whoever draws its first state from a key draws it from the same one everywhere.
+            fresh: State::of(&mut local(Key::new(0))?)?,
+            local: local(key.fold(u64::MAX))?,
             local_left: 0,
             space: space.clone(),
             config,

@@ -19,7 +19,10 @@ fn wrong_names_get_the_nearest() -> Tested {
         ("train", "one of digits"),
         ("train digits --optimizer sep-cma", "did you mean `sep-cma-es`?"),
         ("train digits --optimizer pso --set partciles=3", "did you mean `particles`?"),
-        ("train digits --optimizer pso --set partciles=3", "valid are `cognitive`, `inertia`, `init`, `particles`, `social`"),
+        (
+            "train digits --optimizer pso --set partciles=3",
+            "valid are `cognitive`, `inertia`, `init`, `neighbours`, `particles`, `restart`, `social`, ",
+        ),
         ("train digits --optimizer pso --set zzzz=3", "unknown setting of pso `zzzz`; valid are `cognitive`, "),
         ("train digits --optimizer open-es --set descent.rat=3", "did you mean `rate`?"),
         ("train digits --optimizer open-es --set descent.rat=3", "valid are `beta1`, "),
