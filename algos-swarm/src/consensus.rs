@@ -321,7 +321,7 @@ impl Algorithm for Consensus {
         let (fewest, most) = config.particles.range().into_inner();
         let held = (most as f64 / config.drawn(fewest).max(1) as f64).max(1.0);
         let turned = config.noise == Diffusion::Isotropic && config.drift == Drift::Plain;
-        let turned = turned && matches!(config.init, Init::Around | Init::Gaussian);
+        let turned = turned && config.init.is_isotropic();
         Ok(Self::META
             .capabilities
             .rotation(turned)

@@ -45,7 +45,7 @@ use std::ops::RangeInclusive;
 
 use candle_core::{DType, Tensor};
 use moths_core::{
-    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse, kernel,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse,
     optimizer::{
         Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size,
         population::{Joining, shifted},
@@ -60,6 +60,8 @@ use moths_core::{
 use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::flight::{Room, flight};
 
 /// No particle is nearer to another than this: ε.
 const NEAREST: f64 = 1e-16;
@@ -96,8 +98,7 @@ pub struct Gravity {
     config: GravityConfig,
     space: Space,
     clock: Clock,
-    /// The ends of the search coordinates' intervals, \[d\] each, where there are bounds.
-    box_: Option<(Tensor, Tensor)>,
+    room: Room,
     swarm: Swarm,
     best: CowTensor,
     /// +∞ until `best` has been evaluated.
@@ -113,17 +114,7 @@ struct Swarm {
 
 persist!(Swarm { x, v in |swarm| swarm.rows() });
 
-kernel! { fn fall(v: inout, x: inout, p: mat, q: col, r: uniform) {
-    let nv = r * v + (p - q * x);
-    v = nv;
-    x = x + nv;
-} }
-kernel! { fn fall_inside(v: inout, x: inout, p: mat, q: col, lower: row, upper: row, r: uniform) {
-    let nv = r * v + (p - q * x);
-    let nx = clamp(x + nv, lower, upper);
-    v = select(nx == x + nv, nv, 0.0 - 0.5 * nv);
-    x = nx;
-} }
+flight! { fn fall(v, x, p: mat, q: col, r: uniform) { r * v + (p - q * x) } }
 
 impl Algorithm for Gravity {
     const META: Meta = Meta::new(
@@ -157,7 +148,7 @@ impl Algorithm for Gravity {
         let x = Population::new(space, &space.start(), key.fold(u64::MAX), &config.particles, config.init)?;
         Ok(Self {
             swarm: Swarm { v: space.zeros_for(x.len())?, x },
-            box_: space.box_tensors()?,
+            room: Room::of(space)?,
             space: space.clone(),
             clock: Clock::new(key),
             best: space.start(),
@@ -240,10 +231,7 @@ impl Gravity {
         let q: Vec<f64> = pulls.iter().map(|pulls| pulls.iter().sum()).collect();
         let q = &Tensor::from_vec(q, n, self.space.device())?.to_dtype(self.space.dtype())?;
         let Swarm { x, v } = &mut self.swarm;
-        x.moving(|x| match &self.box_ {
-            None => fall(v, x, &p, q, key.fold(2)),
-            Some((lower, upper)) => fall_inside(v, x, &p, q, lower, upper, key.fold(2)),
-        })
+        x.moving(|x| fall(v, x, &self.room, &p, q, key.fold(2)))
     }
 }
 
@@ -295,7 +283,7 @@ register!(Gravity);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::Function;
+    use moths_core::{Function, kernel};
 
     kernel! { fn uniforms(x: out, u: uniform) { x = u; } }
 

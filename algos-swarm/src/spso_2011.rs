@@ -165,6 +165,10 @@ impl Algorithm for Spso2011 {
         })
     }
 
+    fn capabilities(config: &Spso2011Config) -> Result<Capabilities> {
+        Ok(Self::META.capabilities.rotation(config.init.is_isotropic()))
+    }
+
     fn evaluations_per_step(config: &Spso2011Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
         Ok(Some(config.particles(space) as u64 * (1 + u64::from(stochastic))))
     }

@@ -60,6 +60,11 @@ impl Init {
         }
     }
 
+    /// Is no direction special where there are no bounds? Stratified points know the axes, and weights their leaf.
+    pub fn is_isotropic(self) -> bool {
+        matches!(self, Self::Around | Self::Same | Self::Gaussian)
+    }
+
     /// n points \[n, d\] around a point, which is the first of them.
     ///
     /// # Errors
