@@ -1,7 +1,7 @@
-//! Losses of two points that may be compared with each other, asked for only where they are not known.
+//! Losses of points that may be compared with each other, asked for only where they are not known.
 //!
 //! A loss of a deterministic objective lasts: one that is remembered need not be asked for again, nor that of a point which the step
-//! evaluated itself as its best candidate. On a stochastic objective both points are evaluated, on the same data.
+//! evaluated itself as its best candidate. On a stochastic objective all points are evaluated, on the same data.
 
 use moths_core::{
     Batch, CowTensor, Objective, Optimizer, Report, Result, Space, objective::layer::Best, tensor::host, with_scalar,
@@ -39,24 +39,24 @@ pub(crate) fn is_same(a: &CowTensor, b: &CowTensor, space: &Space) -> Result<boo
     })?)?)
 }
 
-/// The losses of two points on the same data, and what it took to know them.
+/// The losses of points on the same data, and what it took to know them.
 pub(crate) struct Contest {
-    pub(crate) losses: [f64; 2],
+    /// One a point, in order; +∞ for one that failed.
+    pub(crate) losses: Vec<f64>,
     lowest: f64,
     pub(crate) evaluations: u64,
 }
 
 impl Contest {
     /// `remembered`: losses that are known if losses last; +∞ for those that are not.
-    pub(crate) fn of(points: [&CowTensor; 2], remembered: [f64; 2], seen: &Seen, objective: &mut dyn Objective) -> Result<Self> {
-        let mut losses = [f64::INFINITY; 2];
+    pub(crate) fn of(points: &[&CowTensor], remembered: &[f64], seen: &Seen, objective: &mut dyn Objective) -> Result<Self> {
+        let mut losses = vec![f64::INFINITY; points.len()];
         if !objective.stochastic() {
-            for (k, loss) in losses.iter_mut().enumerate() {
-                let evaluated = seen.loss_of(points[k], objective.space())?;
-                *loss = evaluated.unwrap_or(remembered[k]);
+            for (loss, (point, remembered)) in losses.iter_mut().zip(points.iter().zip(remembered)) {
+                *loss = seen.loss_of(point, objective.space())?.unwrap_or(*remembered);
             }
         }
-        let unknown: Vec<usize> = (0..2).filter(|&k| losses[k].is_infinite()).collect();
+        let unknown: Vec<usize> = (0..points.len()).filter(|&k| losses[k].is_infinite()).collect();
         if unknown.is_empty() {
             return Ok(Self { losses, lowest: f64::INFINITY, evaluations: 0 });
         }
@@ -64,6 +64,12 @@ impl Contest {
         let asked = objective.losses(&Batch::Joined(batches.into()))?;
         unknown.iter().zip(asked.iter()).for_each(|(&k, loss)| losses[k] = *loss);
         Ok(Self { losses, lowest: asked.lowest(), evaluations: asked.len() as u64 })
+    }
+
+    /// The first point of lowest loss; `None` where all failed.
+    pub(crate) fn best(&self) -> Option<usize> {
+        let best = (0..self.losses.len()).min_by(|&a, &b| self.losses[a].total_cmp(&self.losses[b]))?;
+        self.losses[best].is_finite().then_some(best)
     }
 
     /// The report of a step that was followed by this contest.

@@ -2,6 +2,8 @@
 
 mod contest;
 pub mod restart;
+mod slope;
+mod stride;
 pub mod undo;
 
 pub use restart::{Restart, RestartConfig, RestartScheme};

@@ -191,7 +191,7 @@ impl Restart {
     /// Which answer is the better one.
     fn compare(&mut self, seen: &Seen, objective: &mut dyn Objective) -> Result<Contest> {
         let mine = self.inner[0].optimizer.answer()?;
-        let contest = Contest::of([&self.kept, &mine], [self.kept_loss, f64::INFINITY], seen, objective)?;
+        let contest = Contest::of(&[&self.kept, &mine], &[self.kept_loss, f64::INFINITY], seen, objective)?;
         self.kept_loss = contest.losses[0];
         self.run.leads = contest.losses[1] < contest.losses[0];
         self.run.used += contest.evaluations;

@@ -53,7 +53,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::contest::{Contest, Seen, is_same};
+use crate::{contest::Contest, stride::Stride};
 
 /// Settings of [`Undo`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -104,21 +104,20 @@ impl Algorithm for Undo {
 
 impl Undo {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let before = self.inner.answer()?;
-        let (report, seen) = Seen::step(&mut *self.inner, objective)?;
-        let after = self.inner.answer()?;
-        if is_same(&before, &after, objective.space())? {
-            self.loss = seen.loss_of(&after, objective.space())?.unwrap_or(self.loss);
-            return Ok(report);
+        let stride = Stride::of(&mut *self.inner, objective)?;
+        if stride.is_nowhere(objective.space())? {
+            self.loss = stride.seen.loss_of(&stride.after, objective.space())?.unwrap_or(self.loss);
+            return Ok(stride.report);
         }
-        let contest = Contest::of([&before, &after], [self.loss, f64::INFINITY], &seen, objective)?;
-        let [old, new] = contest.losses;
+        let ends = [&stride.before, &stride.after];
+        let contest = Contest::of(&ends, &[self.loss, f64::INFINITY], &stride.seen, objective)?;
+        let (old, new) = (contest.losses[0], contest.losses[1]);
         // One that failed is not better than another that did.
         if new > old || new.is_infinite() {
-            self.inner.move_to(&before)?;
+            self.inner.move_to(&stride.before)?;
         }
         self.loss = old.min(new);
-        Ok(contest.added_to(report))
+        Ok(contest.added_to(stride.report))
     }
 }
 

@@ -39,6 +39,8 @@ pub use population::{Init, Population, Size};
 pub use preset::{Preset, PresetEstimator};
 pub use spec::Spec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Result, objective::Objective, persist::Persist, tensor::CowTensor};
 
 /// An iterative method that needs nothing but losses.
@@ -82,12 +84,28 @@ pub struct Report {
     pub evaluations: u64,
     /// Set when the algorithm's own criterion says that going on is pointless, with the reason.
     pub converged: Option<&'static str>,
+    /// The members of an ensemble that began in this step; in its first step, those that it began with.
+    pub births: Vec<Birth>,
+}
+
+/// A member of an ensemble begins: one that is new, or one in the place of another, whose life has then ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Birth {
+    /// Which of all lives of the ensemble it is, from 0 on in the order of their births.
+    pub life: u64,
+    /// Where in the ensemble it lives, from 0 on. Whoever lived there is dead.
+    pub place: u64,
+    /// The lives that it comes from: none that began afresh, one that was copied, two that were crossed.
+    pub parents: Vec<u64>,
+    /// What it is, with the settings that differ from the defaults.
+    pub spec: Spec,
 }
 
 impl Report {
     /// A step that saw this lowest loss in so many evaluations.
     pub fn new(loss: f64, evaluations: u64) -> Self {
-        Self { loss, evaluations, converged: None }
+        Self { loss, evaluations, converged: None, births: vec![] }
     }
 
     /// A step that evaluated these losses once.
@@ -98,6 +116,12 @@ impl Report {
     /// The same, and the algorithm says whether going on is pointless.
     pub fn converged(self, converged: Option<&'static str>) -> Self {
         Self { converged, ..self }
+    }
+
+    /// The same, and these members began in the step beside.
+    pub fn with_births(mut self, births: impl IntoIterator<Item = Birth>) -> Self {
+        self.births.extend(births);
+        self
     }
 
     /// The same, and the step saw this lowest loss in so many evaluations beside.
