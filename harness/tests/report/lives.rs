@@ -24,7 +24,8 @@ use crate::Tested;
 #[serde(deny_unknown_fields, default)]
 struct FlockConfig {}
 
-/// `spsa`, which says that it has three members, and that after every eighth step the next one gives its place to a child of the last.
+/// Two random points a step, and the word that three members began, and that after every eighth step the next one in turn gave its place to a
+/// child of the last.
 struct Flock {
     inner: Box<dyn Optimizer>,
     steps: u64,
@@ -39,7 +40,7 @@ impl Algorithm for Flock {
     type Config = FlockConfig;
 
     fn new(_: FlockConfig, space: &Space, key: Key) -> Result<Self> {
-        Ok(Self { inner: registry::build(&Spec::new("spsa"), space, key)?, steps: 0 })
+        Ok(Self { inner: registry::build(&Spec::new("random-search").with("candidates", 2)?, space, key)?, steps: 0 })
     }
 }
 

@@ -205,12 +205,12 @@ impl<'a> Drawing<'a> {
     fn write_axes(&self, out: &mut String) -> fmt::Result {
         let (bottom, every) = (self.bottom(), distance(self.tree.end));
         for at in (0..=self.tree.end / every).map(|k| k * every) {
-            let (x, said) = (self.x(at), grouped(at));
-            writeln!(
-                out,
-                "<path class=\"grid\" d=\"M{x:.1} 0V{bottom:.1}\"/><text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{said}</text>",
-                bottom + 15.0
-            )?;
+            let (x, y, said) = (self.x(at), bottom + 15.0, grouped(at));
+            // A long number at the end does not go beyond it.
+            let half = 3.5 * said.len() as f64;
+            let (text, anchor) = if x + half > WIDTH { (WIDTH, "end") } else { (x, "middle") };
+            write!(out, "<path class=\"grid\" d=\"M{x:.1} 0V{bottom:.1}\"/>")?;
+            writeln!(out, "<text x=\"{text:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{said}</text>")?;
         }
         let middle = (LEFT + WIDTH - RIGHT) / 2.0;
         writeln!(out, "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">evaluations</text>", bottom + 34.0)?;
@@ -287,16 +287,16 @@ impl Colours {
     fn write(&self, out: &mut String, tree: &Tree<'_>) -> fmt::Result {
         let mut lives: HashMap<String, u64> = HashMap::new();
         (0..tree.lives.len()).for_each(|i| *lives.entry(self.key(tree, i)).or_default() += 1);
-        let mut chip = |colour: &str, key: &str, lives: u64| {
-            write!(out, "<span><i style=\"background:{colour}\"></i>{} ({})</span> ", escape(key), grouped(lives))
-        };
-        for (k, key) in self.keys.iter().enumerate().take(MOST_COLOURS) {
-            chip(&plot::css(plot::colour(k)), key, lives.remove(key).unwrap_or(0))?;
-        }
+        let colours = self.keys.iter().enumerate().take(MOST_COLOURS).map(|(k, key)| (plot::css(plot::colour(k)), key));
+        let mut chips: Vec<_> = colours.map(|(colour, key)| (colour, key.as_str(), lives.remove(key).unwrap_or(0))).collect();
         if !lives.is_empty() {
-            chip(GREY, "others", lives.values().sum())?;
+            chips.push((GREY.into(), "others", lives.values().sum()));
         }
-        Ok(())
+        write!(out, "<p class=\"legend\">")?;
+        for (colour, key, lives) in chips {
+            write!(out, "<span><i style=\"background:{colour}\"></i>{} ({})</span> ", escape(key), grouped(lives))?;
+        }
+        writeln!(out, "</p>")
     }
 }
 

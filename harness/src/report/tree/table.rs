@@ -1,4 +1,4 @@
-//! What the breeding found: the lives that most of the living descend from, and the longest.
+//! What the breeding found: the lives that most of the living descend from, the oldest of the living, and the longest.
 
 use std::fmt::{self, Write};
 
@@ -11,7 +11,7 @@ const ROWS: usize = 20;
 pub(super) fn write(out: &mut String, tree: &Tree<'_>) -> fmt::Result {
     let rows = rows(tree);
     let of = if rows.len() < tree.lives.len() {
-        format!("The {} lives with the most descendants alive, and the longest:", rows.len())
+        format!("Of those with the most descendants alive, of the oldest alive and of the longest lives, {} in all:", rows.len())
     } else {
         "All lives:".into()
     };
@@ -25,15 +25,21 @@ pub(super) fn write(out: &mut String, tree: &Tree<'_>) -> fmt::Result {
     writeln!(out, "</tbody></table></div>")
 }
 
-/// Half of them by their heirs, the rest by their length; then from most heirs to fewest, and the longest first.
+/// A third of them by their heirs, as many of the oldest alive, and the longest; then from most heirs to fewest, and the longest first.
 fn rows(tree: &Tree<'_>) -> Vec<usize> {
-    let by_heirs = |i: &usize| (u64::MAX - tree.kin.heirs(*i), u64::MAX - tree.length(*i));
-    let mut all: Vec<usize> = (0..tree.lives.len()).collect();
-    all.sort_by_key(by_heirs);
-    let half = all.len().min(ROWS / 2);
-    let (first, others) = all.split_at_mut(half);
-    others.sort_by_key(|i| u64::MAX - tree.length(*i));
-    let mut rows: Vec<usize> = first.iter().chain(others.iter()).copied().take(ROWS).collect();
+    let longest = |i: &usize| u64::MAX - tree.length(*i);
+    let by_heirs = |i: &usize| (u64::MAX - tree.kin.heirs(*i), longest(i));
+    let mut rest: Vec<usize> = (0..tree.lives.len()).collect();
+    rest.sort_by_key(by_heirs);
+    let mut rows: Vec<usize> = vec![];
+    let take = |rest: &mut Vec<usize>, rows: &mut Vec<usize>, n: usize| rows.extend(rest.drain(..n.min(rest.len())));
+    take(&mut rest, &mut rows, ROWS / 3);
+    rest.sort_by_key(|i| (!tree.kin.lives(*i), longest(i)));
+    let alive = rest.iter().filter(|i| tree.kin.lives(**i)).count();
+    take(&mut rest, &mut rows, alive.min(ROWS / 3));
+    rest.sort_by_key(longest);
+    let left = ROWS - rows.len();
+    take(&mut rest, &mut rows, left);
     rows.sort_by_key(by_heirs);
     rows
 }
