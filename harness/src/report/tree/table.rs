@@ -11,7 +11,7 @@ const ROWS: usize = 20;
 pub(super) fn write(out: &mut String, tree: &Tree<'_>) -> fmt::Result {
     let rows = rows(tree);
     let of = if rows.len() < tree.lives.len() {
-        format!("Of those with the most descendants alive, of the oldest alive and of the longest lives, {} in all:", rows.len())
+        format!("{} lives: some with the most descendants alive, the oldest alive, and the longest.", rows.len())
     } else {
         "All lives:".into()
     };
