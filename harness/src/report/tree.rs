@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 
 use super::{escape, race::chip};
 use crate::{
-    label::{changes, rounded, words},
+    label::{changes, resolved, rounded, words},
     lives::{Kin, Life},
     output::grouped,
     problem::Measure,
@@ -95,7 +95,9 @@ impl<'a> Tree<'a> {
     /// What it has otherwise than its first parent.
     fn changes(&self, i: usize) -> Option<String> {
         let parent = *self.kin.parents(i).first()?;
-        let changes = changes(&rounded(&self.lives[i].birth.spec), &rounded(&self.lives[parent].birth.spec));
+        // With the defaults, so that what changed from one is told as a number.
+        let [now, before] = [i, parent].map(|i| rounded(&resolved(&self.lives[i].birth.spec)));
+        let changes = changes(&now, &before);
         Some(if changes.is_empty() { format!("as {}", self.number(parent)) } else { changes.join(", ") })
     }
 
