@@ -119,7 +119,7 @@ impl Algorithm for OptimizerSwarm {
         config.check()?;
         let (lives, mut members) = (Lives::of(config.size.at(0)), Members::new("members", space, 1..=MOST));
         for life in 0..lives.born {
-            members.push(config.kind(life as usize).clone(), key.fold(1).fold(life))?;
+            members.push(config.kind(life).clone(), key.fold(1).fold(life))?;
         }
         let (clock, mean, shown) = (Clock::new(key.fold(0)), space.start(), space.start());
         let mut swarm = Self { config, space: space.clone(), clock, members, lives, best: 0, mean, shown, mean_failed: false };
@@ -151,7 +151,7 @@ impl Algorithm for OptimizerSwarm {
         let Some(size) = config.size.constant() else { return Ok(None) };
         let mut sum = Some(size as u64 + u64::from(config.answer == Centre::Mean));
         for place in 0..size {
-            let own = registry::evaluations_per_step_of_part("members", config.kind(place), space, stochastic)?;
+            let own = registry::evaluations_per_step_of_part("members", config.kind(place as u64), space, stochastic)?;
             sum = sum.zip(own).map(|(sum, own)| sum + own);
         }
         Ok(sum)

@@ -29,8 +29,8 @@ impl OptimizerSwarm {
         let order = ranking(&losses);
         let dead = self.dead(&order);
         let living: Vec<usize> = order.into_iter().filter(|i| !dead.contains(i)).collect();
-        let places = dead.into_iter().chain(self.members.len()..size);
-        places.map(|place| self.bear(place, &living, key.fold(place as u64))).collect()
+        let children = dead.into_iter().chain(self.members.len()..size);
+        children.map(|i| self.bear(i, &living, key.fold(i as u64))).collect()
     }
 
     fn bury_the_worst(&mut self, losses: &mut Vec<f64>) {
@@ -44,7 +44,7 @@ impl OptimizerSwarm {
 
     /// Who has lived long enough, among those whose sub-populations are looked at in this step.
     fn dead(&self, order: &[usize]) -> Vec<usize> {
-        let looked_at = |place: &usize| (self.clock.step + 1).is_multiple_of(self.config.pace(*place));
+        let looked_at = |i: &usize| (self.clock.step + 1).is_multiple_of(self.config.pace(self.lives.place(*i)));
         let mut dead: Vec<usize> = match self.config.selection {
             Selection::Streak => {
                 let spent = |i: &usize| self.lives.streaks[*i] > self.config.die_after;
@@ -60,38 +60,40 @@ impl OptimizerSwarm {
         dead
     }
 
-    /// Somebody is born at a place, of those who live, the best first.
-    fn bear(&mut self, place: usize, living: &[usize], key: Key) -> Result<Birth> {
-        let child = self.conceive(place, living, key)?;
-        let parents = child.parents.iter().map(|i| self.lives.numbers[*i]).collect();
-        if self.seat(place, child.spec.clone(), key).is_err() {
+    /// Somebody is born in the place of member i, or beside all, of those who live, the best first.
+    fn bear(&mut self, i: usize, living: &[usize], key: Key) -> Result<Birth> {
+        let child = self.conceive(i, living, key)?;
+        let parents = child.parents.iter().map(|parent| self.lives.numbers[*parent]).collect();
+        if self.seat(i, child.spec.clone(), key).is_err() {
             // Settings that went too far together.
-            self.seat(place, child.plain.clone(), key)?;
+            self.seat(i, child.plain.clone(), key)?;
         }
-        let member = &mut self.members[place];
+        let member = &mut self.members[i];
         if let Some(state) = &child.state {
             heredity::inherit(&mut *member.optimizer, state)?;
         }
         member.optimizer.move_to(&child.point)?;
-        Ok(Birth { life: self.lives.bear(place), place: place as u64, parents, spec: member.spec().clone() })
+        let (life, place) = self.lives.bear(i);
+        Ok(Birth { life, place, parents, spec: self.members[i].spec().clone() })
     }
 
-    fn seat(&mut self, place: usize, spec: Spec, key: Key) -> Result<()> {
+    fn seat(&mut self, i: usize, spec: Spec, key: Key) -> Result<()> {
         let key = key.fold(0);
-        if place < self.members.len() { self.members.replace(place, spec, key) } else { self.members.push(spec, key) }
+        if i < self.members.len() { self.members.replace(i, spec, key) } else { self.members.push(spec, key) }
     }
 
-    fn conceive(&mut self, place: usize, living: &[usize], key: Key) -> Result<Child> {
+    fn conceive(&mut self, i: usize, living: &[usize], key: Key) -> Result<Child> {
         let parents = self.parents(living, key.fold(1));
-        let points = parents.iter().map(|i| self.members[*i].optimizer.answer()).collect::<Result<Vec<_>>>()?;
+        let points = parents.iter().map(|parent| self.members[*parent].optimizer.answer()).collect::<Result<Vec<_>>>()?;
         let (operator, unit) = (self.config.operator, self.config.unit);
         let point = match points.as_slice() {
             [first, second, ..] => operator.child(unit, first, second, &self.space, key.fold(2))?,
             _ => points[0].clone(),
         };
-        let own = if place < self.members.len() { self.members[place].spec().clone() } else { self.config.kind(place).clone() };
+        let place = self.lives.place(i);
+        let own = if i < self.members.len() { self.members[i].spec().clone() } else { self.config.kind(place).clone() };
         // From those who breed more often nothing but the point.
-        if self.config.pace(parents[0]) < self.config.pace(place) {
+        if self.config.pace(self.lives.place(parents[0])) < self.config.pace(place) {
             return Ok(Child { parents, point, spec: own.clone(), plain: own, state: None });
         }
         let plain = self.members[parents[0]].spec().clone();
@@ -100,8 +102,8 @@ impl OptimizerSwarm {
             _ => plain.clone(),
         };
         let spec = self.config.mutations().of(&crossed, key.fold(4))?;
-        let of_kind: Vec<usize> = parents.iter().copied().filter(|i| self.members[*i].spec().name == plain.name).collect();
-        let states = of_kind.into_iter().map(|i| State::of(&mut *self.members[i].optimizer)).collect::<Result<_>>()?;
+        let of_kind: Vec<usize> = parents.iter().copied().filter(|parent| self.members[*parent].spec().name == plain.name).collect();
+        let states = of_kind.into_iter().map(|parent| State::of(&mut *self.members[parent].optimizer)).collect::<Result<_>>()?;
         let state = heredity::state(self.config.state, states, key.fold(5))?;
         Ok(Child { parents, point, spec, plain, state })
     }

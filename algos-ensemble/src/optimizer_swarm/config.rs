@@ -165,13 +165,13 @@ impl OptimizerSwarmConfig {
     }
 
     /// What the member at a place is.
-    pub(super) fn kind(&self, place: usize) -> &Spec {
-        &self.members[place % self.members.len()]
+    pub(super) fn kind(&self, place: u64) -> &Spec {
+        &self.members[(place % self.members.len() as u64) as usize]
     }
 
     /// Every how many steps those at a place are looked at.
-    pub(super) fn pace(&self, place: usize) -> u64 {
-        self.every[place % self.every.len()]
+    pub(super) fn pace(&self, place: u64) -> u64 {
+        self.every[(place % self.every.len() as u64) as usize]
     }
 
     /// Are members moved by the mean of all?

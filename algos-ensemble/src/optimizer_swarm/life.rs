@@ -2,11 +2,13 @@
 
 use moths_core::persist;
 
-/// The lives of the members, one a place.
+/// The lives of the members, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Lives {
     /// Which life each is.
     pub(super) numbers: Vec<u64>,
+    /// Where each lives: that stays when another leaves.
+    pub(super) places: Vec<u64>,
     /// Steps since their births.
     pub(super) ages: Vec<u64>,
     /// Steps since they were the best last, or old enough to be bad.
@@ -17,6 +19,7 @@ pub(super) struct Lives {
 
 persist!(Lives {
     numbers in |_| 1..=super::MOST,
+    places in |lives| lives.numbers.len()..=lives.numbers.len(),
     ages in |lives| lives.numbers.len()..=lives.numbers.len(),
     streaks in |lives| lives.numbers.len()..=lives.numbers.len(),
     born,
@@ -25,7 +28,8 @@ persist!(Lives {
 impl Lives {
     /// The founders.
     pub(super) fn of(n: usize) -> Self {
-        Self { numbers: (0..n as u64).collect(), ages: vec![0; n], streaks: vec![0; n], born: n as u64 }
+        let numbers: Vec<u64> = (0..n as u64).collect();
+        Self { places: numbers.clone(), numbers, ages: vec![0; n], streaks: vec![0; n], born: n as u64 }
     }
 
     /// A step is over, in which this one was the best.
@@ -37,22 +41,33 @@ impl Lives {
         }
     }
 
-    /// Somebody is born at a place, which may be a new one; gives the number of the life.
-    pub(super) fn bear(&mut self, place: usize) -> u64 {
-        if place == self.numbers.len() {
+    /// Somebody is born in the place of member i, or at the first free one; gives the number of the life and the place.
+    pub(super) fn bear(&mut self, i: usize) -> (u64, u64) {
+        if i == self.numbers.len() {
+            self.places.push(self.free());
             self.numbers.push(0);
             self.ages.push(0);
             self.streaks.push(0);
         }
-        (self.numbers[place], self.ages[place], self.streaks[place]) = (self.born, 0, 0);
+        (self.numbers[i], self.ages[i], self.streaks[i]) = (self.born, 0, 0);
         self.born += 1;
-        self.numbers[place]
+        (self.numbers[i], self.places[i])
     }
 
-    /// The one at a place leaves, and those behind it move up.
-    pub(super) fn leave(&mut self, place: usize) {
-        for list in [&mut self.numbers, &mut self.ages, &mut self.streaks] {
-            list.remove(place);
+    /// The first place where nobody lives.
+    pub(super) fn free(&self) -> u64 {
+        (0..).find(|place| !self.places.contains(place)).unwrap_or(0)
+    }
+
+    /// Where member i lives, or a newcomer would.
+    pub(super) fn place(&self, i: usize) -> u64 {
+        self.places.get(i).copied().unwrap_or_else(|| self.free())
+    }
+
+    /// Member i leaves.
+    pub(super) fn leave(&mut self, i: usize) {
+        for list in [&mut self.numbers, &mut self.places, &mut self.ages, &mut self.streaks] {
+            list.remove(i);
         }
     }
 
