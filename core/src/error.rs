@@ -140,11 +140,7 @@ impl Error {
     }
 
     /// [`Error::unknown`] that tells all of `known` too.
-    pub fn unknown_of_few<'a>(
-        kind: impl Into<String>,
-        name: &str,
-        known: impl IntoIterator<Item = &'a str> + Clone,
-    ) -> Self {
+    pub fn unknown_of_few<'a>(kind: impl Into<String>, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Self {
         let valid = known.clone().into_iter().map(str::to_owned).collect();
         Self::Unknown { kind: kind.into(), name: name.into(), nearest: nearest(name, known), valid }
     }

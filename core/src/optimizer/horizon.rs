@@ -128,9 +128,7 @@ pub(crate) fn completed(
 ) -> Result<Map<String, Value>> {
     let mut filled = whole.clone();
     fill(&mut filled, schema, steps)?;
-    for_parts(&mut filled, schema, &mut |path, named, spec| {
-        part(named, spec).map(Some).map_err(|e| e.within(path))
-    })?;
+    for_parts(&mut filled, schema, &mut |path, named, spec| part(named, spec).map(Some).map_err(|e| e.within(path)))?;
     let news = filled.into_iter().filter(|(name, value)| whole.get(name) != Some(value));
     Ok(settings.clone().into_iter().chain(news).collect())
 }

@@ -7,6 +7,7 @@ mod model;
 mod runs;
 mod steps;
 mod summary;
+mod wrappers;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -18,6 +19,9 @@ fn main() {
     }
     // One thread: the figures are per core.
     let serial = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    if std::env::args().any(|argument| argument == "wrappers") {
+        return serial.install(wrappers::report);
+    }
     serial.install(|| {
         let output = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/criterion");
         let mut criterion = Criterion::default()

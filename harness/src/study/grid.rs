@@ -28,7 +28,9 @@ pub(super) fn table(study: &Study, question: &Question, standings: &[Standing]) 
         let (better, worse) = (against(|m, a, b| m.compare(a, b).is_lt()), against(|m, a, b| m.compare(b, a).is_lt()));
         text += &format!("| {} | {} | {better} | {worse} |\n", arm.label.replace('|', "\\|"), cells.join(" | "));
     }
-    Ok(text + "\nMedians; on how many of these problems the median is better, and on how many worse, than that of the first row.\n")
+    Ok(
+        text + "\nMedians; on how many of these problems the median is better, and on how many worse, than that of the first row.\n"
+    )
 }
 
 /// The median of the measure that ranks.
