@@ -1,7 +1,13 @@
 //! Optimizers made of optimizers.
 
+pub mod average_iterate;
 mod contest;
+pub mod lookahead;
+pub mod many_rates;
+pub mod momentum_to_best;
 pub mod opposite;
+pub mod parabola_step;
+pub mod polish;
 pub mod restart;
 #[cfg(test)]
 mod scripted;
@@ -9,6 +15,12 @@ mod slope;
 mod stride;
 pub mod undo;
 
+pub use average_iterate::{Average, AverageIterate, AverageIterateConfig};
+pub use lookahead::{Lookahead, LookaheadConfig};
+pub use many_rates::{ManyRates, ManyRatesConfig};
+pub use momentum_to_best::{MomentumToBest, MomentumToBestConfig};
 pub use opposite::{Opposite, OppositeConfig, OppositeKeep};
+pub use parabola_step::{ParabolaStep, ParabolaStepConfig};
+pub use polish::{Polish, PolishConfig};
 pub use restart::{Restart, RestartConfig, RestartScheme};
 pub use undo::{Undo, UndoConfig};

@@ -64,7 +64,7 @@ pub(crate) struct Line {
     /// f(before); +∞ when it is not known. It counts where losses last.
     remembered: f64,
     times: Vec<f64>,
-    points: Vec<CowTensor>,
+    pub(crate) points: Vec<CowTensor>,
     /// One a point, in the order in which they were asked for; +∞ for one that failed.
     pub(crate) losses: Vec<f64>,
 }
