@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     Error, Result,
     objective::Objective,
-    optimizer::{Spec, settings},
+    optimizer::{
+        Spec,
+        settings::{self, Named},
+    },
 };
 
 /// The length of a run in loss evaluations, or that nobody knows it.
@@ -121,11 +124,13 @@ pub(crate) fn completed(
     whole: &Map<String, Value>,
     schema: &Value,
     steps: &dyn Fn(&str) -> Result<u64>,
-    part: &dyn Fn(&Spec) -> Result<Spec>,
+    part: &dyn Fn(Named, &Spec) -> Result<Spec>,
 ) -> Result<Map<String, Value>> {
     let mut filled = whole.clone();
     fill(&mut filled, schema, steps)?;
-    for_parts(&mut filled, schema, &mut |name, spec| part(spec).map(Some).map_err(|e| e.within(name)))?;
+    for_parts(&mut filled, schema, &mut |path, named, spec| {
+        part(named, spec).map(Some).map_err(|e| e.within(path))
+    })?;
     let news = filled.into_iter().filter(|(name, value)| whole.get(name) != Some(value));
     Ok(settings.clone().into_iter().chain(news).collect())
 }
@@ -134,7 +139,7 @@ pub(crate) fn completed(
 pub(crate) fn open(
     whole: &Map<String, Value>,
     schema: &Value,
-    part: &dyn Fn(&Spec) -> Result<Vec<String>>,
+    part: &dyn Fn(Named, &Spec) -> Result<Vec<String>>,
 ) -> Result<Vec<String>> {
     let (mut paths, mut whole) = (vec![], whole.clone());
     each_open(&mut whole, schema, "", &mut |path, _, _| {
@@ -142,31 +147,27 @@ pub(crate) fn open(
         paths.push(path.to_owned());
         Ok(None)
     })?;
-    for_parts(&mut whole, schema, &mut |name, spec| {
-        paths.extend(part(spec)?.into_iter().map(|path| format!("{name}.{path}")));
+    for_parts(&mut whole, schema, &mut |name, named, spec| {
+        paths.extend(part(named, spec)?.into_iter().map(|path| format!("{name}.{path}")));
         Ok(None)
     })?;
     Ok(paths)
 }
 
-/// Is told of every specification that stands in settings, alone or in a list, and of the setting; gives what then stands there, if another one.
+/// Is told of every specification that stands in settings, of where it stands and of what it names; gives what then stands there, if another one.
 fn for_parts(
     settings: &mut Map<String, Value>,
     schema: &Value,
-    visit: &mut dyn FnMut(&str, &Spec) -> Result<Option<Spec>>,
+    visit: &mut dyn FnMut(&str, Named, &Spec) -> Result<Option<Spec>>,
 ) -> Result<()> {
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let values = match settings.get_mut(name) {
-            Some(Value::Array(items)) if settings::is_spec(&property["items"]) => items.iter_mut().collect(),
-            Some(value) if settings::is_spec(property) => vec![value],
-            _ => vec![],
-        };
-        for value in values {
-            if let Ok(spec) = serde_json::from_value::<Spec>(value.clone())
-                && let Some(other) = visit(name, &spec)?.filter(|other| *other != spec)
-            {
-                *value = json!(other);
-            }
+    let standing: Vec<(String, Named, Value)> =
+        settings::parts(settings, schema).into_iter().map(|(path, named, value)| (path, named, value.clone())).collect();
+    for (path, named, value) in standing {
+        if let Ok(spec) = serde_json::from_value::<Spec>(value)
+            && let Some(other) = visit(&path, named, &spec)?.filter(|other| *other != spec)
+            && let Some(place) = settings::part_at(settings, &path)
+        {
+            *place = json!(other);
         }
     }
     Ok(())
