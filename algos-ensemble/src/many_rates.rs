@@ -164,7 +164,7 @@ impl ManyRates {
 
     /// This one of the factors has won.
     fn remember(&mut self, winner: usize) {
-        self.wins[winner] += 1;
+        self.wins[winner] = self.wins[winner].saturating_add(1);
         let lengths = || self.grid.iter().map(|factor| factor.abs());
         let least = || lengths().filter(|length| *length > 0.0).fold(1.0, f64::min);
         let length = lengths().nth(winner).filter(|length| *length > 0.0).unwrap_or_else(least);

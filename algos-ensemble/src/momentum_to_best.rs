@@ -153,19 +153,10 @@ impl MomentumToBest {
 
     /// Evaluates x* and x' on the same data.
     fn compare(&mut self, stride: &Stride, objective: &mut dyn Objective) -> Result<Contest> {
-        let after = &stride.after;
-        let stays = stride.is_nowhere(objective.space())?;
-        let known = if stays { self.loss } else { f64::INFINITY };
-        // x* is often where it stands: then there is one point to look at.
-        let contest = if objective.space().same_values(&self.best, after)? {
-            let known = if self.best_loss.is_finite() { self.best_loss } else { known };
-            Contest::of(&[after], &[known], &stride.seen, objective)?
-        } else {
-            Contest::of(&[&self.best, after], &[self.best_loss, known], &stride.seen, objective)?
-        };
-        self.best_loss = contest.losses[0];
-        self.loss = contest.losses[contest.losses.len() - 1];
-        self.witness(after);
+        let known = if stride.is_nowhere(objective.space())? { self.loss } else { f64::INFINITY };
+        let contest = Contest::of(&[&self.best, &stride.after], &[self.best_loss, known], &stride.seen, objective)?;
+        (self.best_loss, self.loss) = (contest.losses[0], contest.losses[1]);
+        self.witness(&stride.after);
         Ok(contest)
     }
 

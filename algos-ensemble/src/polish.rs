@@ -45,7 +45,7 @@ use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Members, Meta, settings},
     persist,
-    persist::{Fields, Persist, atomically},
+    persist::{Clock, Fields, Persist, atomically},
     register, registry,
     space::Walls,
 };
@@ -81,7 +81,8 @@ impl Default for PolishConfig {
 pub struct Polish {
     config: PolishConfig,
     space: Space,
-    key: Key,
+    /// Its step is 0 while the first is at work, and 1 from then on: they have different keys.
+    clock: Clock,
     /// The one that is at work.
     inner: Members,
     /// What the first is judged by; `None` when the second is at work.
@@ -115,9 +116,7 @@ impl Trial {
     fn compare(&self, stride: &Stride, objective: &mut dyn Objective) -> Result<Contest> {
         let points = [&self.origin, &self.old, &stride.after];
         let remembered = [self.origin_loss, self.old_loss, f64::INFINITY];
-        // At first there are two points only.
-        let first = usize::from(objective.space().same_values(&self.origin, &self.old)?);
-        Contest::of(&points[first..], &remembered[first..], &stride.seen, objective)
+        Contest::of(&points, &remembered, &stride.seen, objective)
     }
 }
 
@@ -134,12 +133,13 @@ impl Algorithm for Polish {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         // What is wrong with it is said now, and not when the first has run for a day.
-        drop(registry::build_part("then", &config.then, space, key.fold(1))?);
+        drop(registry::build_part("then", &config.then, space, key)?);
+        let clock = Clock::new(key);
         let (one, other) = (config.inner.clone(), config.then.clone());
         let mut inner = Members::new("inner", space, 1..=1).restricted_to(move |spec| *spec == one || *spec == other);
-        inner.push(config.inner.clone(), key.fold(0))?;
+        inner.push(config.inner.clone(), clock.key())?;
         let trial = Some(Trial::from(&inner[0].optimizer.answer()?));
-        Ok(Self { config, space: space.clone(), key, inner, trial })
+        Ok(Self { config, space: space.clone(), clock, inner, trial })
     }
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
@@ -182,8 +182,7 @@ impl Polish {
         }
         trial.steps = 0;
         let contest = trial.compare(&stride, objective)?;
-        let &[.., old, new] = &contest.losses[..] else { return Ok(stride.report) };
-        let origin = contest.losses[0];
+        let &[origin, old, new] = &contest.losses[..] else { return Ok(stride.report) };
         if old.is_infinite() && new.is_infinite() {
             // Nothing can be said, and what failed is not the answer.
             self.inner[0].optimizer.move_to(&stride.before)?;
@@ -203,7 +202,8 @@ impl Polish {
 
     /// The second begins at this point.
     fn hand_over(&mut self, at: &CowTensor) -> Result<()> {
-        self.inner.replace(0, self.config.then.clone(), self.key.fold(1))?;
+        self.clock.tick();
+        self.inner.replace(0, self.config.then.clone(), self.clock.key())?;
         self.trial = None;
         self.inner[0].optimizer.move_to(at)
     }
@@ -241,6 +241,7 @@ impl Optimizer for Polish {
 impl Persist for Polish {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         let mut first = self.trial.is_some();
+        fields.field("clock", &mut self.clock)?;
         fields.field("first", &mut first)?;
         fields.field("inner", &mut self.inner)?;
         if !first {
