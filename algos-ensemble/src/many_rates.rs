@@ -114,8 +114,9 @@ impl Algorithm for ManyRates {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         grid(&config.factors)?;
-        // Losses are compared only. Among ties a mean is taken along as it comes, and may be taken to the wrong switch.
-        Ok(registry::capabilities(&config.inner)?.monotone(true).discrete(false))
+        // Losses are compared only. Among ties a mean is taken along as it comes, and may be taken to the wrong switch; it is clamped at walls; and who
+        // is moved at every step forgets how long nothing has happened.
+        Ok(registry::capabilities(&config.inner)?.monotone(true).discrete(false).at_walls(false).converges(false))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

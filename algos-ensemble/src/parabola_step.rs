@@ -107,8 +107,15 @@ impl Algorithm for ParabolaStep {
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let inner = registry::capabilities(&config.inner)?;
         let kept = if config.check { 0.0 } else { 1.0 };
-        // Differences of losses are what a parabola is made of. Between two levels of an integer it means nothing.
-        Ok(inner.rank_based(false).monotone(config.check).discrete(false).state_per_parameter(inner.state_per_parameter + kept))
+        // Differences of losses are what a parabola is made of. Between two levels of an integer it means nothing, nor where points are clamped;
+        // and who is moved at every step forgets how long nothing has happened.
+        Ok(inner
+            .rank_based(false)
+            .monotone(config.check)
+            .discrete(false)
+            .at_walls(false)
+            .converges(false)
+            .state_per_parameter(inner.state_per_parameter + kept))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

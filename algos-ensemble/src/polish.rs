@@ -21,7 +21,8 @@
 //! Take it when the first finds good valleys and then takes for ever, as populations do: `de` or `pso`, and then `cma-es`. Where it only
 //! begins anew elsewhere, take `restart`.
 //!
-//! Tune first: `inner` and `then`; `tolerance`, larger where the first should give up earlier.
+//! Tune first: `inner` and `then`; `patience`, more where the first evaluates few candidates a step; `tolerance`, larger where it should give
+//! up earlier.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -73,7 +74,7 @@ pub struct PolishConfig {
 impl Default for PolishConfig {
     fn default() -> Self {
         let then = Spec { name: "cma-es".into(), settings: [("sigma".to_owned(), 0.1.into())].into_iter().collect() };
-        Self { inner: Spec::new("de"), then, patience: 20, tolerance: 0.01 }
+        Self { inner: Spec::new("de"), then, patience: 10, tolerance: 0.01 }
     }
 }
 
