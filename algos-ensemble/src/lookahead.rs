@@ -15,8 +15,10 @@
 //! Cost per step: the wrapped step; one evaluation more every k steps; 1 number of state per parameter more; scratch of the wrapped step,
 //! of a copy of the state it overwrites, and every k steps 2 numbers per parameter.
 //!
-//! Take it when steps are long and noisy, with descents on minibatches. On a deterministic objective it only makes steps shorter. Where the
-//! search should not be disturbed, take `average-iterate`.
+//! Measured as in `opposite`, around `random-grad`: alone 0.15, 1.3, 0.64, 3.9; so 0.017, 0.35, 0.3, 0.76.
+//!
+//! Take it when steps swing about their way, by noise or by a high rate. Around what adapts the lengths of its steps it only makes them shorter.
+//! Where the search should not be disturbed, take `average-iterate`.
 //!
 //! Tune first: the rate of `inner`, which may be higher than it bears alone; then `every`.
 //!

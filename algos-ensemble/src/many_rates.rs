@@ -12,16 +12,19 @@
 //! where none wins all become shorter. The wrapped optimizer is moved ([`Optimizer::move_to`]); what it learned is kept, and it is not told
 //! the rate. How often each factor has won is part of the state.
 //!
-//! The default is μ = 0: most optimizers adapt the lengths of their steps themselves, and two that do it at once chase each other.
+//! The default is μ = 0. On minibatches the lowest of many lengths is the luckiest, and mostly a long one: a rate that follows it grows. Measured
+//! as in `opposite`, around `random-grad`: alone 0.15, 1.3, 0.64, 3.9; μ = 0 3e-4, 0.022, 1.1, 2.4; μ = ½ 2e-4, 0.016, 2.4, 1.3; around `spsa` with
+//! steps of one length (`sign`, 0.1): alone 5.5, 10, 1.2, 11; μ = 0 0.13, 1.2, 2.1, 1.0; μ = ½ 2e-9, 0.02, 2.6, 1.2.
 //! Source: the founding notes of this project ("try multiple learning rates for each update").
 //! Cost per step: the wrapped step, and an evaluation for each of S; none for what is known, on a deterministic objective: the point before,
 //! and that after if it is the best candidate of the step. None at all where the answer stays. A number of state for each of S, and 2 more;
 //! scratch of the wrapped step, of a copy of the state it overwrites, and of a point for each of S.
 //!
 //! Take it when candidates can be evaluated at once, and the direction of wrapped steps is better than their length: a descent whose rate is not known,
-//! a gradient of which only the sign is right. Where one more evaluation counts, take `parabola-step`, which asks for two or three.
+//! a gradient of which only the sign is right. With much noise take `undo`. Where one more evaluation counts, take `parabola-step`, which asks
+//! for two or three.
 //!
-//! Tune first: `factors`, as many as are evaluated at once, and wider apart where the rate is off by more; then the rate of `inner`.
+//! Tune first: `memory`, above 0 where losses have no noise; `factors`, as many as are evaluated at once, and wider apart where the rate is off by more; then the rate of `inner`.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};

@@ -19,6 +19,10 @@
 //! rounds; one more for x*, in the first step, and on a stochastic objective in all; 2 numbers of state per parameter more; scratch of the
 //! wrapped step, of a copy of the state it overwrites, and 4 numbers per parameter.
 //!
+//! Measured around `random-grad` with `adamw`, rate 0.03, 4,000 evaluations, an ellipsoid in ten dimensions, the gap that is left (medians of five
+//! seeds): condition 1 and 100 without noise, then with: alone 0.013, 0.67, 0.52, 1.7; κ = 0.1 0.011, 0.17, 0.32, 1.0; κ = 0.3, the default,
+//! 0.007, 0.12, 0.28, 0.36.
+//!
 //! Take it when a search wanders off from good points it had found, and should not be forbidden to: `undo` forbids it, and asks for less.
 //!
 //! Tune first: `pull`, towards 0 where the answer should go where the wrapped optimizer leads, and towards 1 where it should stay near the
@@ -72,7 +76,7 @@ pub struct MomentumToBestConfig {
 
 impl Default for MomentumToBestConfig {
     fn default() -> Self {
-        Self { inner: Spec::new("spsa"), memory: 0.9, pull: 0.1 }
+        Self { inner: Spec::new("spsa"), memory: 0.9, pull: 0.3 }
     }
 }
 

@@ -14,7 +14,9 @@
 //!
 //! With `opposite`, the founding idea, y becomes the answer however high its loss is. Where both ways lead up, as in every narrow valley, the
 //! loss then rises: it is a walk that turns back. All three losses are known at that time, so that the lowest costs nothing more: hence
-//! `best` is the default, with which the loss of the answer never rises.
+//! `best` is the default, with which the loss of the answer never rises. Measured around `random-grad`, 4,000 evaluations, an ellipsoid in ten
+//! dimensions, the gap that is left (medians of five seeds): condition 1 and 100 without noise, then with: alone 0.15, 1.3, 0.64, 3.9; `undo`
+//! 3e-4, 0.007, 0.31, 0.66; `best` 3e-4, 0.008, 0.15, 0.29; `opposite` 0.003, 0.075, 0.13, 0.32.
 //! Source: the founding notes of this project (torchzero's `NegateOnLossIncrease`).
 //! Cost per step: as `undo`, and one evaluation more, in a round of its own, where the loss became higher; 1 number of state; scratch of the
 //! wrapped step, of a copy of the state it overwrites, and 4 numbers per parameter.

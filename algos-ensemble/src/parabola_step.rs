@@ -14,14 +14,16 @@
 //!
 //! `check`: is y evaluated? Without, it becomes the answer as it is, and the lowest of the three is kept instead: there the search goes back to
 //! if y, evaluated in the next step, and the step after it fail both. The loss of the answer may then rise.
-//! Source: the founding notes of this project ("3 steps along a line give the curvature"); successive parabolic interpolation, Jarratt 1967,
-//! doi:10.1145/363427.363473, is a relative.
+//! Source: the founding notes of this project ("3 steps along a line give the curvature"); successive parabolic interpolation
+//! (Brent 1973, "Algorithms for minimization without derivatives", chapter 5) is a relative.
 //! Cost per step: the wrapped step; an evaluation of x, of x', of c₊ and of y, in three rounds: not of x and x' where they are known, as in
 //! `undo`, nor of y without `check`; none where the answer stays. 1 number of state, and without `check` 1 per parameter; scratch of the wrapped
 //! step, of a copy of the state it overwrites, and 4 numbers per parameter.
 //!
-//! Take it when the loss is smooth, and the direction of wrapped steps is better than their length. With noise, or where losses jump,
-//! take `many-rates`, which only compares. `parabola` does the same along random lines.
+//! Measured as in `opposite`, around `random-grad`: alone 0.15, 1.3, 0.64, 3.9; with `check` 3e-8, 0.003, 1.0, 1.3; without 2e-10, 0.0015, 0.64, 1.9.
+//!
+//! Take it when the loss is smooth, and the direction of wrapped steps is better than their length. Where losses jump, take
+//! `many-rates`, which only compares; with much noise `opposite` or `undo`. `parabola` does the same along random lines.
 //!
 //! Tune first: `reach`, how far a parabola is believed; then the rate of `inner`, which is the distance over which it is measured.
 //!
