@@ -105,9 +105,9 @@ impl Algorithm for Lookahead {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let inner = registry::capabilities(&config.inner)?;
-        // What lies between two answers may be worse than both, may be a third level, and belongs to no new beginning. Steps are shorter by α, and
-        // who is moved again and again forgets how long nothing has happened.
-        let slow = inner.monotone(false).discrete(false).escapes(false).converges(false).beats_random(false);
+        // What lies between two answers may be worse than both, is not on the wall, may be a third level, and belongs to no new beginning. Steps are
+        // shorter by α, and who is moved again and again forgets how long nothing has happened.
+        let slow = inner.monotone(false).at_walls(false).discrete(false).escapes(false).converges(false).beats_random(false);
         Ok(slow.state_per_parameter(inner.state_per_parameter + 1.0))
     }
 

@@ -125,10 +125,11 @@ fn asked(subject: &Subject, problem: &Problem) -> Result<u64> {
     Ok(beside.max(ASKED))
 }
 
-/// What the first steps take where the size never changes.
+/// What the first steps take where the size never changes. Who is moved now and then, as by a wrapper, evaluates its members again.
 fn usual(subject: &Subject, problem: &Problem) -> Result<Vec<u64>> {
     let mut optimizer = subject.build(problem.space(), KEY)?;
-    Ok(path::run(&mut *optimizer, &mut problem.clone(), 3)?.iter().map(|moment| moment.report.evaluations).collect())
+    let steps = if subject.wraps()? { 12 } else { 3 };
+    Ok(path::run(&mut *optimizer, &mut problem.clone(), steps)?.iter().map(|moment| moment.report.evaluations).collect())
 }
 
 /// Resumed in the midst of it, failing in the midst of it, and losing nothing that was found.
