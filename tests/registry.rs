@@ -41,7 +41,10 @@ fn every_feature_registers_its_optimizers_and_no_others() {
         expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "vd-cma-es", "xnes"]);
     }
     if cfg!(feature = "ensemble") {
-        expected.extend(["restart", "undo"]);
+        expected.extend(["after-step", "average-iterate", "lookahead", "many-rates", "momentum-to-best", "opposite"]);
+        expected.extend(["parabola-step", "polish", "restart", "undo", "chain", "update-to-gradient"]);
+        expected.extend(["alternate", "average", "best-of", "random-choice", "sequence"]);
+        expected.extend(["optimizer-swarm", "population-based-training"]);
     }
     expected.sort_unstable();
     let registered: Vec<&str> = registry::entries().iter().map(|e| e.meta.id).collect();

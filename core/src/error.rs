@@ -140,7 +140,7 @@ impl Error {
     }
 
     /// [`Error::unknown`] that tells all of `known` too.
-    pub(crate) fn unknown_of_few<'a>(
+    pub fn unknown_of_few<'a>(
         kind: impl Into<String>,
         name: &str,
         known: impl IntoIterator<Item = &'a str> + Clone,
@@ -160,7 +160,7 @@ impl Error {
     }
 
     /// The same error with `parent.` put before the field it names.
-    pub(crate) fn within(mut self, parent: &str) -> Self {
+    pub fn within(mut self, parent: &str) -> Self {
         match &mut self {
             Self::Invalid { field, .. } | Self::State { field, .. } => *field = format!("{parent}.{field}"),
             _ => {}

@@ -11,6 +11,7 @@
 //! | [`noisy`] | noise over losses that had none, as in the noisy suite of BBOB |
 //! | [`heats`] | runs side by side, and who looks on |
 //! | [`curve`], [`plot`], [`report`] | what is left of runs: CSV, SVG, HTML |
+//! | [`lives`] | the tree of life of an ensemble whose members begin and end |
 //! | [`store`] | folders of runs that can be killed and gone on with |
 //! | [`equations`] | what optimizers and update rules do, in formulas |
 //! | [`names`], [`mod@whole`] | names and numbers as people write them |
@@ -28,6 +29,7 @@ pub mod files;
 pub mod heats;
 pub mod interrupt;
 pub mod label;
+pub mod lives;
 pub mod names;
 pub mod noisy;
 pub mod output;

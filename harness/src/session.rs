@@ -19,9 +19,13 @@ use moths::{
 use crate::{
     Error, Result,
     curve::{Curve, Row},
+    lives::{Life, Lives},
     plan::Plan,
     problem::{self, Answer, Examiner, Problem},
 };
+
+/// What the note of a checkpoint says of births: how many it holds.
+const BIRTHS: &str = "births";
 
 /// A run of a [`Plan`]: what has to be saved, and what it is run on.
 pub struct Session {
@@ -35,6 +39,7 @@ pub struct Session {
     examiner: Box<dyn Examiner>,
     tally: Tally,
     curve: Curve,
+    lives: Lives,
 }
 
 /// Where checkpoints go.
@@ -52,6 +57,8 @@ pub struct Saving {
 pub trait Audience: Send {
     /// After every step.
     fn step(&mut self, _tally: &Tally) {}
+    /// These began in the last step.
+    fn births(&mut self, _lives: &[Life]) {}
     /// The answer was judged.
     fn row(&mut self, _row: &Row) {}
     /// A checkpoint was written, or could not be. The run goes on either way.
@@ -82,6 +89,8 @@ pub struct Summary {
     pub tally: Tally,
     /// The curve, with a last row for the answer.
     pub curve: Curve,
+    /// Who was born in it.
+    pub lives: Lives,
     /// Which point is handed over, and was judged.
     pub answer: Answer,
     /// That point \[d\], in search coordinates.
@@ -130,6 +139,7 @@ impl Session {
             examiner: problem.examiner(plan.seed)?,
             tally: Tally::default(),
             curve: Curve::new(problem.measures(), plan.evaluations),
+            lives: Lives::default(),
             plan,
         })
     }
@@ -175,7 +185,8 @@ impl Session {
         }
         // What was built then: the length of the run may be another now, and concerns no state.
         let built = registry::planned(&noted.optimizer, &space, Horizon::from(noted.horizon).on(&self.objective))?;
-        checkpoint.restore(&built, &space, &mut self.parts())?;
+        let born = !checkpoint.note()[BIRTHS].is_null();
+        checkpoint.restore(&built, &space, &mut self.parts(born))?;
         let (used, budget) = (self.tally.evaluations, self.plan.evaluations);
         if used > budget {
             return Err(Error::invalid("evaluations", budget, format!("at least {used}: so many the run has used already")));
@@ -191,13 +202,18 @@ impl Session {
         if self.objective.stochastic() { self.objective.skip(self.tally.steps) } else { Ok(()) }
     }
 
-    fn parts(&mut self) -> [(&'static str, &mut dyn moths::persist::Persist); 4] {
-        [
+    /// Births are a part only where there were any, and the note then says so.
+    fn parts(&mut self, born: bool) -> Vec<(&'static str, &mut dyn moths::persist::Persist)> {
+        let mut parts: Vec<(_, &mut dyn moths::persist::Persist)> = vec![
             ("optimizer", &mut self.optimizer),
             ("best", &mut self.objective),
             ("tally", &mut self.tally),
             ("curve", &mut self.curve),
-        ]
+        ];
+        if born {
+            parts.push(("lives", &mut self.lives));
+        }
+        parts
     }
 
     /// Runs to the end.
@@ -245,8 +261,13 @@ impl Session {
         stop = self.plan.target.into_iter().fold(stop, Stop::or_target);
         stop = around.seconds.into_iter().fold(stop, Stop::or_seconds);
         let (curve, saving, audience) = (&self.curve, &around.saving, &mut around.audience);
+        let lives = &mut self.lives;
         let outcome = minimize_from(self.tally.clone(), &mut *self.optimizer, &mut self.objective, &stop, |progress| {
             audience.step(progress.tally);
+            let born = lives.add(&progress.report.births, progress.tally);
+            if !born.is_empty() {
+                audience.births(born);
+            }
             let used = progress.tally.evaluations;
             let due = curve.is_due(used) || is_due(saving, saved_at, used) || around.interrupted.load(Ordering::Relaxed);
             Ok(if due { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -274,9 +295,12 @@ impl Session {
     /// Writes a checkpoint, if any are wanted; gives the reason when that fails.
     fn save(&mut self, around: &mut Surroundings<'_>) -> Result<Option<Error>> {
         let Some(saving) = &around.saving else { return Ok(None) };
-        let (spec, note) = (self.planned.clone(), self.plan.note(&saving.caller));
-        let space = self.objective.space().clone();
-        let parts: &mut Parts<'_, '_> = &mut self.parts();
+        let (spec, mut note) = (self.planned.clone(), self.plan.note(&saving.caller));
+        let (space, born) = (self.objective.space().clone(), !self.lives.is_empty());
+        if born {
+            note[BIRTHS] = self.lives.all().len().into();
+        }
+        let parts: &mut Parts<'_, '_> = &mut self.parts(born);
         let outcome = Checkpoint::take(&spec, &space, parts)?.with_note(note).save(&saving.path);
         around.audience.saved(saving, &self.tally, &outcome);
         Ok(outcome.err())
@@ -287,7 +311,7 @@ impl Session {
         let last = Row::of(&self.tally, self.examiner.examine(&point)?);
         let values = self.objective.space().decode(&point)?;
         let (tally, curve) = (self.tally.clone(), self.curve.clone().ending_with(last));
-        Ok(Summary { reason, tally, curve, answer, point, values, unsaved })
+        Ok(Summary { reason, tally, curve, lives: self.lives.clone(), answer, point, values, unsaved })
     }
 }
 

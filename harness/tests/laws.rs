@@ -1,4 +1,4 @@
-//! Every law over every registered optimizer, and over every wrapper around each: one test a law and optimizer, `resume::pso`.
+//! Every law over every registered optimizer, alone and inside some of those that are made of others: one test a law and optimizer, `resume::pso`.
 //!
 //! The problems of the catalogue keep the laws of objectives: `parts::sphere`, and with noise over it `parts::sphere/gaussian`.
 //!

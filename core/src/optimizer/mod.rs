@@ -118,6 +118,11 @@ impl Report {
         Self { converged, ..self }
     }
 
+    /// The same, of a step that saw another lowest loss.
+    pub fn with_loss(self, loss: f64) -> Self {
+        Self { loss, ..self }
+    }
+
     /// The same, and these members began in the step beside.
     pub fn with_births(mut self, births: impl IntoIterator<Item = Birth>) -> Self {
         self.births.extend(births);

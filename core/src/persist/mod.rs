@@ -61,7 +61,7 @@ pub trait Fields {
     /// # Errors
     /// [`Error::State`] for one that is missing or of another length; the value is then as it was.
     fn words(&mut self, value: &mut Vec<u64>, len: RangeInclusive<usize>) -> Result<()>;
-    /// The field entered last is a clock: like words, but [`Keep::Clocks`] leaves it alone.
+    /// The field entered last is a clock, a key and what it counts: like words, but [`Keep::Clocks`] leaves it alone, and [`Keep::Keys`] the key.
     ///
     /// # Errors
     /// As [`words`](Fields::words).

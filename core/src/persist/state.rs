@@ -49,6 +49,8 @@ pub enum Keep {
     Nothing,
     /// The clocks: the owner is as it was but goes on with new random numbers, instead of repeating itself.
     Clocks,
+    /// The keys of the clocks: the owner is what another one was, as many steps on, but draws random numbers of its own.
+    Keys,
 }
 
 impl State {
@@ -248,7 +250,15 @@ impl Fields for Loader<'_> {
     }
 
     fn clock(&mut self, value: &mut Vec<u64>) -> Result<()> {
-        if self.keep == Keep::Clocks { Ok(()) } else { self.words(value, value.len()..=value.len()) }
+        let (kept, len) = (value.first().copied(), value.len());
+        match self.keep {
+            Keep::Clocks => return Ok(()),
+            Keep::Keys | Keep::Nothing => self.words(value, len..=len)?,
+        }
+        if let (Keep::Keys, Some(own), Some(key)) = (self.keep, kept, value.first_mut()) {
+            *key = own;
+        }
+        Ok(())
     }
 
     fn refusal(&self, why: String) -> Error {

@@ -103,7 +103,7 @@ impl Spectator<Heat> for Hall {
         self.bar.inc(evaluations);
     }
 
-    fn finished(&self, Heat { racer, seed, outcome }: &Heat) {
+    fn finished(&self, Heat { racer, seed, outcome, .. }: &Heat) {
         let mut event = json!({ "event": "run", "optimizer": racer, "seed": seed });
         let said = match outcome {
             Ok(curve) => told(curve, &mut event),

@@ -1,6 +1,9 @@
 //! What `train` and `minimize` have in common: a single run, from flags to files.
 
-use std::path::{Path, PathBuf, absolute};
+use std::{
+    fs,
+    path::{Path, PathBuf, absolute},
+};
 
 use moths::{
     Checkpoint,
@@ -21,6 +24,7 @@ use super::{
 use crate::{
     Error, Result, files, interrupt,
     label::words,
+    lives::Lives,
     output::{Console, grouped, number},
     plan::Plan,
     plot::{self, Page},
@@ -38,6 +42,8 @@ The lowest loss is that of any candidate: on minibatches the luckiest, and no pr
 const CSV: &str = "curve.csv";
 /// The picture of them.
 const SVG: &str = "curve.svg";
+/// Who was born in it, where anybody was.
+const LIVES: &str = "lives.jsonl";
 
 /// Points with more parameters than this are not printed.
 const PRINTED: usize = 100;
@@ -70,7 +76,7 @@ pub(super) fn run(
         flags.threads.map(usize::from).map_or_else(|| Ok(entry.build(&plan.options)?.default_threads()), Ok::<_, Error>)?;
     let mut session = Session::new(plan.clone(), threads)?;
     resumed.as_ref().map_or(Ok(()), |checkpoint| session.restore(checkpoint))?;
-    files::prepare_folder(&places.out, &[CSV, SVG])?;
+    files::prepare_folder(&places.out, &[CSV, SVG, LIVES])?;
     let _curve = claim(&places.out.join(CSV))?;
     interrupt::listen();
 
@@ -81,13 +87,14 @@ pub(super) fn run(
     let summary = session.run(around)?;
     drop(audience);
     let go_on = checkpoint.as_deref().map(|checkpoint| go_on(checkpoint, &places));
-    let files = Files { csv: places.out.join(CSV), svg: places.out.join(SVG), checkpoint, go_on, weights };
+    let [csv, svg, lives] = [CSV, SVG, LIVES].map(|name| places.out.join(name));
+    let files = Files { csv, svg, lives, checkpoint, go_on, weights };
     Ok(conclude(kind, &plan, &summary, files, console))
 }
 
 /// What a run leaves are files of their own.
 fn apart(checkpoint: Option<&Path>, save: Option<&Path>, out: &Path) -> Result<()> {
-    let figures = [CSV, SVG].map(|name| ("the figures in --out", Some(out.join(name))));
+    let figures = [CSV, SVG, LIVES].map(|name| ("the figures in --out", Some(out.join(name))));
     let named = [("--checkpoint", checkpoint), ("--save", save)].map(|(flag, path)| (flag, path.map(Path::to_path_buf)));
     let all: Vec<(&str, PathBuf)> = named.into_iter().chain(figures).filter_map(|(flag, path)| Some((flag, path?))).collect();
     for (i, (flag, path)) in all.iter().enumerate() {
@@ -121,10 +128,21 @@ fn conclude(kind: Kind, plan: &Plan, summary: &Summary, files: Files, console: C
     mishaps.note(summary.curve.csv().and_then(|csv| files::replace_file(&files.csv, csv)));
     let svg = plot::svg(&title, &plot::panels(&summary.curve), Page::Own);
     mishaps.note(svg.and_then(|svg| files::replace_file(&files.svg, svg)));
+    mishaps.note(write_lives(&summary.lives, &files.lives));
     if summary.unsaved.is_some() {
         mishaps.said(); // by who looks on
     }
     mishaps.ending(if summary.reason.is_some() { Ending::Done } else { Ending::Interrupted })
+}
+
+/// All births, those too of the run that this one went on from. Where nobody was born, the births of another run do not stay as if they were
+/// this one's.
+fn write_lives(lives: &Lives, path: &Path) -> Result<()> {
+    if !lives.is_empty() {
+        return files::replace_file(path, lives.lines()?);
+    }
+    let others = fs::read_to_string(path).is_ok_and(|text| Lives::are_in(&text));
+    if others { fs::remove_file(path).map_err(|source| Error::Io { path: path.into(), source }) } else { Ok(()) }
 }
 
 fn names(kind: Kind) -> String {
@@ -154,6 +172,7 @@ fn announce(session: &Session, console: Console) -> Result<()> {
 struct Files {
     csv: PathBuf,
     svg: PathBuf,
+    lives: PathBuf,
     checkpoint: Option<PathBuf>,
     weights: Option<Weights>,
     /// The flags that go on from it.
@@ -176,6 +195,7 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
     let mut end = json!({
         "event": "end", "reason": reason, "evaluations": summary.tally.evaluations, "steps": summary.tally.steps,
         "seconds": summary.tally.seconds, "judged": which(summary.answer), "curve_csv": files::json(&files.csv), "curve_svg": files::json(&files.svg),
+        "lives": (!summary.lives.is_empty()).then(|| files::json(&files.lives)),
         "checkpoint": files.checkpoint.as_deref().map(files::json),
         "weights": files.weights.as_ref().map(|weights| files::json(weights.path())),
     });
@@ -191,6 +211,10 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
         console.line(format!("at             {}", point.iter().map(|x| number(*x)).collect::<Vec<_>>().join(" ")))?;
     }
     console.line(format!("curve          {} and {}", files::words(&files.csv), files::words(&files.svg)))?;
+    if !summary.lives.is_empty() {
+        let births = grouped(summary.lives.all().len() as u64);
+        console.line(format!("births         {births}, in {}", files::words(&files.lives)))?;
+    }
     if let Some(weights) = &files.weights {
         console.line(format!("weights        {}", files::words(weights.path())))?;
     }

@@ -11,6 +11,7 @@ use crate::{
     Error, Result,
     curve::Row,
     files,
+    lives::Life,
     output::{Console, grouped, number, warn},
     problem::Measure,
     session::{Audience, Saving, Session},
@@ -127,6 +128,14 @@ impl Audience for Lines {
     fn step(&mut self, tally: &Tally) {
         if self.printed.elapsed() >= PAUSE {
             self.print(tally);
+        }
+    }
+
+    fn births(&mut self, lives: &[Life]) {
+        for life in lives {
+            let mut event = json!(life);
+            event["event"] = "birth".into();
+            let _ = self.console.object(&event);
         }
     }
 

@@ -19,13 +19,14 @@ use crate::{
     Error, Result,
     curve::Curve,
     heats::{Spectator, share_out},
+    lives::Lives,
     plan::Plan,
     problem::{self, Problem},
-    session::{Audience, Session, Surroundings},
+    session::{Audience, Session, Summary, Surroundings},
     store::{Opened, Store},
 };
 pub use record::{Manifest, Record};
-pub use standing::{Racer, Standing};
+pub use standing::{Racer, Run, Standing};
 
 /// Optimizers that run on one problem, each with the same seeds and evaluations.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ pub struct Heat {
     pub seed: u64,
     /// Its curve, or why it failed.
     pub outcome: std::result::Result<Curve, String>,
+    /// Who was born in it; nobody, if it failed.
+    pub lives: Lives,
 }
 
 impl Race {
@@ -135,7 +138,11 @@ impl Race {
             let Some(outcome) = session.and_then(|session| follow(session, spectator, interrupted)).transpose() else {
                 return ControlFlow::Break(());
             };
-            let heat = Heat { racer: racer.clone(), seed, outcome: outcome.map_err(|e| first_line(&e)) };
+            let (outcome, lives) = match outcome {
+                Ok(summary) => (Ok(summary.curve), summary.lives),
+                Err(error) => (Err(first_line(&error)), Lives::default()),
+            };
+            let heat = Heat { racer: racer.clone(), seed, outcome, lives };
             let (done, keep, unkept) = &mut *kept.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             spectator.finished(&heat);
             if let Err(error) = keep(&self, &heat) {
@@ -182,10 +189,10 @@ impl Audience for Seat<'_> {
 }
 
 /// None of a run that was interrupted.
-fn follow(session: Session, spectator: &dyn Spectator<Heat>, interrupted: &AtomicBool) -> Result<Option<Curve>> {
+fn follow(session: Session, spectator: &dyn Spectator<Heat>, interrupted: &AtomicBool) -> Result<Option<Summary>> {
     let audience = &mut Seat { spectator, seen: 0 };
     let summary = session.run(Surroundings { saving: None, seconds: None, audience, interrupted })?;
-    Ok(summary.reason.map(|_| summary.curve))
+    Ok(summary.reason.is_some().then_some(summary))
 }
 
 /// What tells a run from others of the race.

@@ -8,6 +8,7 @@ use crate::{
     Error, Result,
     bench::manifest::same,
     curve::{Curve, Row},
+    lives::Lives,
     problem::{Measure, Options},
     store::Kept,
 };
@@ -61,6 +62,9 @@ pub struct Record {
     /// Its curve: evaluations, seconds, the lowest loss, and the figures.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     rows: Vec<(u64, Number, Number, Vec<Number>)>,
+    /// Who was born in it.
+    #[serde(default, skip_serializing_if = "Lives::is_empty")]
+    lives: Lives,
 }
 
 /// A number that is read back as it was; what is not finite is a word, as JSON has none.
@@ -99,6 +103,7 @@ impl Record {
             budget: race.evaluations,
             failure: heat.outcome.as_ref().err().cloned(),
             rows: heat.outcome.iter().flat_map(Curve::rows).map(row).collect(),
+            lives: heat.lives.clone(),
         }
     }
 
@@ -114,7 +119,7 @@ impl Record {
             None if self.rows.is_empty() => return None,
             None => Ok(Curve::of(measures, budget, self.rows.iter().map(row).collect::<Option<_>>()?)),
         };
-        Some(Heat { racer: self.optimizer, seed: self.seed, outcome })
+        Some(Heat { racer: self.optimizer, seed: self.seed, outcome, lives: self.lives })
     }
 }
 
@@ -153,7 +158,7 @@ mod tests {
         let numbers = [0.1, -0.0, f64::MIN_POSITIVE / 3.0, 1e300, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
         let row = |lowest: &f64| Row { evaluations: u64::MAX, seconds: 1.5, lowest: *lowest, figures: vec![-lowest] };
         let curve = Curve::of(&[Measure::LOSS], 9, numbers.iter().map(row).collect());
-        let heat = Heat { racer: Spec::new("pso"), seed: 3, outcome: Ok(curve.clone()) };
+        let heat = Heat { racer: Spec::new("pso"), seed: 3, outcome: Ok(curve.clone()), lives: Lives::default() };
         let line = serde_json::to_string(&Record::of(&race, &heat))?;
         let read = serde_json::from_str::<Record>(&line)?.heat(&[Measure::LOSS], 9).and_then(|heat| heat.outcome.ok());
         let bits = |curve: &Curve| -> Vec<_> {
@@ -165,6 +170,25 @@ mod tests {
         };
         assert_eq!(read.as_ref().map(bits), Some(bits(&curve)));
         assert!(serde_json::from_str::<Record>(&line)?.heat(&[], 9).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn births_are_read_back_and_only_where_there_were_any() -> serde_json::Result<()> {
+        let race = Race { problem: "sphere".into(), options: Options::default(), racers: vec![], seeds: 1, evaluations: 9 };
+        let row = Row { evaluations: 9, seconds: 1.5, lowest: 0.5, figures: vec![0.5] };
+        let birth = |life| moths::optimizer::Birth { life, place: 7, parents: vec![3], spec: Spec::new("spsa") };
+        let mut some = Lives::default();
+        some.add(&[birth(4), birth(5)], &moths::run::Tally { steps: 2, evaluations: 8, ..Default::default() });
+        let without = r#"{"optimizer":"swarm","seed":3,"budget":9,"rows":[[9,1.5,0.5,[0.5]]]}"#;
+        for lives in [Lives::default(), some] {
+            let curve = Curve::of(&[Measure::LOSS], 9, vec![row.clone()]);
+            let heat = Heat { racer: Spec::new("swarm"), seed: 3, outcome: Ok(curve), lives: lives.clone() };
+            let line = serde_json::to_string(&Record::of(&race, &heat))?;
+            assert_eq!(line == without, lives.is_empty(), "{line}");
+            let read = serde_json::from_str::<Record>(&line)?.heat(&[Measure::LOSS], 9);
+            assert_eq!(read.map(|heat| heat.lives), Some(lives));
+        }
         Ok(())
     }
 }

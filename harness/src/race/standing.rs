@@ -10,6 +10,7 @@ use crate::{
     bench::statistics::{holm, mann_whitney, quartiles},
     curve::{self, Curve, Row},
     label::words,
+    lives::Lives,
     problem::Measure,
 };
 
@@ -23,10 +24,21 @@ pub struct Racer {
     pub spec: Spec,
     /// Its name, with its settings where the name alone would not tell it from another.
     pub label: String,
-    /// The curves of its runs, with their seeds.
-    pub runs: Vec<(u64, Curve)>,
+    /// Its runs, in the order of their seeds.
+    pub runs: Vec<Run>,
     /// Why runs of it failed.
     pub failures: Vec<String>,
+}
+
+/// A run that came to something.
+#[derive(Debug)]
+pub struct Run {
+    /// Its seed.
+    pub seed: u64,
+    /// Its curve.
+    pub curve: Curve,
+    /// Who was born in it.
+    pub lives: Lives,
 }
 
 /// A race that is over: racers from best to worst.
@@ -49,10 +61,10 @@ impl Race {
     pub(super) fn rank(self, measures: Vec<Measure>, mut done: Vec<Heat>, interrupted: bool) -> Standing {
         done.sort_by_key(|heat| heat.seed);
         let mut racers: Vec<Racer> = self.racers.iter().map(|spec| self.racer(spec)).collect();
-        for Heat { racer, seed, outcome } in done {
+        for Heat { racer, seed, outcome, lives } in done {
             let Some(racer) = racers.iter_mut().find(|one| one.spec == racer) else { continue };
             match outcome {
-                Ok(curve) => racer.runs.push((seed, curve)),
+                Ok(curve) => racer.runs.push(Run { seed, curve, lives }),
                 Err(why) => racer.failures.push(format!("seed {seed}: {why}")),
             }
         }
@@ -77,7 +89,7 @@ impl Racer {
 
     /// The last row of every run.
     pub fn last_rows(&self) -> impl Iterator<Item = &Row> {
-        self.runs.iter().filter_map(|(_, curve)| curve.rows().last())
+        self.runs.iter().filter_map(|run| run.curve.rows().last())
     }
 
     /// Quartiles of a figure at the end of the runs.
@@ -91,7 +103,7 @@ impl Racer {
             let rows = curve.rows();
             rows[..rows.partition_point(|row| row.evaluations <= evaluations)].last().map(|row| row.figures[measure])
         };
-        quartiles(self.runs.iter().filter_map(|(_, curve)| until(curve)).collect())
+        quartiles(self.runs.iter().filter_map(|run| until(&run.curve)).collect())
     }
 
     fn compare(&self, other: &Self, measure: Measure, index: usize) -> Order {
@@ -123,7 +135,7 @@ impl Standing {
     /// Does a later measure say the same as this one in all runs, but for a number that is added or for the sign? So does the gap of a
     /// function, which is its loss above the minimum.
     pub fn is_double(&self, measure: usize) -> bool {
-        let rows = || self.racers.iter().flat_map(|racer| &racer.runs).flat_map(|(_, curve)| curve.rows());
+        let rows = || self.racers.iter().flat_map(|racer| &racer.runs).flat_map(|run| run.curve.rows());
         let same = |other: usize| {
             let turned = if self.measures[measure].kind == self.measures[other].kind { 1.0 } else { -1.0 };
             let apart = |row: &Row| row.figures[measure] - turned * row.figures[other];
@@ -140,12 +152,12 @@ impl Standing {
     /// When the CSV writer fails; in memory it does not.
     pub fn csv(&self) -> Result<String> {
         let head = ["problem", "optimizer", "seed", "evaluations", "seconds", "measure", "value"];
-        let runs = self.racers.iter().flat_map(|racer| racer.runs.iter().map(move |(seed, curve)| (racer, seed, curve)));
-        let body = runs.flat_map(|(racer, seed, curve)| {
-            curve.rows().iter().flat_map(move |row| {
+        let runs = self.racers.iter().flat_map(|racer| racer.runs.iter().map(move |run| (racer, run)));
+        let body = runs.flat_map(|(racer, run)| {
+            run.curve.rows().iter().flat_map(move |row| {
                 let lowest = std::iter::once(("lowest", row.lowest));
                 let figures = lowest.chain(self.measures.iter().map(|m| m.name).zip(row.figures.iter().copied()));
-                figures.map(move |(name, value)| self.record(racer, *seed, row, name, value))
+                figures.map(move |(name, value)| self.record(racer, run.seed, row, name, value))
             })
         });
         curve::table(head.map(str::to_owned).to_vec(), body)

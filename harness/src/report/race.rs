@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use moths::{Horizon, Spec, registry};
 
-use super::escape;
+use super::{escape, tree};
 use crate::{
     Result,
     bench::compare::p_text,
@@ -73,6 +73,7 @@ fn write_body(
         writeln!(out, "<figure><figcaption>{}</figcaption>{picture}</figure>", escape(label))?;
     }
     writeln!(out, "</div>")?;
+    tree::write(out, standing)?;
     writeln!(out, "<h2>Settings</h2>\n<dl>")?;
     for (racer, settings) in standing.racers.iter().zip(settings) {
         writeln!(out, "<dt>{}</dt><dd><code>{}</code></dd>", escape(&racer.label), escape(settings))?;
@@ -123,7 +124,7 @@ pub fn seconds(racer: &Racer) -> Option<f64> {
     seconds.get(seconds.len() / 2).copied()
 }
 
-fn chip(i: usize) -> String {
+pub(super) fn chip(i: usize) -> String {
     format!("<i style=\"background:{}\"></i>", plot::css(plot::colour(i)))
 }
 

@@ -3,6 +3,7 @@
 //! A study is a file of JSON: questions, each with its arms and with the sentence that is concluded, which is written by hand once the
 //! figures are there. Its arms are run as [races](crate::race), one for each problem and length, so that an arm of two questions is run once.
 
+mod grid;
 mod page;
 
 use std::{fs, path::Path};
@@ -18,7 +19,10 @@ use crate::{
 pub use page::{drawn, tables};
 
 /// The studies that are part of this program.
-const STUDIES: [(&str, &str); 1] = [("founding-questions", include_str!("../../data/studies/founding-questions.json"))];
+const STUDIES: [(&str, &str); 2] = [
+    ("founding-questions", include_str!("../../data/studies/founding-questions.json")),
+    ("ensembles", include_str!("../../data/studies/ensembles.json")),
+];
 
 /// Questions, and how they are answered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,8 +42,8 @@ pub struct Study {
 pub struct Question {
     /// The question, in words.
     pub question: String,
-    /// The problem of all arms that name no other.
-    pub problem: String,
+    /// The problem of all arms that name no other; or several, of which each is a column of the table.
+    pub problem: Problems,
     /// What it is built with.
     #[serde(default)]
     pub options: Options,
@@ -52,6 +56,26 @@ pub struct Question {
     pub conclusion: String,
 }
 
+/// What is searched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Problems {
+    /// A problem.
+    One(String),
+    /// Problems beside each other.
+    Several(Vec<String>),
+}
+
+impl Problems {
+    /// Their addresses.
+    pub fn all(&self) -> &[String] {
+        match self {
+            Self::One(problem) => std::slice::from_ref(problem),
+            Self::Several(problems) => problems,
+        }
+    }
+}
+
 /// One of the things that are compared.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +86,7 @@ pub struct Arm {
     pub optimizer: Spec,
     /// Its problem, if it is another than that of the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
+    pub problem: Option<Problems>,
     /// What that is built with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Options>,
@@ -91,8 +115,14 @@ impl Study {
     fn read(path: &Path, text: &str) -> Result<Self> {
         let refused = |why: String| Error::File { path: path.into(), why };
         let mut study: Self = serde_json::from_str(text).map_err(|e| refused(format!("is no study: {e}")))?;
-        if study.seeds == 0 || study.questions.iter().any(|question| question.arms.is_empty()) {
-            return Err(refused("is no study: it needs one seed at least, and one arm a question".into()));
+        let is_empty = |question: &Question| question.arms.is_empty() || question.problem.all().is_empty();
+        if study.seeds == 0 || study.questions.iter().any(is_empty) {
+            return Err(refused("is no study: it needs one seed at least, and one problem and one arm a question".into()));
+        }
+        let alone = |question: &Question| question.arms.iter().all(|arm| arm.problem.is_none());
+        if let Some(question) = study.questions.iter().find(|question| question.is_grid() && !alone(question)) {
+            let why = format!("`{}` has several problems, and an arm with another", question.question);
+            return Err(refused(why));
         }
         for arm in study.questions.iter_mut().flat_map(|question| &mut question.arms) {
             arm.optimizer = names::settled(arm.optimizer.clone());
@@ -108,13 +138,14 @@ impl Study {
         let mut races: Vec<Race> = vec![];
         for question in &self.questions {
             for arm in &question.arms {
-                let course = question.course(arm, self.seeds)?;
-                let at = races.iter().position(|race| same_course(race, &course)).unwrap_or(races.len());
-                if at == races.len() {
-                    races.push(course);
-                }
-                if !races[at].racers.contains(&arm.optimizer) {
-                    races[at].racers.push(arm.optimizer.clone());
+                for course in question.courses(arm, self.seeds)? {
+                    let at = races.iter().position(|race| same_course(race, &course)).unwrap_or(races.len());
+                    if at == races.len() {
+                        races.push(course);
+                    }
+                    if !races[at].racers.contains(&arm.optimizer) {
+                        races[at].racers.push(arm.optimizer.clone());
+                    }
                 }
             }
         }
@@ -124,12 +155,20 @@ impl Study {
 }
 
 impl Question {
-    /// The race that an arm runs in, without anybody in it.
-    fn course(&self, arm: &Arm, seeds: u64) -> Result<Race> {
-        let (problem, options) = (arm.problem.as_ref().unwrap_or(&self.problem), arm.options.as_ref().unwrap_or(&self.options));
-        let (entry, options) = problem::resolve(problem, options)?;
-        let evaluations = arm.evaluations.unwrap_or(self.evaluations);
-        Ok(Race { problem: entry.name, options, racers: vec![], seeds, evaluations })
+    /// Has it a column a problem?
+    fn is_grid(&self) -> bool {
+        matches!(self.problem, Problems::Several(_))
+    }
+
+    /// The races that an arm runs in, one a problem, without anybody in them.
+    fn courses(&self, arm: &Arm, seeds: u64) -> Result<Vec<Race>> {
+        let (problems, options) = (arm.problem.as_ref().unwrap_or(&self.problem), arm.options.as_ref().unwrap_or(&self.options));
+        let course = |problem: &String| {
+            let (entry, options) = problem::resolve(problem, options)?;
+            let evaluations = arm.evaluations.unwrap_or(self.evaluations);
+            Ok(Race { problem: entry.name, options, racers: vec![], seeds, evaluations })
+        };
+        problems.all().iter().map(course).collect()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::{Arm, Question, Study, same_course};
+use super::{Arm, Question, Study, grid, same_course};
 use crate::{
     Error, Result,
     bench::statistics::quartiles,
     output::{grouped, harmless},
-    race::{Racer, Standing},
+    race::{Race, Racer, Standing},
 };
 
 const END: &str = "<!-- the end of the study -->";
@@ -22,6 +22,13 @@ pub fn tables(study: &Study, standings: &[Standing]) -> Result<String> {
 }
 
 fn section(study: &Study, question: &Question, standings: &[Standing]) -> Result<String> {
+    let table = if question.is_grid() { grid::table(study, question, standings)? } else { table(study, question, standings)? };
+    let conclusion = if question.conclusion.is_empty() { String::new() } else { format!("\n{}\n", question.conclusion) };
+    Ok(format!("## {}\n\n{table}{conclusion}", question.question))
+}
+
+/// A row an arm: median and quartiles.
+fn table(study: &Study, question: &Question, standings: &[Standing]) -> Result<String> {
     let rows = question.arms.iter().map(|arm| row(study, question, arm, standings)).collect::<Result<Vec<_>>>()?;
     let labels: Vec<String> = rows.iter().map(|row| row.measure.clone()).filter(|label| !label.is_empty()).collect();
     // Arms of another problem may be measured by something else: then each says by what.
@@ -32,9 +39,8 @@ fn section(study: &Study, question: &Question, standings: &[Standing]) -> Result
         format!("| {} | {by}{} | {} | {} | {} |\n", row.label, row.median, row.quartiles, row.evaluations, row.seeds)
     };
     let body: String = rows.iter().map(cells).collect();
-    let conclusion = if question.conclusion.is_empty() { String::new() } else { format!("\n{}\n", question.conclusion) };
     let head = format!("| | {head}, median |").replace(" , median", " median");
-    Ok(format!("## {}\n\n{head} quartiles | evaluations | runs |\n|---|---|---|---|---|\n{body}{conclusion}", question.question))
+    Ok(format!("{head} quartiles | evaluations | runs |\n|---|---|---|---|---|\n{body}"))
 }
 
 /// What is said of an arm.
@@ -49,9 +55,9 @@ struct Row {
 }
 
 fn row(study: &Study, question: &Question, arm: &Arm, standings: &[Standing]) -> Result<Row> {
-    let course = question.course(arm, study.seeds)?;
-    let standing = standings.iter().find(|standing| same_course(&standing.race, &course));
-    let racer = standing.and_then(|standing| standing.racers.iter().find(|racer| racer.spec == arm.optimizer));
+    let course = &question.courses(arm, study.seeds)?[0];
+    let found = ran(arm, course, standings);
+    let (standing, racer) = (found.map(|(standing, _)| standing), found.map(|(_, racer)| racer));
     let label = arm.label.replace('|', "\\|");
     let none = || "-".to_owned();
     let runs = racer.map_or_else(|| "none".to_owned(), runs);
@@ -68,6 +74,12 @@ fn row(study: &Study, question: &Question, arm: &Arm, standings: &[Standing]) ->
     let used = quartiles(racer.last_rows().map(|row| row.evaluations as f64).collect());
     let evaluations = used.map_or_else(none, |[_, median, _]| grouped(median as u64));
     Ok(Row { label, measure: measure.label(), median, quartiles: between, evaluations, seeds: runs })
+}
+
+/// An arm on this course, if it has run there.
+pub(super) fn ran<'a>(arm: &Arm, course: &Race, standings: &'a [Standing]) -> Option<(&'a Standing, &'a Racer)> {
+    let standing = standings.iter().find(|standing| same_course(&standing.race, course))?;
+    Some((standing, standing.racers.iter().find(|racer| racer.spec == arm.optimizer)?))
 }
 
 /// How many runs there are, and what became of others.

@@ -56,6 +56,32 @@ fn a_killed_run_goes_on_to_the_same_bits() -> Tested {
     Ok(())
 }
 
+/// Who was born before the kill and after it: once each, in the file and among the events.
+#[test]
+fn births_are_told_once_whatever_happens_between() -> Tested {
+    let place = tempdir()?;
+    let line =
+        r#"minimize rastrigin --dim 40 --optimizer {"name":"optimizer-swarm","size":4,"old":3,"die_after":3,"mutation":0.5}"#;
+    let line = format!("{line} --evaluations 40000 --every 500");
+    let lives = |out: &str| -> Result<Vec<Value>, Box<dyn Error>> {
+        let text = std::fs::read_to_string(place.path().join(out).join("lives.jsonl"))?;
+        Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+    };
+    let births = |events: &[Value]| -> Vec<Value> {
+        let mut births: Vec<Value> = events.iter().filter(|event| event["event"] == "birth").cloned().collect();
+        births.iter_mut().filter_map(Value::as_object_mut).for_each(|birth| drop(birth.remove("event")));
+        births
+    };
+    let told = events(&place, &format!("{line} --out whole"))?;
+    let all = lives("whole")?;
+    assert!(births(&told) == all && all.len() > 100 && last(told)["lives"] == "whole/lives.jsonl", "{}", all.len());
+    assert_eq!(all[3], serde_json::json!({ "evaluations": 0, "life": 3, "place": 3, "parents": [], "spec": "random-grad" }));
+    let resumed = killed_and_resumed(&place, &format!("{line} --out parts"), "run.ckpt")?;
+    assert!(all.ends_with(&births(&resumed)) && births(&resumed).len() < all.len());
+    assert_eq!(lives("parts")?, all);
+    Ok(())
+}
+
 #[test]
 fn a_finished_run_is_given_more() -> Tested {
     let place = tempdir()?;

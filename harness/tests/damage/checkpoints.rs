@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Optimizers of every kind of state, on functions and a model.
-const RUNS: [&str; 10] = [
+const RUNS: [&str; 11] = [
     "minimize rosenbrock --optimizer pso",
     "minimize rastrigin --optimizer jso",
     "minimize sphere --optimizer cma-es",
@@ -24,6 +24,7 @@ const RUNS: [&str; 10] = [
     r#"minimize sphere --optimizer {"name":"undo","inner":{"name":"spsa","descent":"adamw"}}"#,
     "minimize ackley --optimizer asebo",
     "train spirals --optimizer open-es",
+    r#"minimize sphere --optimizer {"name":"optimizer-swarm","size":4,"old":1,"die_after":1,"mutation":0.5}"#,
 ];
 
 const RESUME: &str = "--resume run.ckpt --evaluations 600 --out out --json";

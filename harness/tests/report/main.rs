@@ -1,8 +1,9 @@
-//! The report of results folders: what is in the file, whether its figures are right, and what a browser makes of it.
+//! The report of results folders: what is in the file, whether its figures are right, and what a browser makes of it; and lives in that of a race.
 
 mod browser;
 mod figures;
 mod fixture;
+mod lives;
 
 use std::{error::Error, fs, process::Command};
 

@@ -19,6 +19,8 @@ pub struct Number {
     pub integer: bool,
     /// What it may be at least and at most; ±∞ where nothing limits it.
     pub range: (f64, f64),
+    /// What it stands in, the outermost first, where that is and what is in it: a part or a curve that is not said has to be, as a whole.
+    within: Vec<(String, Value)>,
 }
 
 impl Number {
@@ -33,6 +35,10 @@ impl Number {
         let value = value.clamp(self.range.0, self.range.1);
         // A whole number is as wide as f64 counts.
         let value = if self.integer { json!(value.round().clamp(-9e15, 9e15) as i64) } else { json!(value) };
+        let mut spec = spec;
+        for (path, whole) in self.within.iter().filter(|(path, _)| !is_said(&spec, path)).cloned().collect::<Vec<_>>() {
+            spec = spec.with(&path, whole)?;
+        }
         spec.with(&self.path, value)
     }
 }
@@ -72,9 +78,19 @@ fn collect(kind: Named, spec: &Spec, path: &str, found: &mut Vec<Number>) -> Res
     }
     for (name, kind, value) in alone(&whole, &schema) {
         let part = serde_json::from_value(value.clone()).map_err(|e| Error::invalid(&name, value, e.to_string()))?;
+        let before = found.len();
         collect(kind, &part, &format!("{path}{name}."), found).map_err(|e| e.within(&name))?;
+        let place = (format!("{path}{name}"), value.clone());
+        found[before..].iter_mut().for_each(|number| number.within.insert(0, place.clone()));
     }
     Ok(())
+}
+
+/// Is there anything at this path?
+fn is_said(spec: &Spec, path: &str) -> bool {
+    let mut names = path.split('.');
+    let first = names.next().and_then(|name| spec.settings.get(name));
+    names.fold(first, |value, name| value?.get(name)).is_some_and(|value| !value.is_null())
 }
 
 /// The parts that stand in a setting by themselves.
@@ -90,13 +106,16 @@ fn of_value(path: String, value: &Value, schema: &Value, found: &mut Vec<Number>
             value: number.as_f64().unwrap_or(0.0),
             integer: is_integer(choice),
             range: range(choice),
+            within: vec![],
         }),
         // A curve: {"cosine": {"from": 0.1, "to": 0, "steps": 100}}.
         Value::Object(curves) => {
             for (curve, parts) in curves {
                 let begin = &choice["properties"][curve]["properties"]["from"];
                 if let Some(from) = parts.get("from").filter(|from| from.is_number() && begin.is_object()) {
+                    let before = found.len();
                     of_value(format!("{path}.{curve}.from"), from, begin, found);
+                    found[before..].iter_mut().for_each(|number| number.within.insert(0, (path.clone(), value.clone())));
                 }
             }
         }
