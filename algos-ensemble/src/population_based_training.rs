@@ -187,16 +187,7 @@ mod tests {
         let mut specs: Vec<Spec> = vec![];
         for k in 0..12 {
             let births = optimizer.step(&mut objective)?.births;
-            assert_eq!(
-                births.len(),
-                if k == 0 {
-                    10
-                } else if k % 4 == 3 {
-                    2
-                } else {
-                    0
-                }
-            );
+            assert_eq!(births.len(), if k == 0 { 10 } else if k % 4 == 3 { 2 } else { 0 });
             for birth in births {
                 if let [parent] = birth.parents.as_slice() {
                     let rate = |spec: &Spec| spec.settings["descent"]["rate"].as_f64().unwrap_or(f64::NAN);

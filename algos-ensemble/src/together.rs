@@ -3,7 +3,9 @@
 //! A step is deterministic and atomic, so it is simply run against the answers it has had so far; when they run out it is suspended, having
 //! changed nothing, and what it asked is answered together with what the others asked. A step is so proposed once more than it has rounds.
 
-use moths_core::{Batch, CowTensor, Error, Objective, Optimizer, Report, Result, Space, candle_core::Tensor, objective::Outputs};
+use moths_core::{
+    Batch, CowTensor, Error, Objective, Optimizer, Report, Result, Space, candle_core::Tensor, objective::Outputs,
+};
 
 /// What an optimizer asks in the middle of its step.
 #[derive(Clone)]

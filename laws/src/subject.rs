@@ -118,8 +118,7 @@ fn named(spec: &Spec) -> String {
 }
 
 fn setting(of: &Spec, name: &str, value: &Value) -> String {
-    let short =
-        |value: &Value| serde_json::from_value::<Spec>(value.clone()).map_or_else(|_| value.to_string(), |part| named(&part));
+    let short = |value: &Value| serde_json::from_value::<Spec>(value.clone()).map_or_else(|_| value.to_string(), |part| named(&part));
     let is_part = registry::find(&of.name).is_ok_and(|entry| parts(entry).iter().any(|part| part == name));
     match value {
         Value::Array(items) if is_part => format!("[{}]", items.iter().map(short).collect::<Vec<_>>().join(",")),
@@ -132,8 +131,7 @@ fn setting(of: &Spec, name: &str, value: &Value) -> String {
 /// The settings that name optimizers, one or a list.
 fn parts(entry: &Entry) -> Vec<String> {
     let schema = entry.schema();
-    let names =
-        |property: &Value| [property, &property["items"]].into_iter().any(|s| settings::named(s) == Some(Named::Optimizer));
+    let names = |property: &Value| [property, &property["items"]].into_iter().any(|s| settings::named(s) == Some(Named::Optimizer));
     let properties = schema["properties"].as_object().into_iter().flatten();
     properties.filter(|(_, property)| names(property)).map(|(name, _)| name.clone()).collect()
 }

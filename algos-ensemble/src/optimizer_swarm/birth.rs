@@ -102,8 +102,7 @@ impl OptimizerSwarm {
             _ => plain.clone(),
         };
         let spec = self.config.mutations().of(&crossed, key.fold(4))?;
-        let of_kind: Vec<usize> =
-            parents.iter().copied().filter(|parent| self.members[*parent].spec().name == plain.name).collect();
+        let of_kind: Vec<usize> = parents.iter().copied().filter(|parent| self.members[*parent].spec().name == plain.name).collect();
         let states = of_kind.into_iter().map(|parent| State::of(&mut *self.members[parent].optimizer)).collect::<Result<_>>()?;
         let state = heredity::state(self.config.state, states, key.fold(5))?;
         Ok(Child { parents, point, spec, plain, state })

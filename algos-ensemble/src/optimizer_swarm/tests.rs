@@ -76,8 +76,7 @@ fn members_alone_go_their_own_way() -> Result<()> {
     for (place, optimizer) in alone.iter_mut().enumerate() {
         assert_eq!(bits(&member(&mut swarm, place)?), State::of(optimizer)?.digest()?);
     }
-    let best =
-        alone.iter().map(|o| bowl(&o.answer().expect("an answer").to_vec1::<f64>().expect("f64"))).fold(f64::INFINITY, f64::min);
+    let best = alone.iter().map(|o| bowl(&o.answer().expect("an answer").to_vec1::<f64>().expect("f64"))).fold(f64::INFINITY, f64::min);
     assert_eq!(bowl(&swarm.answer()?.to_vec1::<f64>()?), best);
     Ok(())
 }
@@ -205,11 +204,7 @@ fn settings_are_of_either_parent_and_stay_in_their_ranges() -> Result<()> {
 
 #[test]
 fn children_have_each_unit_of_either_parent() -> Result<()> {
-    let leaves = vec![
-        Leaf::real("a", [2, 3]).dtype(DType::F64),
-        Leaf::real("b", [3]).dtype(DType::F64),
-        Leaf::real("c", [4, 1, 2]).dtype(DType::F64),
-    ];
+    let leaves = vec![Leaf::real("a", [2, 3]).dtype(DType::F64), Leaf::real("b", [3]).dtype(DType::F64), Leaf::real("c", [4, 1, 2]).dtype(DType::F64)];
     let space = Space::with_dtype(leaves, DType::F64)?;
     let (zero, mut one) = (space.zeros()?, space.zeros()?);
     one = CowTensor::new((&*one + 1.0)?);
@@ -220,15 +215,12 @@ fn children_have_each_unit_of_either_parent() -> Result<()> {
             for key in 0..40 {
                 let child = kind.child(unit, &zero, &one, &space, Key::new(key))?.to_vec1::<f64>()?;
                 let mut rest = child.as_slice();
-                let units: Vec<f64> = lengths
-                    .iter()
-                    .map(|len| {
-                        let (unit, others) = rest.split_at(*len);
-                        rest = others;
-                        assert!(unit.iter().all(|x| *x == unit[0] && (*x == 0.0 || *x == 1.0)), "{unit:?}");
-                        unit[0]
-                    })
-                    .collect();
+                let units: Vec<f64> = lengths.iter().map(|len| {
+                    let (unit, others) = rest.split_at(*len);
+                    rest = others;
+                    assert!(unit.iter().all(|x| *x == unit[0] && (*x == 0.0 || *x == 1.0)), "{unit:?}");
+                    unit[0]
+                }).collect();
                 assert!(units.windows(2).filter(|pair| pair[0] != pair[1]).count() <= changes);
                 if kind == Crossover::Swap {
                     assert_eq!(units.iter().sum::<f64>(), 1.0);
@@ -262,8 +254,7 @@ fn answers(swarm: &mut Box<dyn Optimizer>, n: usize) -> Result<Vec<Vec<f64>>> {
 #[test]
 fn gravity_and_momentum_move_members_as_they_say() -> Result<()> {
     let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} and {b}");
-    let mut swarm =
-        build(&format!(r#"{{"name": "optimizer-swarm", "size": 3, "gravity": 0.5, "power": 0.5, "towards": "mean", {STILL}}}"#))?;
+    let mut swarm = build(&format!(r#"{{"name": "optimizer-swarm", "size": 3, "gravity": 0.5, "power": 0.5, "towards": "mean", {STILL}}}"#))?;
     let before = answers(&mut swarm, 3)?;
     run(&mut *swarm, 1)?;
     let after = answers(&mut swarm, 3)?;
@@ -311,8 +302,7 @@ fn gravity_on_gradients_is_felt_by_what_follows_them() -> Result<()> {
 
 #[test]
 fn newcomers_are_born_of_the_best_and_the_worst_leave() -> Result<()> {
-    let growing =
-        r#"{"name": "optimizer-swarm", "size": {"linear": {"from": 2, "to": 5, "steps": 3}}, "members": ["spsa"], "old": null}"#;
+    let growing = r#"{"name": "optimizer-swarm", "size": {"linear": {"from": 2, "to": 5, "steps": 3}}, "members": ["spsa"], "old": null}"#;
     let reports = run(&mut *build(growing)?, 5)?;
     assert_eq!(reports.iter().map(|report| report.births.len()).collect::<Vec<_>>(), [3, 1, 1, 0, 0]);
     let shrinking = r#"{"name": "optimizer-swarm", "size": {"linear": {"from": 5, "to": 2, "steps": 3}}, "members": ["spsa"], "old": null, "init": "around"}"#;
