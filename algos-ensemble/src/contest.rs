@@ -3,9 +3,7 @@
 //! A loss of a deterministic objective lasts: one that is remembered need not be asked for again, nor that of a point which the step
 //! evaluated itself as its best candidate. On a stochastic objective all points are evaluated, on the same data.
 
-use moths_core::{
-    Batch, CowTensor, Objective, Optimizer, Report, Result, Space, objective::layer::Best, tensor::host, with_scalar,
-};
+use moths_core::{Batch, CowTensor, Objective, Optimizer, Report, Result, Space, objective::layer::Best};
 
 /// What a step evaluated: its candidate of lowest loss, and that loss; nothing on a stochastic objective.
 #[derive(Default)]
@@ -25,18 +23,10 @@ impl Seen {
     /// The loss of this point, if it is the one that was evaluated.
     pub(crate) fn loss_of(&self, point: &CowTensor, space: &Space) -> Result<Option<f64>> {
         Ok(match &self.0 {
-            Some((loss, candidate)) if is_same(candidate, point, space)? => Some(*loss),
+            Some((loss, candidate)) if space.same_values(candidate, point)? => Some(*loss),
             _ => None,
         })
     }
-}
-
-/// Have two points \[d\] the same parameter values, to the bit, and so the same loss?
-pub(crate) fn is_same(a: &CowTensor, b: &CowTensor, space: &Space) -> Result<bool> {
-    let (a, b) = (space.decode(a)?, space.decode(b)?);
-    Ok(with_scalar!(space.dtype(), T => host::read::<T, _>(&a, |a| {
-        host::read::<T, _>(&b, |b| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits()))
-    })?)?)
 }
 
 /// The losses of points on the same data, and what it took to know them.
@@ -48,32 +38,57 @@ pub(crate) struct Contest {
 }
 
 impl Contest {
-    /// `remembered`: losses that are known if losses last; +∞ for those that are not.
+    /// `remembered`: losses that are known if losses last; +∞ for those that are not. What stands there twice is asked for once.
     pub(crate) fn of(points: &[&CowTensor], remembered: &[f64], seen: &Seen, objective: &mut dyn Objective) -> Result<Self> {
+        let firsts = firsts(points, objective.space())?;
         let mut losses = vec![f64::INFINITY; points.len()];
         if !objective.stochastic() {
-            for (loss, (point, remembered)) in losses.iter_mut().zip(points.iter().zip(remembered)) {
-                *loss = seen.loss_of(point, objective.space())?.unwrap_or(*remembered);
+            for (k, remembered) in remembered.iter().enumerate() {
+                let known = seen.loss_of(points[k], objective.space())?.unwrap_or(*remembered);
+                losses[firsts[k]] = losses[firsts[k]].min(known);
             }
         }
-        let unknown: Vec<usize> = (0..points.len()).filter(|&k| losses[k].is_infinite()).collect();
-        if unknown.is_empty() {
-            return Ok(Self { losses, lowest: f64::INFINITY, evaluations: 0 });
+        let unknown: Vec<usize> = (0..points.len()).filter(|&k| firsts[k] == k && losses[k].is_infinite()).collect();
+        let mut contest = Self { losses, lowest: f64::INFINITY, evaluations: unknown.len() as u64 };
+        if !unknown.is_empty() {
+            let batches: Vec<Batch> = unknown.iter().map(|&k| Batch::one(points[k])).collect::<Result<_>>()?;
+            let asked = objective.losses(&Batch::Joined(batches.into()))?;
+            unknown.iter().zip(asked.iter()).for_each(|(&k, loss)| contest.losses[k] = *loss);
+            contest.lowest = asked.lowest();
         }
-        let batches: Vec<Batch> = unknown.iter().map(|&k| Batch::one(points[k])).collect::<Result<_>>()?;
-        let asked = objective.losses(&Batch::Joined(batches.into()))?;
-        unknown.iter().zip(asked.iter()).for_each(|(&k, loss)| losses[k] = *loss);
-        Ok(Self { losses, lowest: asked.lowest(), evaluations: asked.len() as u64 })
+        (0..points.len()).for_each(|k| contest.losses[k] = contest.losses[firsts[k]]);
+        Ok(contest)
     }
 
     /// The first point of lowest loss; `None` where all failed.
     pub(crate) fn best(&self) -> Option<usize> {
-        let best = (0..self.losses.len()).min_by(|&a, &b| self.losses[a].total_cmp(&self.losses[b]))?;
-        self.losses[best].is_finite().then_some(best)
+        lowest(&self.losses)
     }
 
     /// The report of a step that was followed by this contest.
     pub(crate) fn added_to(&self, report: Report) -> Report {
         report.and(self.lowest, self.evaluations)
     }
+}
+
+/// The first of the lowest losses; `None` where all failed.
+pub(crate) fn lowest(losses: &[f64]) -> Option<usize> {
+    let lowest = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b]))?;
+    losses[lowest].is_finite().then_some(lowest)
+}
+
+/// Where each of these points stands first.
+fn firsts(points: &[&CowTensor], space: &Space) -> Result<Vec<usize>> {
+    let mut firsts: Vec<usize> = vec![];
+    for (k, point) in points.iter().enumerate() {
+        let mut first = k;
+        for j in (0..k).filter(|&j| firsts[j] == j) {
+            if space.same_values(points[j], point)? {
+                first = j;
+                break;
+            }
+        }
+        firsts.push(first);
+    }
+    Ok(firsts)
 }

@@ -53,7 +53,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{contest::Contest, stride::Stride};
+use crate::stride::{Line, Stride};
 
 /// Settings of [`Undo`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -106,18 +106,16 @@ impl Undo {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let stride = Stride::of(&mut *self.inner, objective)?;
         if stride.is_nowhere(objective.space())? {
-            self.loss = stride.seen.loss_of(&stride.after, objective.space())?.unwrap_or(self.loss);
+            self.loss = stride.loss_where_it_stays(self.loss, objective.space())?;
             return Ok(stride.report);
         }
-        let ends = [&stride.before, &stride.after];
-        let contest = Contest::of(&ends, &[self.loss, f64::INFINITY], &stride.seen, objective)?;
-        let (old, new) = (contest.losses[0], contest.losses[1]);
-        // One that failed is not better than another that did.
-        if new > old || new.is_infinite() {
-            self.inner.move_to(&stride.before)?;
-        }
-        self.loss = old.min(new);
-        Ok(contest.added_to(stride.report))
+        let mut line = Line::of(stride, self.loss);
+        line.ask(&[0.0, 1.0], objective)?;
+        // Of equals the step stands, but one that failed is not better than another that did.
+        let stands = line.losses[1] <= line.losses[0] && line.losses[1].is_finite();
+        let (loss, report) = line.settle(&mut *self.inner, Some(usize::from(stands)))?;
+        self.loss = loss;
+        Ok(report)
     }
 }
 

@@ -308,3 +308,24 @@ fn what_fits_into_no_memory_is_refused_before_it_is_asked_for() -> Test {
     assert!(said.starts_with("10000000 points: needs 80.000 TB of memory for 1000000 parameters; "), "{said}");
     Ok(())
 }
+
+#[test]
+fn points_of_the_same_values_are_known_without_decoding_all_of_them() {
+    let leaves = || vec![Leaf::integer("n", [600], 0, 8), Leaf::real("x", [600]).bounds(0.0, 4.0), Leaf::real("fixed", [2]).bounds(1.0, 1.0)];
+    for dtype in [DType::F32, DType::F64] {
+        let space = Space::with_dtype(leaves(), dtype).unwrap();
+        let at = |i: usize, by: f64| {
+            let mut values: Vec<f64> = space.start().to_dtype(DType::F64).unwrap().to_vec1().unwrap();
+            values[i] += by;
+            Tensor::new(values, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
+        };
+        let same = |i: usize, by: f64| space.same_values(&at(i, by), &space.start()).unwrap();
+        assert!(same(599, 0.0), "other memory, the same numbers");
+        assert!(same(599, 0.01) && !same(599, 1.0), "an integer is rounded");
+        assert!(!same(1199, 1e-3) && same(1200, 0.1), "a real number is not, and a fixed one is of no effect");
+        assert!(space.same_values(&at(600, 100.0), &at(600, 200.0)).unwrap(), "outside the bounds all is at the bound");
+        let (start, clone) = (space.start(), space.start());
+        assert!(space.same_values(&start, &clone).unwrap());
+        assert!(space.same_values(&start, &start.narrow(0, 0, 5).unwrap()).is_err());
+    }
+}

@@ -20,7 +20,8 @@ pub(super) const LAW: Law = Law {
 };
 
 const STEPS: usize = 20;
-/// Evaluations that a wrapper may ask for beside the steps it wraps: of a point before and after.
+/// Evaluations that a wrapper may ask for beside the steps it wraps, of a point before and after; one around another that does may ask for
+/// as many again.
 const ASKED: u64 = 2;
 /// Two lengths of a run.
 const LENGTHS: [u64; 2] = [3_000, 70_000];
@@ -100,13 +101,21 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
         problem.refresh()?;
     }
     // A wrapper declares what it has to ask at most, and may know it already.
-    let known = if subject.wraps()? { ASKED } else { 0 };
+    let known = ASKED * wrappers(subject)?;
     let dearest = later.iter().max().map(|most| most + known);
     ensure!(
         later.iter().min() <= Some(&declared) && dearest >= Some(declared),
         "it declares {declared} evaluations a step, and its steps took {later:?}"
     );
     Ok(())
+}
+
+/// How many there are around each other.
+fn wrappers(subject: &Subject) -> moths_core::Result<u64> {
+    Ok(match subject.inner()? {
+        Some(inner) => 1 + wrappers(&inner)?,
+        None => u64::from(subject.wraps()?),
+    })
 }
 
 /// Numbers of no extreme size: with others losses overflow, or do not differ, and nothing is ordinary.

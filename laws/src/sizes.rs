@@ -13,7 +13,7 @@ use super::{
     resume::{self, Stations},
 };
 use moths_core::{
-    Error, Result,
+    Error, Objective, Result,
     optimizer::{Size, population::Init, settings},
     registry,
 };
@@ -27,7 +27,7 @@ pub(super) const LAW: Law = Law {
 
 /// Longer than any curve.
 const STEPS: u64 = 14;
-/// Evaluations that a wrapper may ask for beside the steps it wraps: of a point before and after.
+/// Evaluations that a wrapper may ask for beside the steps it wraps: of a point before and after. Who asks for more declares it.
 const ASKED: u64 = 2;
 /// Before members join, while they do, and after.
 const STATIONS: &Stations = &[(0, 4), (2, 6), (5, 3), (12, 2)];
@@ -94,8 +94,8 @@ fn size(sized: &Subject, curve: &Value, taken: bool) -> std::result::Result<Opti
 
 /// Every step takes the evaluations that one of an unchanging size takes, and at most one more for each who joins.
 fn follows(subject: &Subject, name: &str, sized: &Subject, size: &Size) -> Verdict {
-    let asked = if subject.wraps()? { ASKED } else { 0 };
     for problem in [Problem::boxed(3, DType::F64)?, Problem::free(3, DType::F32)?.noisy()] {
+        let asked = asked(subject, &problem)?;
         let usual = |n: usize| usual(&subject.with_inner(name, &json!(n))?, &problem);
         let (mut optimizer, mut there) = (sized.build(problem.space(), KEY)?, problem.clone());
         for t in 0..STEPS {
@@ -114,10 +114,22 @@ fn follows(subject: &Subject, name: &str, sized: &Subject, size: &Size) -> Verdi
     Ok(())
 }
 
-/// What the first steps take where the size never changes.
+/// What a wrapper asks for at most, beside the steps it wraps.
+fn asked(subject: &Subject, problem: &Problem) -> Result<u64> {
+    let Some(mut inner) = subject.inner()? else { return Ok(if subject.wraps()? { ASKED } else { 0 }) };
+    while let Some(deeper) = inner.inner()? {
+        inner = deeper;
+    }
+    let declared = |of: &Subject| registry::evaluations_per_step(of.spec(), problem.space(), problem.stochastic());
+    let beside = declared(subject)?.zip(declared(&inner)?).map_or(0, |(whole, part)| whole.saturating_sub(part));
+    Ok(beside.max(ASKED))
+}
+
+/// What the first steps take where the size never changes. Who is moved now and then, as by a wrapper, evaluates its members again.
 fn usual(subject: &Subject, problem: &Problem) -> Result<Vec<u64>> {
     let mut optimizer = subject.build(problem.space(), KEY)?;
-    Ok(path::run(&mut *optimizer, &mut problem.clone(), 3)?.iter().map(|moment| moment.report.evaluations).collect())
+    let steps = if subject.wraps()? { 12 } else { 3 };
+    Ok(path::run(&mut *optimizer, &mut problem.clone(), steps)?.iter().map(|moment| moment.report.evaluations).collect())
 }
 
 /// Resumed in the midst of it, failing in the midst of it, and losing nothing that was found.

@@ -114,6 +114,16 @@ impl Segment {
         }
     }
 
+    /// Have two runs of neighbouring coordinates the same values, to the bit?
+    pub(crate) fn decodes_to_the_same<T: WithDType>(&self, a: &[T], b: &[T]) -> bool {
+        let [a, b] = [a, b].map(|coordinates| {
+            let mut values = coordinates.to_vec();
+            self.decode(&mut values);
+            values
+        });
+        same_bits(&a, &b)
+    }
+
     /// offset + scale · x.
     fn stretch<T: WithDType>(&self, values: &mut [T]) {
         if self.offset == 0.0 {
@@ -168,6 +178,11 @@ impl Segment {
             clamp(values, T::from_f64(self.lower), T::from_f64(self.upper));
         }
     }
+}
+
+/// Are these the same numbers, to the bit?
+pub(super) fn same_bits<T: WithDType>(a: &[T], b: &[T]) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits())
 }
 
 /// NaN stays NaN: a failed number must not turn into a good-looking one.

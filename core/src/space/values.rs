@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use super::{Leaf, Space};
+use super::{Leaf, Space, segment::same_bits};
 use crate::{
     Result,
     rng::Element,
@@ -12,7 +12,34 @@ use crate::{
     with_scalar,
 };
 
+/// Coordinates that are compared, and where they differ decoded, at a time.
+const NEIGHBOURS: usize = 256;
+
 impl Space {
+    /// Have two points \[d\] the same parameter values, to the bit? Nothing is decoded but the neighbourhoods in which coordinates differ, up to
+    /// the first one whose values do.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype.
+    pub fn same_values(&self, a: &Tensor, b: &Tensor) -> Result<bool> {
+        self.check_points(a)?;
+        self.check_points(b)?;
+        if a.id() == b.id() {
+            return Ok(true);
+        }
+        with_scalar!(self.dtype(), T => host::read::<T, _>(a, |a| host::read::<T, _>(b, |b| self.same_slices(a, b)))?)
+    }
+
+    fn same_slices<T: Element>(&self, a: &[T], b: &[T]) -> bool {
+        let mut at = 0;
+        self.0.segments.iter().all(|segment| {
+            let here = at..at + segment.len;
+            at = here.end;
+            let mut near = a[here.clone()].chunks(NEIGHBOURS).zip(b[here].chunks(NEIGHBOURS));
+            near.all(|(a, b)| same_bits(a, b) || segment.decodes_to_the_same(a, b))
+        })
+    }
+
     /// Search coordinates \[.., d\] to parameter values, flat, in the space's dtype. They are inside the bounds, and stay so when
     /// [`Space::tensors`] casts them to the dtypes of their leaves.
     ///
