@@ -33,9 +33,13 @@ impl Seen {
 
 /// Have two points \[d\] the same parameter values, to the bit, and so the same loss?
 pub(crate) fn is_same(a: &CowTensor, b: &CowTensor, space: &Space) -> Result<bool> {
-    let (a, b) = (space.decode(a)?, space.decode(b)?);
-    Ok(with_scalar!(space.dtype(), T => host::read::<T, _>(&a, |a| {
-        host::read::<T, _>(&b, |b| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits()))
+    is_same_point(&space.decode(a)?, &space.decode(b)?, space)
+}
+
+/// Are two points \[d\] the same, to the bit? Those with the same parameter values need not be.
+pub(crate) fn is_same_point(a: &CowTensor, b: &CowTensor, space: &Space) -> Result<bool> {
+    Ok(with_scalar!(space.dtype(), T => host::read::<T, _>(a, |a| {
+        host::read::<T, _>(b, |b| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits()))
     })?)?)
 }
 

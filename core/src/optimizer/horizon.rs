@@ -115,17 +115,17 @@ fn each_open(parts: &mut Map<String, Value>, schema: &Value, path: &str, visit: 
 }
 
 /// These settings, and what the length of the run decides of those that they leave open. `whole` is what they are with their defaults; `part`
-/// does the same for an optimizer or a descent that one of them names.
+/// does the same for an optimizer or a descent that one of them names, which stands in this place of a list, or in place 0.
 pub(crate) fn completed(
     settings: &Map<String, Value>,
     whole: &Map<String, Value>,
     schema: &Value,
     steps: &dyn Fn(&str) -> Result<u64>,
-    part: &dyn Fn(&Spec) -> Result<Spec>,
+    part: &dyn Fn(usize, &Spec) -> Result<Spec>,
 ) -> Result<Map<String, Value>> {
     let mut filled = whole.clone();
     fill(&mut filled, schema, steps)?;
-    for_parts(&mut filled, schema, &mut |name, spec| part(spec).map(Some).map_err(|e| e.within(name)))?;
+    for_parts(&mut filled, schema, &mut |path, place, spec| part(place, spec).map(Some).map_err(|e| e.within(path)))?;
     let news = filled.into_iter().filter(|(name, value)| whole.get(name) != Some(value));
     Ok(settings.clone().into_iter().chain(news).collect())
 }
@@ -142,28 +142,31 @@ pub(crate) fn open(
         paths.push(path.to_owned());
         Ok(None)
     })?;
-    for_parts(&mut whole, schema, &mut |name, spec| {
+    for_parts(&mut whole, schema, &mut |name, _, spec| {
         paths.extend(part(spec)?.into_iter().map(|path| format!("{name}.{path}")));
         Ok(None)
     })?;
     Ok(paths)
 }
 
-/// Is told of every specification that stands in settings, alone or in a list, and of the setting; gives what then stands there, if another one.
+/// Is told of every specification that stands in settings, alone or in a list, of its path, `inner` or `members.2`, and of its place there, 0 or 2;
+/// gives what then stands there, if another one.
 fn for_parts(
     settings: &mut Map<String, Value>,
     schema: &Value,
-    visit: &mut dyn FnMut(&str, &Spec) -> Result<Option<Spec>>,
+    visit: &mut dyn FnMut(&str, usize, &Spec) -> Result<Option<Spec>>,
 ) -> Result<()> {
     for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let values = match settings.get_mut(name) {
-            Some(Value::Array(items)) if settings::is_spec(&property["items"]) => items.iter_mut().collect(),
-            Some(value) if settings::is_spec(property) => vec![value],
+        let values: Vec<(String, &mut Value)> = match settings.get_mut(name) {
+            Some(Value::Array(items)) if settings::is_spec(&property["items"]) => {
+                items.iter_mut().enumerate().map(|(i, value)| (format!("{name}.{i}"), value)).collect()
+            }
+            Some(value) if settings::is_spec(property) => vec![(name.clone(), value)],
             _ => vec![],
         };
-        for value in values {
+        for (place, (path, value)) in values.into_iter().enumerate() {
             if let Ok(spec) = serde_json::from_value::<Spec>(value.clone())
-                && let Some(other) = visit(name, &spec)?.filter(|other| *other != spec)
+                && let Some(other) = visit(&path, place, &spec)?.filter(|other| *other != spec)
             {
                 *value = json!(other);
             }

@@ -1,0 +1,132 @@
+//! Optimizers that share a point: what all ensembles of a list of members have in common.
+//!
+//! The point is the ensemble's. A member is moved there before its turn, unless that is where it is: so that one that is alone takes its own
+//! plain run, bit for bit, and nobody is moved who has nothing to do.
+
+#[cfg(test)]
+pub(crate) mod script;
+
+use moths_core::{
+    CowTensor, Error, Key, Objective, Report, Result, Space, Spec,
+    optimizer::{Capabilities, Members},
+    persist, registry,
+    space::Walls,
+};
+
+use crate::{contest::is_same_point, stride::Stride};
+
+/// The members, and the point \[d\] where they are.
+pub(crate) struct Committee {
+    pub(crate) at: CowTensor,
+    members: Members,
+    space: Space,
+}
+
+impl Committee {
+    /// One member for every spec, each with a key of its own.
+    ///
+    /// # Errors
+    /// As [`registry::build`], naming `members.2.rate`.
+    pub(crate) fn new(specs: &[Spec], space: &Space, key: Key) -> Result<Self> {
+        let named = specs.to_vec();
+        let mut members = Members::new("members", space, specs.len()..=specs.len())
+            .listed()
+            .restricted_to(move |spec| named.contains(spec));
+        for (i, spec) in specs.iter().enumerate() {
+            members.push(spec.clone(), key.fold(i as u64))?;
+        }
+        Ok(Self { at: space.start(), members, space: space.clone() })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// A step of member `i` from the point where all are; where that leads is not yet theirs.
+    pub(crate) fn turn(&mut self, i: usize, objective: &mut dyn Objective) -> Result<Stride> {
+        let member = &mut self.members[i].optimizer;
+        if !is_same_point(&member.answer()?, &self.at, &self.space)? {
+            member.move_to(&self.at)?;
+        }
+        Stride::of(&mut **member, objective)
+    }
+
+    /// All go on from this point.
+    pub(crate) fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        self.at = self.space.point(at)?;
+        Ok(())
+    }
+}
+
+persist!(Committee { at, members });
+
+/// The report of several steps as that of one: it has converged when all have.
+pub(crate) fn together(reports: impl IntoIterator<Item = Report>) -> Report {
+    let both = |all: Report, one: Report| {
+        let converged = all.converged.and(one.converged);
+        all.and(one.loss, one.evaluations).with_births(one.births).converged(converged)
+    };
+    reports.into_iter().reduce(both).unwrap_or_else(|| Report::new(f64::INFINITY, 0))
+}
+
+/// What a committee can do of which every step is one of its members' from the common point: what all of them can. Who is moved about by others
+/// does not end, and resolves neither walls nor switches, as it would alone.
+///
+/// # Errors
+/// As [`registry::capabilities`].
+pub(crate) fn capabilities(specs: &[Spec]) -> Result<Capabilities> {
+    let members: Vec<Capabilities> = specs.iter().map(registry::capabilities).collect::<Result<_>>()?;
+    let Some((first, others)) = members.split_first() else { return Ok(Capabilities::NONE) };
+    let all = others.iter().fold(*first, |all, one| {
+        all.needs_gradient(all.needs_gradient || one.needs_gradient)
+            .needs_outputs(all.needs_outputs || one.needs_outputs)
+            .compares_steps(all.compares_steps || one.compares_steps)
+            .seeds_only(all.seeds_only && one.seeds_only)
+            .rank_based(all.rank_based && one.rank_based)
+            .translation(all.translation && one.translation)
+            .rotation(all.rotation && one.rotation)
+            .monotone(all.monotone && one.monotone)
+            .beats_random(all.beats_random && one.beats_random)
+            .walls(walls(all.walls, one.walls))
+            .at_walls(false)
+            .converges(false)
+            .escapes(false)
+            .discrete(false)
+            .state_per_parameter(all.state_per_parameter + one.state_per_parameter)
+            .state_per_candidate(all.state_per_candidate + one.state_per_candidate)
+            .state_per_pair(all.state_per_pair + one.state_per_pair)
+    });
+    Ok(all.state_per_parameter(all.state_per_parameter + 1.0))
+}
+
+/// How bounds are met where members differ: a point that goes through one smooth transform is rounded there, and in all others is left as it is.
+fn walls(a: Walls, b: Walls) -> Walls {
+    match (a, b) {
+        (a, b) if a == b => a,
+        (Walls::Smooth, _) | (_, Walls::Smooth) => Walls::Smooth,
+        _ => Walls::Clamp,
+    }
+}
+
+/// What a step of each member takes; `None` where nobody can say of one.
+///
+/// # Errors
+/// As [`registry::evaluations_per_step`], naming `members.2.rate`.
+pub(crate) fn costs(specs: &[Spec], space: &Space, stochastic: bool) -> Result<Option<Vec<u64>>> {
+    let cost = |(i, spec)| registry::evaluations_per_step_of_part(&format!("members.{i}"), spec, space, stochastic);
+    let costs: Vec<Option<u64>> = specs.iter().enumerate().map(cost).collect::<Result<_>>()?;
+    Ok(costs.into_iter().collect())
+}
+
+/// A list with one entry a member, if there is a list.
+///
+/// # Errors
+/// [`Error::Invalid`] for one of another length.
+pub(crate) fn one_each<T>(setting: &str, list: Option<&Vec<T>>, members: usize) -> Result<()> {
+    match list.filter(|list| list.len() != members) {
+        Some(list) => {
+            Err(Error::invalid(setting, format!("{} entries", list.len()), format!("{members}, one for each of the `members`, or null")))
+        }
+        None => Ok(()),
+    }
+}
