@@ -7,13 +7,16 @@
 pub(crate) mod script;
 
 use moths_core::{
-    CowTensor, Error, Key, Objective, Report, Result, Space, Spec,
+    CowTensor, Key, Objective, Report, Result, Space, Spec,
     optimizer::{Capabilities, Members},
     persist, registry,
     space::Walls,
 };
 
-use crate::{contest::is_same_point, stride::Stride};
+use crate::{
+    contest::{Contest, Seen, is_same, is_same_point},
+    stride::Stride,
+};
 
 /// The members, and the point \[d\] where they are.
 pub(crate) struct Committee {
@@ -49,6 +52,39 @@ impl Committee {
             member.move_to(&self.at)?;
         }
         Stride::of(&mut **member, objective)
+    }
+
+    /// A step of every member from the point where all are.
+    pub(crate) fn turns(&mut self, objective: &mut dyn Objective) -> Result<Vec<Stride>> {
+        (0..self.len()).map(|i| self.turn(i, objective)).collect()
+    }
+
+    /// The losses of these points, each asked for only if no step of a member told it. `loss`: that of the common point; +∞ when it is not known.
+    pub(crate) fn contest(
+        &self,
+        strides: &[Stride],
+        points: &[&CowTensor],
+        loss: f64,
+        objective: &mut dyn Objective,
+    ) -> Result<Contest> {
+        let known = |point: &&CowTensor| -> Result<f64> {
+            for stride in strides {
+                if let Some(loss) = stride.seen.loss_of(point, &self.space)? {
+                    return Ok(loss);
+                }
+            }
+            Ok(if is_same(point, &self.at, &self.space)? { loss } else { f64::INFINITY })
+        };
+        let known: Vec<f64> = points.iter().map(known).collect::<Result<_>>()?;
+        Contest::of(points, &known, &Seen::default(), objective)
+    }
+
+    /// A step of member `i` alone, from which all go on. What others may still get away from has not converged.
+    pub(crate) fn advance(&mut self, i: usize, objective: &mut dyn Objective) -> Result<Report> {
+        let Stride { after, report, .. } = self.turn(i, objective)?;
+        self.move_to(&after)?;
+        let converged = report.converged.filter(|_| self.len() == 1);
+        Ok(report.converged(converged))
     }
 
     /// All go on from this point.
@@ -116,17 +152,4 @@ pub(crate) fn costs(specs: &[Spec], space: &Space, stochastic: bool) -> Result<O
     let cost = |(i, spec)| registry::evaluations_per_step_of_part(&format!("members.{i}"), spec, space, stochastic);
     let costs: Vec<Option<u64>> = specs.iter().enumerate().map(cost).collect::<Result<_>>()?;
     Ok(costs.into_iter().collect())
-}
-
-/// A list with one entry a member, if there is a list.
-///
-/// # Errors
-/// [`Error::Invalid`] for one of another length.
-pub(crate) fn one_each<T>(setting: &str, list: Option<&Vec<T>>, members: usize) -> Result<()> {
-    match list.filter(|list| list.len() != members) {
-        Some(list) => {
-            Err(Error::invalid(setting, format!("{} entries", list.len()), format!("{members}, one for each of the `members`, or null")))
-        }
-        None => Ok(()),
-    }
 }

@@ -1,13 +1,21 @@
 //! Optimizers made of optimizers.
 
+pub mod alternate;
+pub mod average;
+pub mod best_of;
 mod committee;
 mod contest;
+pub mod random_choice;
 pub mod restart;
 pub mod sequence;
 mod slope;
 mod stride;
 pub mod undo;
 
+pub use alternate::{Alternate, AlternateConfig};
+pub use average::{Average, AverageConfig, AverageWeights};
+pub use best_of::{BestOf, BestOfConfig};
+pub use random_choice::{RandomChoice, RandomChoiceConfig};
 pub use restart::{Restart, RestartConfig, RestartScheme};
 pub use sequence::{Sequence, SequenceConfig};
 pub use undo::{Undo, UndoConfig};

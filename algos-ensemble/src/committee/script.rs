@@ -131,6 +131,11 @@ pub(crate) fn path(optimizer: &mut dyn Optimizer, f: impl Fn(f64) -> f64, steps:
         .collect()
 }
 
+/// The answers after so many steps on a line that falls.
+pub(crate) fn answers(optimizer: &mut dyn Optimizer, steps: usize) -> Vec<f64> {
+    path(optimizer, |x| -x, steps).into_iter().map(|(at, _)| at).collect()
+}
+
 /// (x − 1)² summed.
 pub(crate) fn bowl(x: &[f64]) -> f64 {
     x.iter().map(|x| (x - 1.0).powi(2)).sum()

@@ -1,0 +1,205 @@
+//! A random direction as the gradient of another optimizer, judged by the loss after the step that it makes of it.
+//!
+//! ```text
+//! z ~ sampler;   x₊, s₊ = where step(x, s; +z) leads,   x₋, s₋ = where step(x, s; −z) leads
+//! opposite:   x, s ← x₊, s₊ if f(x₊) ≤ f(x), else x₋, s₋
+//! lower:      x, s ← the lower of x₊, x₋, and its state
+//! best:       x, s ← the lowest of x₊, x₋ and x, and its state
+//! ```
+//!
+//! x, z: \[d\]; s: the state of the wrapped optimizer, all of it: both directions begin from the same momenta, step sizes and random numbers,
+//! and those of the direction that is not taken are gone. The wrapped optimizer never sees f: it is given the linear function of which ±z is
+//! the gradient ([`backprop`](https://docs.rs/moths-random) takes the gradient itself, every other one its losses, which cost nothing). All losses of a
+//! step are compared on the same data. A point that failed is never taken: where none is left, x and s stay, and only random numbers go on.
+//! Source: the founding notes of this project ("error is loss after optimizer step").
+//! Differs from the notes: the opposite direction is evaluated before it is taken, so that one that fails is not.
+//! Cost per step: f(x₊) and, where it is looked at, f(x₋); f(x) beside, in "opposite" and "best", where it is not known, as on a stochastic
+//! objective: 2 or 3 evaluations. The state of the wrapped optimizer and 1 number; scratch of its steps, of two copies of the state they overwrite, and
+//! 4 numbers per parameter.
+//!
+//! Take it when losses are all there is, only their order can be trusted, and the update rule has a memory, momentum above all, that leads elsewhere
+//! than a direction alone: it is found out by looking where the step ends. `random-grad` judges by a short perturbation, which needs no second step.
+//!
+//! Tune first: `inner.descent.rate`, the length of a step; `keep`, "best" where the loss must not rise, "opposite" where it may.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, registry};
+//! use moths_ensemble as _; // the facade `moths` does this, for all families
+//! use moths_random as _;
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let mut objective = Function::new(space.clone(), |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
+//! let spec = Spec::new("after-step").with("inner.name", "backprop")?.with("inner.descent.name", "adamw")?.with("inner.descent.rate", 0.02)?;
+//! let mut optimizer = registry::build(&spec, &space, Key::new(1))?;
+//! for _ in 0..500 {
+//!     optimizer.step(&mut objective)?;
+//! }
+//! let answer = space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?;
+//! assert!(answer.iter().map(|x| (x - 1.0).powi(2)).sum::<f64>() < 0.5);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+#![doc = include_str!("settings/after-step.md")]
+
+#[cfg(test)]
+mod tests;
+
+use moths_core::{
+    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, Spec,
+    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
+    persist,
+    persist::{Clock, Keep, State, atomically},
+    register, registry,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    contest::{Contest, Seen},
+    slope::Slope,
+    stride::difference,
+};
+
+/// Which of the points that a step looks at it takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepStep {
+    /// The first one, or where it raises the loss the opposite one, whatever the loss there.
+    #[default]
+    Opposite,
+    /// The lower of the two.
+    Lower,
+    /// The lowest of the two and the point before.
+    Best,
+}
+
+/// Settings of [`AfterStep`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AfterStepConfig {
+    /// The optimizer whose steps are judged.
+    pub inner: Spec,
+    /// Which point is taken.
+    pub keep: KeepStep,
+    /// The distribution of z.
+    pub sampler: Sampler,
+}
+
+impl Default for AfterStepConfig {
+    fn default() -> Self {
+        let descent = serde_json::json!("adamw");
+        let inner = Spec { name: "backprop".into(), settings: [("descent".to_owned(), descent)].into_iter().collect() };
+        Self { inner, keep: KeepStep::Opposite, sampler: Sampler::Normal }
+    }
+}
+
+/// Judges directions by where the steps they make end. See the [module documentation](self).
+pub struct AfterStep {
+    config: AfterStepConfig,
+    space: Space,
+    clock: Clock,
+    inner: Box<dyn Optimizer>,
+    /// f(x); +∞ when it is not known.
+    loss: f64,
+}
+
+impl Algorithm for AfterStep {
+    const META: Meta = Meta::new(
+        "after-step",
+        Family::Ensemble,
+        "A random direction as the gradient of another optimizer, reversed when the loss after its step is higher.",
+        "the founding notes of moths",
+    )
+    .capabilities(Capabilities::NONE.seeds_only(true).rank_based(true).translation(true).beats_random(true));
+    type Config = AfterStepConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        takes(&config.inner)?;
+        let inner = registry::build_part("inner", &config.inner, space, key.fold(1))?;
+        Ok(Self { config, space: space.clone(), clock: Clock::new(key.fold(0)), inner, loss: f64::INFINITY })
+    }
+
+    fn capabilities(config: &Self::Config) -> Result<Capabilities> {
+        let inner = takes(&config.inner)?;
+        // Of the loss nothing is ever seen but which is lower, in points that stand alone. What the wrapped optimizer does is done to a
+        // linear function, in which nothing is found: neither walls, nor switches, nor an end.
+        Ok(inner
+            .needs_gradient(false)
+            .compares_steps(false)
+            .seeds_only(true)
+            .rank_based(true)
+            .rotation(inner.rotation && config.sampler.is_isotropic())
+            .monotone(config.keep == KeepStep::Best)
+            .at_walls(false)
+            .converges(false)
+            .escapes(false)
+            .discrete(false))
+    }
+
+    fn evaluations_per_step(config: &Self::Config, _: &Space, stochastic: bool) -> Result<Option<u64>> {
+        Ok(Some(if stochastic && config.keep != KeepStep::Lower { 3 } else { 2 }))
+    }
+
+    fn evaluations_per_turn(config: &Self::Config, _: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        Self::evaluations_per_step(config, space, stochastic)
+    }
+}
+
+/// # Errors
+/// For what cannot be given a gradient.
+fn takes(inner: &Spec) -> Result<Capabilities> {
+    let can = registry::capabilities(inner)?;
+    if can.needs_outputs {
+        return Err(Error::unsupported("after-step", format!("gives gradients, and {} needs the outputs of a model", inner.name)));
+    }
+    Ok(can)
+}
+
+/// Where a direction leads, and with which state.
+struct Side {
+    after: CowTensor,
+    state: State,
+}
+
+impl AfterStep {
+    fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let (x, before) = (self.inner.answer()?, State::of(&mut self.inner)?);
+        let mut z = self.space.zeros()?;
+        self.config.sampler.over(&self.space).fill(self.clock.key(), &mut z)?;
+        let plus = self.side(z.clone(), &x, &before)?;
+        let (taken, report) = match self.config.keep {
+            KeepStep::Opposite => self.one_or_the_other(&x, &before, z, plus, objective)?,
+            keep => {
+                let minus = self.side(self.reversed(&z)?, &x, &before)?;
+                let contest = match keep {
+                    KeepStep::Lower => self.compare(&[&plus.after, &minus.after], objective)?,
+                    _ => self.compare(&[&plus.after, &minus.after, &x], objective)?,
+                };
+                let sides = [Some(plus), Some(minus), None];
+                (contest.best().map(|best| (sides.into_iter().nth(best).flatten(), contest.losses[best])), contest.report())
+            }
+        };
+        self.settle(taken, &before)?;
+        self.clock.tick();
+        Ok(report)
+    }
+}
+
+impl Optimizer for AfterStep {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        atomically(self, |this| this.attempt(objective))
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        self.inner.answer()
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        self.inner.move_to(at)?;
+        self.loss = f64::INFINITY;
+        Ok(())
+    }
+}
+
+persist!(AfterStep { clock, inner, loss });
+register!(AfterStep);
