@@ -9,7 +9,7 @@
 //!
 //! x, z: \[d\]; s: the state of the wrapped optimizer, all of it: both directions begin from the same momenta, step sizes and random numbers,
 //! and those of the direction that is not taken are gone. The wrapped optimizer never sees f: it is given the linear function of which ±z is
-//! the gradient ([`backprop`](https://docs.rs/moths-random) takes the gradient itself, every other one its losses, which cost nothing). All losses of a
+//! the gradient (`backprop` takes the gradient itself, every other one its losses, which cost nothing). All losses of a
 //! step are compared on the same data. A point that failed is never taken: where none is left, x and s stay, and only random numbers go on.
 //! Source: the founding notes of this project ("error is loss after optimizer step").
 //! Differs from the notes: the opposite direction is evaluated before it is taken, so that one that fails is not.
@@ -44,7 +44,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, Spec,
+    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, Spec, kernel,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::{Clock, Keep, State, atomically},
@@ -54,9 +54,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    contest::{Contest, Seen},
+    contest::{Contest, Seen, is_same},
     slope::Slope,
-    stride::difference,
 };
 
 /// Which of the points that a step looks at it takes.
@@ -139,10 +138,6 @@ impl Algorithm for AfterStep {
     fn evaluations_per_step(config: &Self::Config, _: &Space, stochastic: bool) -> Result<Option<u64>> {
         Ok(Some(if stochastic && config.keep != KeepStep::Lower { 3 } else { 2 }))
     }
-
-    fn evaluations_per_turn(config: &Self::Config, _: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        Self::evaluations_per_step(config, space, stochastic)
-    }
 }
 
 /// # Errors
@@ -161,27 +156,87 @@ struct Side {
     state: State,
 }
 
+/// What a step looked at, and what it takes of it.
+struct Look {
+    /// `None`: nothing, all stays.
+    taken: Option<Side>,
+    /// f where it then is.
+    loss: f64,
+    report: Report,
+}
+
+kernel! { fn reverse(out: out, z: mat) {
+    out = 0.0 - z;
+} }
+
 impl AfterStep {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let (x, before) = (self.inner.answer()?, State::of(&mut self.inner)?);
+        let before = State::of(&mut self.inner)?;
         let mut z = self.space.zeros()?;
         self.config.sampler.over(&self.space).fill(self.clock.key(), &mut z)?;
-        let plus = self.side(z.clone(), &x, &before)?;
-        let (taken, report) = match self.config.keep {
-            KeepStep::Opposite => self.one_or_the_other(&x, &before, z, plus, objective)?,
-            keep => {
-                let minus = self.side(self.reversed(&z)?, &x, &before)?;
-                let contest = match keep {
-                    KeepStep::Lower => self.compare(&[&plus.after, &minus.after], objective)?,
-                    _ => self.compare(&[&plus.after, &minus.after, &x], objective)?,
-                };
-                let sides = [Some(plus), Some(minus), None];
-                (contest.best().map(|best| (sides.into_iter().nth(best).flatten(), contest.losses[best])), contest.report())
+        let mut opposite = self.space.zeros()?;
+        reverse(&mut opposite, &z)?;
+        let x = self.inner.answer()?;
+        let plus = self.side(z, &x)?;
+        before.restore(&mut self.inner, Keep::Nothing)?;
+        let Look { taken, loss, report } = match self.config.keep {
+            KeepStep::Opposite => self.first_good(&x, plus, opposite, objective)?,
+            KeepStep::Lower | KeepStep::Best => {
+                let minus = self.side(opposite, &x)?;
+                self.lowest(&x, [plus, minus], objective)?
             }
         };
-        self.settle(taken, &before)?;
+        match taken {
+            Some(side) => side.state.restore(&mut self.inner, Keep::Nothing)?,
+            // With the same random numbers it would try the same again.
+            None => before.restore(&mut self.inner, Keep::Clocks)?,
+        }
+        self.loss = loss;
         self.clock.tick();
         Ok(report)
+    }
+
+    /// A step of the wrapped optimizer, given this gradient.
+    fn side(&mut self, gradient: CowTensor, x: &CowTensor) -> Result<Side> {
+        self.inner.step(&mut Slope::new(gradient, x, &self.space)?)?;
+        Ok(Side { after: self.inner.answer()?, state: State::of(&mut self.inner)? })
+    }
+
+    /// The first side if it is not higher than x, or else the other one.
+    fn first_good(&mut self, x: &CowTensor, plus: Side, opposite: CowTensor, objective: &mut dyn Objective) -> Result<Look> {
+        let first = self.compare(x, &[&plus.after, x], objective)?;
+        let report = first.added_to(Report::new(f64::INFINITY, 0));
+        if first.losses[0].is_finite() && first.losses[0] <= first.losses[1] {
+            return Ok(Look { taken: Some(plus), loss: first.losses[0], report });
+        }
+        let minus = self.side(opposite, x)?;
+        let second = self.compare(x, &[&minus.after], objective)?;
+        let (taken, loss) = match second.best() {
+            Some(_) => (Some(minus), second.losses[0]),
+            None => (None, first.losses[1]),
+        };
+        Ok(Look { taken, loss, report: second.added_to(report) })
+    }
+
+    /// The lower of the sides, or x where it is lower still and counts.
+    fn lowest(&mut self, x: &CowTensor, sides: [Side; 2], objective: &mut dyn Objective) -> Result<Look> {
+        let mut points = vec![&sides[0].after, &sides[1].after];
+        if self.config.keep == KeepStep::Best {
+            points.push(x);
+        }
+        let contest = self.compare(x, &points, objective)?;
+        let report = contest.added_to(Report::new(f64::INFINITY, 0));
+        let best = contest.best();
+        // Where all failed x may have done so unseen.
+        let loss = best.map_or(f64::INFINITY, |best| contest.losses[best]);
+        Ok(Look { taken: best.and_then(|best| sides.into_iter().nth(best)), loss, report })
+    }
+
+    /// Losses of these points; that of x may be known.
+    fn compare(&self, x: &CowTensor, points: &[&CowTensor], objective: &mut dyn Objective) -> Result<Contest> {
+        let known = |point: &&CowTensor| Ok(if is_same(point, x, &self.space)? { self.loss } else { f64::INFINITY });
+        let known: Vec<f64> = points.iter().map(known).collect::<Result<_>>()?;
+        Contest::of(points, &known, &Seen::default(), objective)
     }
 }
 
