@@ -60,6 +60,7 @@ pub struct UpdateToGradientConfig {
     /// The optimizer whose updates are the gradients.
     pub inner: Spec,
     /// The update rule that follows them.
+    #[schemars(extend("x-names" = "descent"))]
     pub descent: Spec,
 }
 

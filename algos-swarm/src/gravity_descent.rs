@@ -103,6 +103,7 @@ pub struct GravityDescentConfig {
     /// What the pull acts on.
     pub on: On,
     /// The update rule that each particle follows its gradients by.
+    #[schemars(extend("x-names" = "descent"))]
     pub descent: Spec,
 }
 

@@ -26,6 +26,7 @@ struct TideConfig {
     rate: Schedule,
     #[schemars(extend("x-horizon" = Schedule::exponential(1.0, 0.5, None)))]
     heat: Option<Schedule>,
+    #[schemars(extend("x-names" = "descent"))]
     descent: Spec,
     inner: Option<Spec>,
     others: Vec<Spec>,

@@ -2,37 +2,64 @@
 
 use moths::{
     Spec,
-    optimizer::descent::{self, DescentEntry},
+    optimizer::{
+        descent::{self, DescentEntry},
+        settings::{self, Named},
+    },
     registry,
 };
 use serde_json::{Map, Value, json};
 
-use crate::names::is_spec;
-
 /// A spec in words: `open-es (pairs = 32, descent = adamw (rate = 0.1))`.
 pub fn words(spec: &Spec) -> String {
-    let setting = |(name, value): (&String, &Value)| match serde_json::from_value::<Spec>(value.clone()) {
-        Ok(part) => format!("{name} = {}", words(&part)),
-        Err(_) => format!("{name} = {value}"),
-    };
+    let setting = |(name, value): (&String, &Value)| format!("{name} = {}", value_in_words(value));
     let settings: Vec<String> = spec.settings.iter().map(setting).collect();
     if settings.is_empty() { spec.name.clone() } else { format!("{} ({})", spec.name, settings.join(", ")) }
 }
 
+/// A spec, a list of specs, or any other value.
+fn value_in_words(value: &Value) -> String {
+    let part = || serde_json::from_value::<Spec>(value.clone()).map(|part| words(&part));
+    match value {
+        Value::Array(items) if items.iter().any(Value::is_string) || items.iter().any(Value::is_object) => {
+            format!("[{}]", items.iter().map(value_in_words).collect::<Vec<_>>().join(", "))
+        }
+        _ => part().unwrap_or_else(|_| value.to_string()),
+    }
+}
+
 /// A spec with all its settings, those by default too, and with those of its parts.
 pub fn resolved(spec: &Spec) -> Spec {
-    let optimizer = || registry::find(&spec.name).map(registry::Entry::schema);
-    let schema = optimizer().or_else(|_| descent::find(&spec.name).map(DescentEntry::schema)).unwrap_or_default();
+    with_defaults(Named::Optimizer, spec)
+}
+
+fn with_defaults(named: Named, spec: &Spec) -> Spec {
+    let schema = match named {
+        Named::Optimizer => registry::find(&spec.name).map(registry::Entry::schema),
+        Named::Descent => descent::find(&spec.name).map(DescentEntry::schema),
+    }
+    .unwrap_or_default();
     let none = Map::new();
+    let properties = schema["properties"].as_object().unwrap_or(&none);
     let setting = |(name, property): (&String, &Value)| {
         let value = spec.settings.get(name).or_else(|| property.get("default"))?;
-        let part = is_spec(property).then(|| serde_json::from_value::<Spec>(value.clone()).ok()).flatten();
-        Some((name.clone(), part.map_or_else(|| value.clone(), |part| json!(resolved(&part)))))
+        Some((name.clone(), with_parts(value, property)))
     };
-    let mut settings: Map<String, Value> = schema["properties"].as_object().unwrap_or(&none).iter().filter_map(setting).collect();
-    let unknown = spec.settings.iter().filter(|(name, _)| schema["properties"].get(name.as_str()).is_none());
+    let mut settings: Map<String, Value> = properties.iter().filter_map(setting).collect();
+    let unknown = spec.settings.iter().filter(|(name, _)| !properties.contains_key(*name));
     settings.extend(unknown.map(|(name, value)| (name.clone(), value.clone())));
     Spec { name: spec.name.clone(), settings }
+}
+
+/// The value of a setting, with the defaults of what it names.
+fn with_parts(value: &Value, schema: &Value) -> Value {
+    match (settings::named(schema), value) {
+        (None, Value::Array(items)) => items.iter().map(|item| with_parts(item, &schema["items"])).collect(),
+        (Some(named), value) => {
+            serde_json::from_value::<Spec>(value.clone()).map_or_else(|_| value.clone(), |part| json!(with_defaults(named, &part)))
+        }
+        _ => value.clone(),
+    }
 }
 
 #[cfg(test)]

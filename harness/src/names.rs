@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use moths::{
     Spec,
-    optimizer::descent::{self, DescentEntry},
+    optimizer::{
+        descent::{self, DescentEntry},
+        settings::{self, Named},
+    },
     registry,
 };
 use serde_json::{Map, Value, json};
@@ -39,11 +42,11 @@ pub fn settled(spec: Spec) -> Spec {
     Spec { settings: settled_settings(spec.settings, &schema.unwrap_or_default()), name }
 }
 
-/// An update rule or an optimizer inside another.
-fn settled_part(spec: Spec) -> Spec {
-    let Some(name) = descent(&spec.name).filter(|_| registry::find(&spec.name).is_err()) else { return settled(spec) };
-    let schema = descent::find(name).map(DescentEntry::schema);
-    Spec { settings: settled_settings(spec.settings, &schema.unwrap_or_default()), name: name.to_owned() }
+/// An update rule inside an optimizer.
+fn settled_descent(spec: Spec) -> Spec {
+    let name = descent(&spec.name).map_or(spec.name, str::to_owned);
+    let schema = descent::find(&name).map(DescentEntry::schema);
+    Spec { settings: settled_settings(spec.settings, &schema.unwrap_or_default()), name }
 }
 
 fn settled_settings(settings: Map<String, Value>, schema: &Value) -> Map<String, Value> {
@@ -56,8 +59,9 @@ fn settled_settings(settings: Map<String, Value>, schema: &Value) -> Map<String,
 
 fn settled_value(value: Value, schema: &Value) -> Value {
     let types = types(schema);
-    if is_spec(schema) {
-        return serde_json::from_value::<Spec>(value.clone()).map_or(value, |part| json!(settled_part(part)));
+    if let Some(named) = settings::named(schema) {
+        let settle = if named == Named::Optimizer { settled } else { settled_descent };
+        return serde_json::from_value::<Spec>(value.clone()).map_or(value, |part| json!(settle(part)));
     }
     let takes = |kind| types.contains(kind);
     match value {
@@ -76,11 +80,6 @@ fn settled_value(value: Value, schema: &Value) -> Value {
         }
         other => other,
     }
-}
-
-/// Does a schema, or an alternative in it, ask for the name of an optimizer or a descent, with or without settings?
-pub fn is_spec(schema: &Value) -> bool {
-    alternatives(schema).into_iter().any(|one| ["string", "object"].iter().all(|kind| own_types(one).contains(kind)))
 }
 
 /// A schema, or all alternatives in it.

@@ -9,7 +9,14 @@ use super::{
     path::{self, KEY},
     problem::Problem,
 };
-use moths_core::{Result, Spec, optimizer::settings::is_spec, registry};
+use moths_core::{
+    Result, Spec,
+    optimizer::{
+        descent,
+        settings::{self, Named, named},
+    },
+    registry,
+};
 
 pub(super) const LAW: Law = Law {
     name: "declared",
@@ -35,13 +42,28 @@ fn holds(subject: &Subject) -> Verdict {
         let (least, all) = (promised.state_per_parameter, default.state_per_parameter);
         ensure!(least <= all, "its meta has {least} numbers of state per parameter, its default settings {all}");
     }
+    parts_are_there(subject)?;
     meta.size.map_or(Ok(()), |name| counts(subject, name))
+}
+
+/// What it names by default is registered as what its schema says that is named, or not linked.
+fn parts_are_there(subject: &Subject) -> Verdict {
+    let schema = registry::find(&subject.spec().name)?.schema();
+    let defaults = schema["properties"].as_object().into_iter().flatten();
+    let defaults = defaults.filter_map(|(name, property)| Some((name.clone(), property.get("default")?.clone()))).collect();
+    for (path, named, value) in settings::parts(&defaults, &schema) {
+        let name = value.as_str().or_else(|| value["name"].as_str()).unwrap_or_default();
+        let (optimizer, descent) = (registry::find(name).is_ok(), descent::find(name).is_ok());
+        let (wanted, other) = if named == Named::Optimizer { (optimizer, descent) } else { (descent, optimizer) };
+        ensure!(wanted || !other, "its setting `{path}` asks for {named:?}, and is {name} by default, which is none");
+    }
+    Ok(())
 }
 
 /// Does a setting name an update rule, whose state comes to its own?
 fn names_parts(subject: &Subject) -> Result<bool> {
     let schema = registry::find(&subject.spec().name)?.schema();
-    Ok(schema["properties"].as_object().into_iter().flatten().any(|(_, property)| is_spec(property)))
+    Ok(schema["properties"].as_object().into_iter().flatten().any(|(_, property)| named(property).is_some()))
 }
 
 /// The larger the size, the more evaluations.

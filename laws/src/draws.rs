@@ -18,7 +18,7 @@ use moths_core::{
     Spec,
     optimizer::{
         descent,
-        settings::{choices, is_spec},
+        settings::{Named, choices, named},
     },
     registry,
 };
@@ -91,8 +91,8 @@ fn value(schema: &Value) -> BoxedStrategy<Value> {
     if let Some(allowed) = schema["enum"].as_array() {
         return select(allowed.clone()).boxed();
     }
-    if is_spec(schema) {
-        return spec();
+    if let Some(named) = named(schema) {
+        return spec(named);
     }
     let kinds: Vec<&str> = match &schema["type"] {
         Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
@@ -113,11 +113,12 @@ fn of_kind(kind: &str, schema: &Value) -> BoxedStrategy<Value> {
     }
 }
 
-/// The name of an optimizer or of a descent: what is wanted the schema does not say, and the other is refused.
-fn spec() -> BoxedStrategy<Value> {
-    let optimizers = registry::entries().into_iter().map(|entry| entry.meta.id);
-    let descents = descent::entries().into_iter().map(|entry| entry.id);
-    let names: Vec<&str> = optimizers.chain(descents).collect();
+/// The name of any optimizer, or of any descent.
+fn spec(named: Named) -> BoxedStrategy<Value> {
+    let names: Vec<&str> = match named {
+        Named::Optimizer => registry::entries().into_iter().map(|entry| entry.meta.id).collect(),
+        Named::Descent => descent::entries().into_iter().map(|entry| entry.id).collect(),
+    };
     select(names).prop_map(Value::from).boxed()
 }
 

@@ -10,7 +10,7 @@ use super::{
     path::{self, KEY},
     problem::Problem,
 };
-use moths_core::{Error, Optimizer, Result, Spec, optimizer::settings::is_spec, registry};
+use moths_core::{Error, Optimizer, Result, Spec, optimizer::settings::named, registry};
 
 pub(super) const LAW: Law = Law {
     name: "settings",
@@ -61,7 +61,7 @@ fn beyond(schema: &Value) -> Vec<Value> {
     if schema["enum"].is_array() || schema["oneOf"].is_array() {
         values.push(json!("no-such-thing"));
     }
-    if is_spec(schema) {
+    if named(schema).is_some() {
         values.extend([json!(17), json!("no-such-thing"), json!({ "nameless": 1 })]);
     }
     values

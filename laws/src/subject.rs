@@ -3,7 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{Depth, Held, broken::is_refusal};
-use moths_core::{Error, Key, Optimizer, Result, Space, Spec, optimizer::Capabilities, registry};
+use moths_core::{
+    Error, Key, Optimizer, Result, Space, Spec,
+    optimizer::{
+        Capabilities,
+        settings::{self, Named},
+    },
+    registry::{self, Entry},
+};
 
 /// An optimizer with some settings, looked up in the registry like anyone would.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,24 +50,19 @@ impl Subject {
         &self.spec
     }
 
-    /// A short name for tests: `pso`, `undo(pso)`, `pso(particles=80)`.
+    /// A short name for tests: `pso`, `undo(pso)`, `best-of([pso,undo(spsa)])`, `pso(particles=80)`.
     pub fn name(&self) -> String {
-        let setting = |(name, value): (&String, &Value)| match value {
-            Value::String(inner) if name == INNER => inner.clone(),
-            value => format!("{name}={value}"),
-        };
-        let settings: Vec<String> = self.spec.settings.iter().map(setting).collect();
-        if settings.is_empty() { self.spec.name.clone() } else { format!("{}({})", self.spec.name, settings.join(",")) }
+        named(&self.spec)
     }
 
-    /// Is it a wrapper of another optimizer?
+    /// Is it made of other optimizers?
     pub(super) fn wraps(&self) -> Result<bool> {
-        Ok(registry::find(&self.spec.name)?.schema()["properties"].get(INNER).is_some())
+        Ok(!parts(registry::find(&self.spec.name)?).is_empty())
     }
 
-    /// What it wraps, if it is a wrapper.
+    /// What it wraps, if it is a wrapper of one.
     pub(super) fn inner(&self) -> Result<Option<Self>> {
-        if !self.wraps()? {
+        if !is_wrapper(registry::find(&self.spec.name)?) {
             return Ok(None);
         }
         let schema = registry::find(&self.spec.name)?.schema();
@@ -110,16 +112,100 @@ impl Held for Subject {
 /// The setting by which a wrapper names what it wraps.
 const INNER: &str = "inner";
 
-/// Every registered optimizer, and every wrapper around every one of them that it takes: a wrapper is what has a setting `inner`.
-pub fn subjects() -> Vec<Subject> {
-    let ids: Vec<&str> = registry::entries().iter().map(|entry| entry.meta.id).collect();
-    let alone = ids.iter().map(|id| Spec::new(*id));
-    let wrappers = registry::entries().into_iter().filter(|entry| entry.schema()["properties"].get(INNER).is_some());
-    let wrapped = wrappers.flat_map(|wrapper| ids.iter().map(move |id| around(wrapper.meta.id, id)));
-    let taken = |spec: &Spec| !registry::capabilities(spec).is_err_and(|error| is_refusal(&error));
-    alone.chain(wrapped.filter(taken).collect::<Vec<_>>()).map(|spec| Subject { spec, depth: Depth::of_environment() }).collect()
+fn named(spec: &Spec) -> String {
+    let settings: Vec<String> = spec.settings.iter().map(|(name, value)| setting(spec, name, value)).collect();
+    if settings.is_empty() { spec.name.clone() } else { format!("{}({})", spec.name, settings.join(",")) }
 }
 
-fn around(wrapper: &str, inner: &str) -> Spec {
-    Spec { name: wrapper.into(), settings: [(INNER.to_owned(), json!(inner))].into_iter().collect() }
+fn setting(of: &Spec, name: &str, value: &Value) -> String {
+    let short = |value: &Value| serde_json::from_value::<Spec>(value.clone()).map_or_else(|_| value.to_string(), |part| named(&part));
+    let is_part = registry::find(&of.name).is_ok_and(|entry| parts(entry).iter().any(|part| part == name));
+    match value {
+        Value::Array(items) if is_part => format!("[{}]", items.iter().map(short).collect::<Vec<_>>().join(",")),
+        value if name == INNER => short(value),
+        value if is_part => format!("{name}={}", short(value)),
+        value => format!("{name}={value}"),
+    }
+}
+
+/// The settings that name optimizers, one or a list.
+fn parts(entry: &Entry) -> Vec<String> {
+    let schema = entry.schema();
+    let names = |property: &Value| [property, &property["items"]].into_iter().any(|s| settings::named(s) == Some(Named::Optimizer));
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties.filter(|(_, property)| names(property)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Is it a wrapper of one optimizer?
+fn is_wrapper(entry: &Entry) -> bool {
+    parts(entry).iter().any(|part| part == INNER)
+}
+
+/// Those made of optimizers that each optimizer is tried in.
+const AROUND_EACH: usize = 2;
+/// How many made of made ones there are of each kind.
+const DEEPER: usize = 2;
+
+/// Every registered optimizer; each inside some of those that are made of others; and these inside each other, two levels deep.
+///
+/// Whom one is made of is drawn by name, always in the same way: a new optimizer changes hardly any other pair.
+pub fn subjects() -> Vec<Subject> {
+    let entries = registry::entries();
+    let ids: Vec<&str> = entries.iter().map(|entry| entry.meta.id).collect();
+    let makers: Vec<&Entry> = entries.iter().copied().filter(|entry| takes_any(entry)).collect();
+    let mut all: Vec<Spec> = ids.iter().map(|id| Spec::new(*id)).collect();
+    for id in &ids {
+        all.extend(drawn(&makers, id, |maker| made(maker, &ids, Spec::new(*id)), AROUND_EACH));
+    }
+    for maker in &makers {
+        let others: Vec<(&Entry, &str)> = makers.iter().flat_map(|other| ids.iter().map(|id| (*other, *id))).collect();
+        let deep = |(other, id): &(&Entry, &str)| made(maker, &ids, made(other, &ids, Spec::new(*id))?);
+        all.extend(drawn_by(&others, |(other, id)| lot(&[maker.meta.id, other.meta.id, id]), deep, DEEPER));
+    }
+    let mut all: Vec<Subject> = all.into_iter().map(|spec| Subject { spec, depth: Depth::of_environment() }).collect();
+    let mut known = std::collections::HashSet::new();
+    all.retain(|subject| known.insert(subject.name()));
+    all
+}
+
+/// Is it made of whatever optimizer it is given: by the setting `inner`, or by a list?
+fn takes_any(entry: &Entry) -> bool {
+    is_wrapper(entry) || list_of(entry).is_some()
+}
+
+/// The setting that lists optimizers.
+fn list_of(entry: &Entry) -> Option<String> {
+    let schema = entry.schema();
+    parts(entry).into_iter().find(|part| schema["properties"][part]["items"].is_object())
+}
+
+/// The one that is made of this, in a list with two others; `None` where it does not take it.
+fn made(maker: &Entry, ids: &[&str], part: Spec) -> Option<Spec> {
+    let spec = Spec::new(maker.meta.id);
+    let spec = match list_of(maker) {
+        Some(list) => {
+            let others = drawn_by(ids, |id| lot(&[maker.meta.id, &named(&part), id]), |id| Some(*id), 2);
+            let members = std::iter::once(json!(part)).chain(others.into_iter().map(|id| json!(id)));
+            spec.with(&list, Value::Array(members.collect()))
+        }
+        None => spec.with(INNER, json!(part)),
+    };
+    spec.ok().filter(|spec| !registry::capabilities(spec).is_err_and(|error| is_refusal(&error)))
+}
+
+fn drawn(makers: &[&Entry], id: &str, made: impl Fn(&Entry) -> Option<Spec>, n: usize) -> Vec<Spec> {
+    drawn_by(makers, |maker| lot(&[maker.meta.id, id]), |maker| made(maker), n)
+}
+
+/// Of what can be made, the first by lot.
+fn drawn_by<T, U>(from: &[T], lot: impl Fn(&T) -> u64, made: impl Fn(&T) -> Option<U>, n: usize) -> Vec<U> {
+    let mut order: Vec<&T> = from.iter().collect();
+    order.sort_by_key(|one| lot(one));
+    order.into_iter().filter_map(made).take(n).collect()
+}
+
+/// A number for these names, the same everywhere and always.
+fn lot(names: &[&str]) -> u64 {
+    let bytes = names.iter().flat_map(|name| name.bytes().chain([0]));
+    bytes.fold(Key::new(0), |key, byte| key.fold(u64::from(byte))).to_bits()
 }

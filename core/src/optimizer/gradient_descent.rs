@@ -130,6 +130,7 @@ pub struct GradientDescentConfig<E: NamedEstimator> {
     #[serde(flatten)]
     pub estimator: E::Config,
     /// The update rule that the gradient goes to.
+    #[schemars(extend("x-names" = "descent"))]
     pub descent: Spec,
 }
 

@@ -5,7 +5,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     Error, Result,
     objective::Objective,
-    optimizer::{Spec, settings},
+    optimizer::{
+        Spec,
+        settings::{self, Named},
+    },
 };
 
 /// The length of a run in loss evaluations, or that nobody knows it.
@@ -115,17 +118,19 @@ fn each_open(parts: &mut Map<String, Value>, schema: &Value, path: &str, visit: 
 }
 
 /// These settings, and what the length of the run decides of those that they leave open. `whole` is what they are with their defaults; `part`
-/// does the same for an optimizer or a descent that one of them names, which stands in this place of a list, or in place 0.
+/// does the same for an optimizer or a descent that one of them names, of whose place (`inner`, `members.2`) it is told too.
 pub(crate) fn completed(
     settings: &Map<String, Value>,
     whole: &Map<String, Value>,
     schema: &Value,
     steps: &dyn Fn(&str) -> Result<u64>,
-    part: &dyn Fn(usize, &Spec) -> Result<Spec>,
+    part: &dyn Fn(&str, Named, &Spec) -> Result<Spec>,
 ) -> Result<Map<String, Value>> {
     let mut filled = whole.clone();
     fill(&mut filled, schema, steps)?;
-    for_parts(&mut filled, schema, &mut |path, place, spec| part(place, spec).map(Some).map_err(|e| e.within(path)))?;
+    for_parts(&mut filled, schema, &mut |path, named, spec| {
+        part(path, named, spec).map(Some).map_err(|e| e.within(path))
+    })?;
     let news = filled.into_iter().filter(|(name, value)| whole.get(name) != Some(value));
     Ok(settings.clone().into_iter().chain(news).collect())
 }
@@ -134,7 +139,7 @@ pub(crate) fn completed(
 pub(crate) fn open(
     whole: &Map<String, Value>,
     schema: &Value,
-    part: &dyn Fn(&Spec) -> Result<Vec<String>>,
+    part: &dyn Fn(Named, &Spec) -> Result<Vec<String>>,
 ) -> Result<Vec<String>> {
     let (mut paths, mut whole) = (vec![], whole.clone());
     each_open(&mut whole, schema, "", &mut |path, _, _| {
@@ -142,34 +147,27 @@ pub(crate) fn open(
         paths.push(path.to_owned());
         Ok(None)
     })?;
-    for_parts(&mut whole, schema, &mut |name, _, spec| {
-        paths.extend(part(spec)?.into_iter().map(|path| format!("{name}.{path}")));
+    for_parts(&mut whole, schema, &mut |name, named, spec| {
+        paths.extend(part(named, spec)?.into_iter().map(|path| format!("{name}.{path}")));
         Ok(None)
     })?;
     Ok(paths)
 }
 
-/// Is told of every specification that stands in settings, alone or in a list, of its path, `inner` or `members.2`, and of its place there, 0 or 2;
-/// gives what then stands there, if another one.
+/// Is told of every specification that stands in settings, of where it stands and of what it names; gives what then stands there, if another one.
 fn for_parts(
     settings: &mut Map<String, Value>,
     schema: &Value,
-    visit: &mut dyn FnMut(&str, usize, &Spec) -> Result<Option<Spec>>,
+    visit: &mut dyn FnMut(&str, Named, &Spec) -> Result<Option<Spec>>,
 ) -> Result<()> {
-    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
-        let values: Vec<(String, &mut Value)> = match settings.get_mut(name) {
-            Some(Value::Array(items)) if settings::is_spec(&property["items"]) => {
-                items.iter_mut().enumerate().map(|(i, value)| (format!("{name}.{i}"), value)).collect()
-            }
-            Some(value) if settings::is_spec(property) => vec![(name.clone(), value)],
-            _ => vec![],
-        };
-        for (place, (path, value)) in values.into_iter().enumerate() {
-            if let Ok(spec) = serde_json::from_value::<Spec>(value.clone())
-                && let Some(other) = visit(&path, place, &spec)?.filter(|other| *other != spec)
-            {
-                *value = json!(other);
-            }
+    let standing: Vec<(String, Named, Value)> =
+        settings::parts(settings, schema).into_iter().map(|(path, named, value)| (path, named, value.clone())).collect();
+    for (path, named, value) in standing {
+        if let Ok(spec) = serde_json::from_value::<Spec>(value)
+            && let Some(other) = visit(&path, named, &spec)?.filter(|other| *other != spec)
+            && let Some(place) = settings::part_at(settings, &path)
+        {
+            *place = json!(other);
         }
     }
     Ok(())

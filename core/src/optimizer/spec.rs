@@ -8,6 +8,8 @@ use crate::{Error, Result};
 
 /// A name and settings: `"pso"`, or `{"name": "pso", "particles": 80}`, nested where a setting is itself an optimizer or a descent.
 ///
+/// A setting of this type names an optimizer. One that names a descent says so in its schema: `#[schemars(extend("x-names" = "descent"))]`.
+///
 /// ```
 /// use moths_core::Spec;
 /// let spec: Spec = r#"{"name": "undo", "inner": {"name": "spsa", "descent": "adamw"}}"#.parse()?;
@@ -119,6 +121,6 @@ impl JsonSchema for Spec {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["string", "object"] })
+        schemars::json_schema!({ "type": ["string", "object"], "x-names": "optimizer" })
     }
 }

@@ -12,6 +12,7 @@ use crate::{Result, kernel, noise::Gradient, optimizer::Spec, persist, register_
 #[serde(deny_unknown_fields, default)]
 pub struct AccumulateConfig {
     /// What is fed the sum of all gradients.
+    #[schemars(extend("x-names" = "descent"))]
     pub inner: Spec,
 }
 

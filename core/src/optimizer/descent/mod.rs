@@ -29,7 +29,10 @@ use serde_json::{Map, Value};
 use crate::{
     Error, Result,
     noise::Gradient,
-    optimizer::{Spec, horizon, settings},
+    optimizer::{
+        Spec, horizon,
+        settings::{self, Named},
+    },
     persist::Persist,
     space::Space,
     tensor::CowTensor,
@@ -220,7 +223,7 @@ fn build_part(field: &str, spec: &Spec, space: &Space) -> Result<Box<dyn Descent
 /// [`registry::planned`](crate::optimizer::registry::planned).
 pub(crate) fn planned(spec: &Spec, steps: &dyn Fn(&str) -> Result<u64>) -> Result<Spec> {
     let entry = find(&spec.name)?;
-    let part = |_, part: &Spec| if find(&part.name).is_ok() { planned(part, steps) } else { Ok(part.clone()) };
+    let part = |_: &str, _: Named, part: &Spec| if find(&part.name).is_ok() { planned(part, steps) } else { Ok(part.clone()) };
     let whole = (entry.whole)(&spec.settings)?;
     Ok(Spec { name: spec.name.clone(), settings: horizon::completed(&spec.settings, &whole, &entry.schema(), steps, &part)? })
 }
@@ -231,8 +234,14 @@ pub(crate) fn planned(spec: &Spec, steps: &dyn Fn(&str) -> Result<u64>) -> Resul
 /// [`Error::Unknown`] or [`Error::Invalid`].
 pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
     let entry = find(&spec.name)?;
-    let part = |part: &Spec| if find(&part.name).is_ok() { left_to_the_horizon(part) } else { Ok(vec![]) };
+    let part = |_: Named, part: &Spec| if find(&part.name).is_ok() { left_to_the_horizon(part) } else { Ok(vec![]) };
     horizon::open(&(entry.whole)(&spec.settings)?, &entry.schema(), &part)
+}
+
+/// The schema of its settings, and all of them, those by default too.
+pub(crate) fn described(spec: &Spec) -> Result<(Value, Map<String, Value>)> {
+    let entry = find(&spec.name)?;
+    Ok((entry.schema(), (entry.whole)(&spec.settings)?))
 }
 
 /// State size of the descent a spec names: numbers per parameter.

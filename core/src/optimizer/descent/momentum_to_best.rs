@@ -24,6 +24,7 @@ pub struct MomentumToBestConfig {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub pull: f64,
     /// What takes the gradient.
+    #[schemars(extend("x-names" = "descent"))]
     pub inner: Spec,
 }
 

@@ -2,8 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Part, find, kind_of};
-use crate::optimizer::{Spec, descent};
+use super::{Entry, find};
+use crate::optimizer::{
+    Spec,
+    descent::{self, DescentEntry},
+    settings::{self, Named},
+};
 
 /// The dotted path of the first setting in which two specs differ, and what it is in either; `None`: they build the same. Settings that are not
 /// said are those by default; of what nobody has registered, all that counts is what is said.
@@ -17,18 +21,34 @@ use crate::optimizer::{Spec, descent};
 /// # Ok::<(), moths_core::Error>(())
 /// ```
 pub fn difference(one: &Spec, other: &Spec) -> Option<(String, String, String)> {
+    between(Named::Optimizer, one, other)
+}
+
+fn between(named: Named, one: &Spec, other: &Spec) -> Option<(String, String, String)> {
     if one.name != other.name {
         return Some(("name".into(), one.name.clone(), other.name.clone()));
     }
-    let (ours, theirs) = (whole(one), whole(other));
+    let schema = schema(named, one);
+    let (ours, theirs) = (whole(named, one), whole(named, other));
     let names = ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name)));
     names.into_iter().find_map(|name| {
         let [a, b] = [&ours, &theirs].map(|settings| settings.get(name).unwrap_or(&Value::Null));
-        match (part(a), part(b)) {
-            (Some(a), Some(b)) => difference(&a, &b).map(|(path, a, b)| (format!("{name}.{path}"), a, b)),
-            _ => (!same(a, b)).then(|| (name.clone(), a.to_string(), b.to_string())),
-        }
+        of_values(name, a, b, &schema["properties"][name])
     })
+}
+
+/// In what two values of a setting differ, which may name something or list what they name.
+fn of_values(path: &str, a: &Value, b: &Value, schema: &Value) -> Option<(String, String, String)> {
+    match (settings::named(schema), a, b) {
+        (None, Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
+            let pairs = ours.iter().zip(theirs).enumerate();
+            pairs.into_iter().find_map(|(i, (a, b))| of_values(&format!("{path}.{i}"), a, b, &schema["items"]))
+        }
+        (Some(named), ..) if let (Some(a), Some(b)) = (part(a), part(b)) => {
+            between(named, &a, &b).map(|(inner, a, b)| (format!("{path}.{inner}"), a, b))
+        }
+        _ => (!same(a, b)).then(|| (path.to_owned(), a.to_string(), b.to_string())),
+    }
 }
 
 /// 1 and 1.0 are the same.
@@ -43,19 +63,25 @@ fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// The schema of its settings; null where nobody has registered it.
+fn schema(named: Named, spec: &Spec) -> Value {
+    match named {
+        Named::Optimizer => find(&spec.name).map(Entry::schema),
+        Named::Descent => descent::find(&spec.name).map(DescentEntry::schema),
+    }
+    .unwrap_or_default()
+}
+
 /// All settings, with their defaults where that is known.
-fn whole(spec: &Spec) -> Map<String, Value> {
-    let whole = match kind_of(spec) {
-        Some(Part::Optimizer) => find(&spec.name).and_then(|entry| (entry.whole)(&spec.settings)),
-        Some(Part::Descent) => descent::find(&spec.name).and_then(|entry| (entry.whole)(&spec.settings)),
-        None => Ok(spec.settings.clone()),
+fn whole(named: Named, spec: &Spec) -> Map<String, Value> {
+    let whole = match named {
+        Named::Optimizer => find(&spec.name).and_then(|entry| (entry.whole)(&spec.settings)),
+        Named::Descent => descent::find(&spec.name).and_then(|entry| (entry.whole)(&spec.settings)),
     };
     whole.unwrap_or_else(|_| spec.settings.clone())
 }
 
-/// The optimizer or descent that a setting names.
+/// The spec that a value is.
 fn part(value: &Value) -> Option<Spec> {
-    let names_something = value.is_string() || value.get("name").is_some();
-    let spec = names_something.then(|| serde_json::from_value::<Spec>(json!(value)).ok()).flatten();
-    spec.filter(|spec| kind_of(spec).is_some())
+    serde_json::from_value::<Spec>(json!(value)).ok()
 }

@@ -9,7 +9,10 @@ pub use difference::difference;
 
 use crate::{
     Error, Result,
-    optimizer::{Algorithm, Capabilities, Horizon, Meta, Optimizer, Spec, descent, horizon, settings},
+    optimizer::{
+        Algorithm, Capabilities, Horizon, Meta, Optimizer, Spec, descent, horizon,
+        settings::{self, Named},
+    },
     rng::Key,
     space::Space,
 };
@@ -188,15 +191,17 @@ pub fn planned(spec: &Spec, space: &Space, horizon: Horizon) -> Result<Spec> {
             Err(Error::invalid(path, "null", valid))
         }
     };
-    let part = |place: usize, part: &Spec| match kind_of(part) {
-        Some(Part::Descent) => descent::planned(part, &steps),
-        Some(Part::Optimizer) => {
+    let part = |path: &str, named: Named, part: &Spec| match named {
+        Named::Descent if descent::find(&part.name).is_ok() => descent::planned(part, &steps),
+        Named::Optimizer if find(&part.name).is_ok() => {
             let own = (entry.parts)(&spec.settings, space)?.map(|own| own.min(evaluations));
+            let place = path.split_once('.').and_then(|(_, place)| place.parse().ok()).unwrap_or(0);
             let turn = (entry.turn)(&spec.settings, place, space, horizon.is_stochastic())?;
             let shared = || shared(evaluations, turn, evaluations_per_step(part, space, horizon.is_stochastic())?);
             planned(part, space, horizon.of_length(own.map_or_else(shared, Ok)?))
         }
-        None => Ok(part.clone()),
+        // Building says what is wrong with the name.
+        _ => Ok(part.clone()),
     };
     let mut settings = horizon::completed(&spec.settings, &whole, &entry.schema(), &steps, &part)?;
     if let Some(budget) = entry.meta.horizon.filter(|budget| whole.get(*budget).is_none_or(Value::is_null)) {
@@ -220,24 +225,21 @@ pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
     let entry = find(&spec.name)?;
     let whole = (entry.whole)(&spec.settings)?;
     let budget = entry.meta.horizon.filter(|budget| whole.get(*budget).is_none_or(Value::is_null)).map(str::to_owned);
-    let paths = horizon::open(&whole, &entry.schema(), &|part| match kind_of(part) {
-        Some(Part::Descent) => descent::left_to_the_horizon(part),
-        Some(Part::Optimizer) => left_to_the_horizon(part),
-        None => Ok(vec![]),
+    let paths = horizon::open(&whole, &entry.schema(), &|named, part| match named {
+        Named::Descent if descent::find(&part.name).is_ok() => descent::left_to_the_horizon(part),
+        Named::Optimizer if find(&part.name).is_ok() => left_to_the_horizon(part),
+        _ => Ok(vec![]),
     })?;
     Ok(budget.into_iter().chain(paths).collect())
 }
 
-/// What stands in a setting.
-enum Part {
-    Descent,
-    Optimizer,
-}
-
-/// `None` of a name that nothing is registered under: building says so.
-fn kind_of(part: &Spec) -> Option<Part> {
-    let descent = descent::find(&part.name).is_ok().then_some(Part::Descent);
-    descent.or_else(|| find(&part.name).is_ok().then_some(Part::Optimizer))
+/// The schema of its settings, and all of them, those by default too.
+///
+/// # Errors
+/// As [`build`], except for what only shows with a space.
+pub(crate) fn described(spec: &Spec) -> Result<(Value, Map<String, Value>)> {
+    let entry = find(&spec.name)?;
+    Ok((entry.schema(), (entry.whole)(&spec.settings)?))
 }
 
 /// What [`Algorithm::evaluations_per_step`] says of an optimizer with the settings of this spec.

@@ -1,10 +1,17 @@
 //! Settings checked against the JSON schema of their type, the one place where names, types and ranges stand.
 
+mod numbers;
+mod parts;
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 use crate::{Error, Result};
+
+pub use numbers::{Number, numbers};
+pub(crate) use parts::part_at;
+pub use parts::{Named, named, parts};
 
 /// The schema of `C`, with every definition written out in place.
 pub fn schema<C: JsonSchema>() -> Value {
@@ -136,11 +143,6 @@ pub fn choices(schema: &Value) -> Vec<&Value> {
 /// Does it allow integers, and no other numbers?
 pub(crate) fn is_integer(schema: &Value) -> bool {
     types(schema).contains(&"integer")
-}
-
-/// Does this schema ask for a [`Spec`](crate::optimizer::Spec): a name, or an object with one?
-pub fn is_spec(schema: &Value) -> bool {
-    ["string", "object"].iter().all(|kind| types(schema).contains(kind))
 }
 
 fn types(schema: &Value) -> Vec<&str> {
