@@ -44,7 +44,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Space, Spec, kernel,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Space, Spec, kernel,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::{Clock, Keep, State, atomically},
@@ -54,6 +54,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    committee,
     contest::{Contest, Seen, is_same},
     slope::Slope,
 };
@@ -113,13 +114,13 @@ impl Algorithm for AfterStep {
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
-        takes(&config.inner)?;
+        committee::follows_gradients("after-step", &config.inner)?;
         let inner = registry::build_part("inner", &config.inner, space, key.fold(1))?;
         Ok(Self { config, space: space.clone(), clock: Clock::new(key.fold(0)), inner, loss: f64::INFINITY })
     }
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
-        let inner = takes(&config.inner)?;
+        let inner = committee::follows_gradients("after-step", &config.inner)?;
         // Of the loss nothing is ever seen but which is lower, in points that stand alone. What the wrapped optimizer does is done to a
         // linear function, in which nothing is found: neither walls, nor switches, nor an end.
         Ok(inner
@@ -138,16 +139,6 @@ impl Algorithm for AfterStep {
     fn evaluations_per_step(config: &Self::Config, _: &Space, stochastic: bool) -> Result<Option<u64>> {
         Ok(Some(if stochastic && config.keep != KeepStep::Lower { 3 } else { 2 }))
     }
-}
-
-/// # Errors
-/// For what cannot be given a gradient.
-fn takes(inner: &Spec) -> Result<Capabilities> {
-    let can = registry::capabilities(inner)?;
-    if can.needs_outputs {
-        return Err(Error::unsupported("after-step", format!("gives gradients, and {} needs the outputs of a model", inner.name)));
-    }
-    Ok(can)
 }
 
 /// Where a direction leads, and with which state.

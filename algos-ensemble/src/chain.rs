@@ -18,7 +18,7 @@
 //!
 //! Take it when what one method proposes should be smoothed, scaled or clipped by another: momentum, or learning rates of each coordinate, for what
 //! has none of its own. A linear function has no lowest point: a later member must be one whose steps are bounded by something else, as those of
-//! a descent are by its rate. With a descent alone behind it `update-to-gradient` is shorter.
+//! a descent are by its rate. Populations are refused there. With a descent alone behind it `update-to-gradient` is shorter.
 //!
 //! Tune first: the lengths of the last member's steps, `members.n.descent.rate`; then the first member.
 //!
@@ -43,7 +43,7 @@
 #![doc = include_str!("settings/chain.md")]
 
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::atomically,
@@ -112,7 +112,7 @@ impl Algorithm for Chain {
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
         match config.members.first() {
-            Some(first) => registry::evaluations_per_step_of_part("members.0", first, space, stochastic),
+            Some(first) => committee::cost_when_moved("members.0", first, space, stochastic),
             None => Ok(None),
         }
     }
@@ -123,15 +123,9 @@ impl Algorithm for Chain {
 /// # Errors
 /// For what cannot be a link.
 fn takes(members: &[Spec]) -> Result<Capabilities> {
-    let mut first = None;
-    for (i, member) in members.iter().enumerate() {
-        let can = registry::capabilities(member)?;
-        if i > 0 && can.needs_outputs {
-            return Err(Error::unsupported("chain", format!("gives gradients, and {} needs the outputs of a model", member.name)));
-        }
-        first = first.or(Some(can));
-    }
-    Ok(first.unwrap_or(Capabilities::NONE))
+    let Some((first, others)) = members.split_first() else { return Ok(Capabilities::NONE) };
+    others.iter().try_for_each(|member| committee::follows_gradients("chain", member).map(drop))?;
+    registry::capabilities(first)
 }
 
 impl Chain {

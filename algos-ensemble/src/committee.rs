@@ -7,9 +7,11 @@
 pub(crate) mod script;
 
 use moths_core::{
-    CowTensor, Key, Objective, Report, Result, Space, Spec,
+    Batch, CowTensor, Error, Key, Objective, Report, Result, Space, Spec,
+    candle_core::Tensor,
+    objective::Outputs,
     optimizer::{Capabilities, Members},
-    persist, registry,
+    passes_on, persist, registry,
     space::Walls,
 };
 
@@ -96,6 +98,72 @@ impl Committee {
 
 persist!(Committee { at, members });
 
+/// An objective, and points of which it is told whether a later evaluation finds that they fail: where one member led, unseen, another is asked to begin.
+pub(crate) struct Failures<'a> {
+    inner: &'a mut dyn Objective,
+    /// In order, and whether they failed.
+    points: Vec<(CowTensor, bool)>,
+}
+
+impl<'a> Failures<'a> {
+    pub(crate) fn of(inner: &'a mut dyn Objective, first: &CowTensor) -> Self {
+        Self { inner, points: vec![(first.clone(), false)] }
+    }
+
+    /// The search is at this point now.
+    pub(crate) fn reach(&mut self, point: CowTensor) -> Result<()> {
+        let mut fails = false;
+        for (known, _) in self.points.iter().filter(|(_, failed)| *failed) {
+            fails |= is_same(known, &point, self.inner.space())?;
+        }
+        self.points.push((point, fails));
+        Ok(())
+    }
+
+    /// The last point that is not known to fail, or the first.
+    pub(crate) fn sound(&self) -> &CowTensor {
+        let sound = self.points.iter().rev().find(|(_, failed)| !failed);
+        &sound.unwrap_or(&self.points[0]).0
+    }
+
+    fn note(&mut self, point: &CowTensor) -> Result<()> {
+        for (known, failed) in &mut self.points {
+            *failed |= is_same(known, point, self.inner.space())?;
+        }
+        Ok(())
+    }
+}
+
+impl Objective for Failures<'_> {
+    passes_on!(inner: space, stochastic, refresh);
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        let losses = self.inner.evaluate(batch)?;
+        for i in (0..losses.len()).filter(|&i| !losses[i].is_finite()) {
+            let point = batch.row(i, self.inner.space())?;
+            self.note(&point)?;
+        }
+        Ok(losses)
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        let outputs = self.inner.outputs(batch)?;
+        for (i, _) in outputs.iter().flat_map(|o| o.losses.iter().enumerate()).filter(|(_, loss)| !loss.is_finite()) {
+            let point = batch.row(i, self.inner.space())?;
+            self.note(&point)?;
+        }
+        Ok(outputs)
+    }
+
+    fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
+        let answer = self.inner.gradient(at)?;
+        if answer.as_ref().is_some_and(|(loss, _)| !loss.is_finite()) {
+            self.note(at)?;
+        }
+        Ok(answer)
+    }
+}
+
 /// The report of several steps as that of one: it has converged when all have.
 pub(crate) fn together(reports: impl IntoIterator<Item = Report>) -> Report {
     let both = |all: Report, one: Report| {
@@ -149,7 +217,35 @@ fn walls(a: Walls, b: Walls) -> Walls {
 /// # Errors
 /// As [`registry::evaluations_per_step`], naming `members.2.rate`.
 pub(crate) fn costs(specs: &[Spec], space: &Space, stochastic: bool) -> Result<Option<Vec<u64>>> {
-    let cost = |(i, spec)| registry::evaluations_per_step_of_part(&format!("members.{i}"), spec, space, stochastic);
+    let cost = |(i, spec): (usize, &Spec)| match specs.len() {
+        1 => registry::evaluations_per_step_of_part("members.0", spec, space, stochastic),
+        _ => cost_when_moved(&format!("members.{i}"), spec, space, stochastic),
+    };
     let costs: Vec<Option<u64>> = specs.iter().enumerate().map(cost).collect::<Result<_>>()?;
     Ok(costs.into_iter().collect())
+}
+
+/// What a step of a part takes that is moved before it. Of whoever remembers the loss where it was, and would ask for it again on a stochastic
+/// objective, that is one more.
+///
+/// # Errors
+/// As [`registry::evaluations_per_step`], naming the setting.
+pub(crate) fn cost_when_moved(setting: &str, spec: &Spec, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+    let cost = |stochastic| registry::evaluations_per_step_of_part(setting, spec, space, stochastic);
+    let (known, asked) = (cost(false)?, cost(true)?);
+    Ok(if stochastic { asked } else { known.zip(asked).map(|(known, asked)| asked.min(known + 1)) })
+}
+
+/// What an optimizer can do that is given a gradient, by a linear function.
+///
+/// # Errors
+/// For what cannot be given one, or would keep candidates that cost nothing, and that nobody counts.
+pub(crate) fn follows_gradients(who: &str, part: &Spec) -> Result<Capabilities> {
+    let can = registry::capabilities(part)?;
+    let why = match can {
+        _ if can.needs_outputs => "needs the outputs of a model",
+        _ if can.state_per_candidate > 0.0 => "keeps a population, which finds nothing in them",
+        _ => return Ok(can),
+    };
+    Err(Error::unsupported(who, format!("gives gradients, and {} {why}", part.name)))
 }

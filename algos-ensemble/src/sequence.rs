@@ -5,8 +5,9 @@
 //! ```
 //!
 //! x: \[d\], the point that all share. A member is moved to x ([`Optimizer::move_to`]) before its step, unless that is where it is: it goes on
-//! around x with what it has learned, step sizes, momenta and covariances. Alone, a member takes its own plain run. The report says
-//! `converged` when all members do in the same step.
+//! around x with what it has learned, step sizes, momenta and covariances. Where a member finds that the point fails to which another one led,
+//! they go back to the last one in the step that is not known to. Alone, a member takes its own plain run. The report says `converged`
+//! when all members do in the same step.
 //! Source: the founding notes of this project (torchzero's sequential `Bagging`).
 //! Differs from the notes: what members keep beside the point is theirs, and is not reset.
 //! Cost per step: the evaluations of all members; the state of all members and 1 number per parameter; scratch of the members' steps, of a copy
@@ -45,7 +46,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::committee::{self, Committee};
+use crate::committee::{self, Committee, Failures};
 
 /// Settings of [`Sequence`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -93,10 +94,11 @@ impl Algorithm for Sequence {
 
 impl Sequence {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut reports = vec![];
+        let (mut reports, mut seen) = (vec![], Failures::of(objective, &self.committee.at));
         for i in 0..self.committee.len() {
-            let stride = self.committee.turn(i, objective)?;
-            self.committee.move_to(&stride.after)?;
+            let stride = self.committee.turn(i, &mut seen)?;
+            seen.reach(stride.after)?;
+            self.committee.move_to(seen.sound())?;
             reports.push(stride.report);
         }
         Ok(committee::together(reports))
@@ -142,6 +144,16 @@ mod tests {
         let mut objective = moths_core::Function::new(crate::committee::script::line(), |x: &[f64]| 5.0 - x[0]);
         let report = sequence.step(&mut objective).unwrap();
         assert_eq!((report.loss, report.evaluations, report.converged, at(&*sequence)), (4.0, 2, None, 2.0));
+    }
+
+    /// Nobody has looked at 2 when the first leads there; the second is asked to begin there.
+    #[test]
+    fn where_one_led_and_another_finds_that_it_fails_they_do_not_stay() {
+        let hole = |x: f64| if x == 2.0 { f64::NAN } else { 0.0 };
+        let goes = of("sequence", &[moving(&[2.0]), moving(&[1.0])]);
+        assert_eq!(path(&mut *built(&goes), hole, 1), [(3.0, 2)]);
+        let stays = of("sequence", &[moving(&[2.0]), moving(&[0.0])]);
+        assert_eq!(path(&mut *built(&stays), hole, 2), [(0.0, 2), (0.0, 2)]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{contest::is_same_point, stride::Stride};
+use crate::{committee::cost_when_moved, contest::is_same_point, stride::Stride};
 
 /// Settings of [`UpdateToGradient`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -153,7 +153,7 @@ impl Algorithm for UpdateToGradient {
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
         let recalled = u64::from(stochastic && descent::remembers("descent", &config.descent)?);
-        let inner = registry::evaluations_per_step_of_part("inner", &config.inner, space, stochastic)?;
+        let inner = cost_when_moved("inner", &config.inner, space, stochastic)?;
         Ok(inner.map(|inner| inner + recalled))
     }
 }

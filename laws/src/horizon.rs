@@ -20,7 +20,7 @@ pub(super) const LAW: Law = Law {
 };
 
 const STEPS: usize = 20;
-/// Evaluations that a wrapper may ask for beside the steps it wraps: of a point before and after.
+/// Evaluations that a wrapper may ask for beside the steps of each that it wraps: of a point before and after.
 const ASKED: u64 = 2;
 /// Two lengths of a run.
 const LENGTHS: [u64; 2] = [3_000, 70_000];
@@ -100,13 +100,19 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
         problem.refresh()?;
     }
     // A wrapper declares what it has to ask at most, and may know it already.
-    let known = if subject.wraps()? { ASKED } else { 0 };
+    let known = if subject.wraps()? { ASKED * listed(subject) } else { 0 };
     let dearest = later.iter().max().map(|most| most + known);
     ensure!(
         later.iter().min() <= Some(&declared) && dearest >= Some(declared),
         "it declares {declared} evaluations a step, and its steps took {later:?}"
     );
     Ok(())
+}
+
+/// How many parts stand in its longest list; 1 where there is no list.
+fn listed(subject: &Subject) -> u64 {
+    let lists = subject.spec().settings.values().filter_map(Value::as_array);
+    lists.map(|list| list.len() as u64).max().unwrap_or(1).max(1)
 }
 
 /// Numbers of no extreme size: with others losses overflow, or do not differ, and nothing is ordinary.
