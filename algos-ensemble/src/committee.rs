@@ -225,15 +225,15 @@ pub(crate) fn costs(specs: &[Spec], space: &Space, stochastic: bool) -> Result<O
     Ok(costs.into_iter().collect())
 }
 
-/// What a step of a part takes that is moved before it. Of whoever remembers the loss where it was, and would ask for it again on a stochastic
-/// objective, that is one more.
+/// What a step of a part takes that is moved before it. Whoever remembers the loss where it was, and would ask for it again on a stochastic
+/// objective, asks for it here too; of whole populations some do and some do not, and nobody can say.
 ///
 /// # Errors
 /// As [`registry::evaluations_per_step`], naming the setting.
 pub(crate) fn cost_when_moved(setting: &str, spec: &Spec, space: &Space, stochastic: bool) -> Result<Option<u64>> {
     let cost = |stochastic| registry::evaluations_per_step_of_part(setting, spec, space, stochastic);
     let (known, asked) = (cost(false)?, cost(true)?);
-    Ok(if stochastic { asked } else { known.zip(asked).map(|(known, asked)| asked.min(known + 1)) })
+    Ok(asked.filter(|&asked| stochastic || known.is_some_and(|known| asked <= known + 1)))
 }
 
 /// What an optimizer can do that is given a gradient, by a linear function.
