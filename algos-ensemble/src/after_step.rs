@@ -55,7 +55,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     committee,
-    contest::{Contest, Seen, is_same},
+    contest::{Contest, Seen},
     slope::Slope,
 };
 
@@ -195,13 +195,13 @@ impl AfterStep {
 
     /// The first side if it is not higher than x, or else the other one.
     fn first_good(&mut self, x: &CowTensor, plus: Side, opposite: CowTensor, objective: &mut dyn Objective) -> Result<Look> {
-        let first = self.compare(x, &[&plus.after, x], objective)?;
+        let first = self.compare(&[&plus.after], Some(x), objective)?;
         let report = first.added_to(Report::new(f64::INFINITY, 0));
         if first.losses[0].is_finite() && first.losses[0] <= first.losses[1] {
             return Ok(Look { taken: Some(plus), loss: first.losses[0], report });
         }
         let minus = self.side(opposite, x)?;
-        let second = self.compare(x, &[&minus.after], objective)?;
+        let second = self.compare(&[&minus.after], None, objective)?;
         let (taken, loss) = match second.best() {
             Some(_) => (Some(minus), second.losses[0]),
             None => (None, first.losses[1]),
@@ -211,11 +211,8 @@ impl AfterStep {
 
     /// The lower of the sides, or x where it is lower still and counts.
     fn lowest(&mut self, x: &CowTensor, sides: [Side; 2], objective: &mut dyn Objective) -> Result<Look> {
-        let mut points = vec![&sides[0].after, &sides[1].after];
-        if self.config.keep == KeepStep::Best {
-            points.push(x);
-        }
-        let contest = self.compare(x, &points, objective)?;
+        let x = Some(x).filter(|_| self.config.keep == KeepStep::Best);
+        let contest = self.compare(&[&sides[0].after, &sides[1].after], x, objective)?;
         let report = contest.added_to(Report::new(f64::INFINITY, 0));
         let best = contest.best();
         // Where all failed x may have done so unseen.
@@ -223,11 +220,13 @@ impl AfterStep {
         Ok(Look { taken: best.and_then(|best| sides.into_iter().nth(best)), loss, report })
     }
 
-    /// Losses of these points; that of x may be known.
-    fn compare(&self, x: &CowTensor, points: &[&CowTensor], objective: &mut dyn Objective) -> Result<Contest> {
-        let known = |point: &&CowTensor| Ok(if is_same(point, x, &self.space)? { self.loss } else { f64::INFINITY });
-        let known: Vec<f64> = points.iter().map(known).collect::<Result<_>>()?;
-        Contest::of(points, &known, &Seen::default(), objective)
+    /// Losses of these points, x behind them if it counts, whose loss may be known. Others are asked for also where nothing has moved: a step
+    /// that costs nothing would never end a run.
+    fn compare(&self, sides: &[&CowTensor], x: Option<&CowTensor>, objective: &mut dyn Objective) -> Result<Contest> {
+        let mut known = vec![f64::INFINITY; sides.len()];
+        known.extend(x.map(|_| self.loss));
+        let points: Vec<&CowTensor> = sides.iter().copied().chain(x).collect();
+        Contest::of(&points, &known, &Seen::default(), objective)
     }
 }
 

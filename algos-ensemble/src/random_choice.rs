@@ -97,7 +97,10 @@ impl Algorithm for RandomChoice {
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        Ok(committee::costs(&config.members, space, stochastic)?.and_then(|costs| costs.into_iter().max()))
+        let weights = config.shares()?;
+        let costs = committee::costs(&config.members, space, stochastic)?;
+        // Of those who are ever chosen.
+        Ok(costs.and_then(|costs| costs.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0).map(|(cost, _)| cost).max()))
     }
 
     fn evaluations_per_turn(config: &Self::Config, place: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
