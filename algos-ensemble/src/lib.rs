@@ -1,6 +1,12 @@
 //! Optimizers made of optimizers.
 
+pub mod after_step;
+pub mod alternate;
+pub mod average;
 pub mod average_iterate;
+pub mod best_of;
+pub mod chain;
+mod committee;
 mod contest;
 pub mod lookahead;
 pub mod many_rates;
@@ -10,15 +16,23 @@ pub mod optimizer_swarm;
 pub mod parabola_step;
 pub mod polish;
 pub mod population_based_training;
+pub mod random_choice;
 pub mod restart;
 #[cfg(test)]
 mod scripted;
+pub mod sequence;
 mod slope;
 mod stride;
 mod together;
 pub mod undo;
+pub mod update_to_gradient;
 
-pub use average_iterate::{Average, AverageIterate, AverageIterateConfig};
+pub use after_step::{AfterStep, AfterStepConfig, KeepStep};
+pub use alternate::{Alternate, AlternateConfig};
+pub use average::{Average, AverageConfig, AverageWeights};
+pub use average_iterate::{AverageIterate, AverageIterateConfig};
+pub use best_of::{BestOf, BestOfConfig};
+pub use chain::{Chain, ChainConfig};
 pub use lookahead::{Lookahead, LookaheadConfig};
 pub use many_rates::{ManyRates, ManyRatesConfig};
 pub use momentum_to_best::{MomentumToBest, MomentumToBestConfig};
@@ -27,5 +41,8 @@ pub use optimizer_swarm::{OptimizerSwarm, OptimizerSwarmConfig};
 pub use parabola_step::{ParabolaStep, ParabolaStepConfig};
 pub use polish::{Polish, PolishConfig};
 pub use population_based_training::{PopulationBasedTraining, PopulationBasedTrainingConfig};
+pub use random_choice::{RandomChoice, RandomChoiceConfig};
 pub use restart::{Restart, RestartConfig, RestartScheme};
+pub use sequence::{Sequence, SequenceConfig};
 pub use undo::{Undo, UndoConfig};
+pub use update_to_gradient::{UpdateToGradient, UpdateToGradientConfig, UpdateToGradientEstimator};

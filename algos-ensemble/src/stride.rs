@@ -1,6 +1,6 @@
 //! The step of a wrapped optimizer as a move of its answer: what is undone, turned round, scaled, averaged and handed on.
 
-use moths_core::{CowTensor, Objective, Optimizer, Report, Result, Space, kernel};
+use moths_core::{CowTensor, Objective, Optimizer, Report, Result, Space, fuse, kernel};
 
 use crate::contest::{Contest, Seen, lowest};
 
@@ -55,6 +55,13 @@ impl Stride {
         let mut gradient = space.zeros()?;
         difference(&mut gradient, &self.before, &self.after)?;
         Ok(gradient)
+    }
+
+    /// [`as_gradient`](Self::as_gradient), unless it is zero or not finite: then nothing can be followed.
+    pub(crate) fn descended(&self, space: &Space) -> Result<Option<CowTensor>> {
+        let gradient = self.as_gradient(space)?;
+        let length = fuse::norm(&gradient)?;
+        Ok((length > 0.0 && length.is_finite()).then_some(gradient))
     }
 }
 

@@ -311,7 +311,9 @@ fn what_fits_into_no_memory_is_refused_before_it_is_asked_for() -> Test {
 
 #[test]
 fn points_of_the_same_values_are_known_without_decoding_all_of_them() {
-    let leaves = || vec![Leaf::integer("n", [600], 0, 8), Leaf::real("x", [600]).bounds(0.0, 4.0), Leaf::real("fixed", [2]).bounds(1.0, 1.0)];
+    let leaves = || {
+        vec![Leaf::integer("n", [600], 0, 8), Leaf::real("x", [600]).bounds(0.0, 4.0), Leaf::real("fixed", [2]).bounds(1.0, 1.0)]
+    };
     for dtype in [DType::F32, DType::F64] {
         let space = Space::with_dtype(leaves(), dtype).unwrap();
         let at = |i: usize, by: f64| {

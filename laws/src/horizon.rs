@@ -11,7 +11,11 @@ use super::{
     problem::Problem,
     tap::{Round, Tap},
 };
-use moths_core::{Horizon, Objective, Spec, registry};
+use moths_core::{
+    Horizon, Objective, Spec,
+    optimizer::settings::{self, Named},
+    registry,
+};
 
 pub(super) const LAW: Law = Law {
     name: "horizon",
@@ -20,8 +24,7 @@ pub(super) const LAW: Law = Law {
 };
 
 const STEPS: usize = 20;
-/// Evaluations that a wrapper may ask for beside the steps it wraps, of a point before and after; one around another that does may ask for
-/// as many again.
+/// Evaluations that an optimizer made of others may ask for beside the steps of each of these: of a point before and after.
 const ASKED: u64 = 2;
 /// Two lengths of a run.
 const LENGTHS: [u64; 2] = [3_000, 70_000];
@@ -101,7 +104,7 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
         problem.refresh()?;
     }
     // A wrapper declares what it has to ask at most, and may know it already.
-    let known = ASKED * wrappers(subject)?;
+    let known = known(subject.spec())?;
     let dearest = later.iter().max().map(|most| most + known);
     ensure!(
         later.iter().min() <= Some(&declared) && dearest >= Some(declared),
@@ -110,12 +113,22 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
     Ok(())
 }
 
-/// How many there are around each other.
-fn wrappers(subject: &Subject) -> moths_core::Result<u64> {
-    Ok(match subject.inner()? {
-        Some(inner) => 1 + wrappers(&inner)?,
-        None => u64::from(subject.wraps()?),
-    })
+/// What all that are made of others may know, in each other.
+fn known(spec: &Spec) -> moths_core::Result<u64> {
+    let schema = registry::find(&spec.name)?.schema();
+    let said = |(name, property): (&String, &Value)| {
+        let value = spec.settings.get(name).or_else(|| property.get("default"))?;
+        Some((name.clone(), value.clone()))
+    };
+    let whole = schema["properties"].as_object().into_iter().flatten().filter_map(said).collect();
+    let mut sum = 0;
+    for (_, _, value) in settings::parts(&whole, &schema).into_iter().filter(|(_, named, _)| *named == Named::Optimizer) {
+        sum += ASKED;
+        if let Ok(part) = serde_json::from_value(value.clone()) {
+            sum += known(&part)?;
+        }
+    }
+    Ok(sum)
 }
 
 /// Numbers of no extreme size: with others losses overflow, or do not differ, and nothing is ordinary.

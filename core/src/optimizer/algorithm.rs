@@ -43,6 +43,16 @@ pub trait Algorithm: Optimizer + Sized + 'static {
         Ok(None)
     }
 
+    /// How many evaluations it takes from one step of an optimizer that a setting names to the next, that step included: of which its part of the run
+    /// is the share. `place` is where in a list it stands, 0 where it stands alone. What is stepped in every step, as is the default, takes those
+    /// of a step; of two that take turns, each takes those of both.
+    ///
+    /// # Errors
+    /// What naming another optimizer wrongly gives.
+    fn evaluations_per_turn(config: &Self::Config, _place: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        Self::evaluations_per_step(config, space, stochastic)
+    }
+
     /// How many evaluations an optimizer that a setting names has at a time, where this one gives it a budget of its own. `None`: it shares
     /// the run's, as far as known by what a step of either takes.
     fn evaluations_of_parts(_config: &Self::Config, _space: &Space) -> Option<u64> {

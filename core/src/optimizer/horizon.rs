@@ -118,17 +118,17 @@ fn each_open(parts: &mut Map<String, Value>, schema: &Value, path: &str, visit: 
 }
 
 /// These settings, and what the length of the run decides of those that they leave open. `whole` is what they are with their defaults; `part`
-/// does the same for an optimizer or a descent that one of them names.
+/// does the same for an optimizer or a descent that one of them names, of whose place (`inner`, `members.2`) it is told too.
 pub(crate) fn completed(
     settings: &Map<String, Value>,
     whole: &Map<String, Value>,
     schema: &Value,
     steps: &dyn Fn(&str) -> Result<u64>,
-    part: &dyn Fn(Named, &Spec) -> Result<Spec>,
+    part: &dyn Fn(&str, Named, &Spec) -> Result<Spec>,
 ) -> Result<Map<String, Value>> {
     let mut filled = whole.clone();
     fill(&mut filled, schema, steps)?;
-    for_parts(&mut filled, schema, &mut |path, named, spec| part(named, spec).map(Some).map_err(|e| e.within(path)))?;
+    for_parts(&mut filled, schema, &mut |path, named, spec| part(path, named, spec).map(Some).map_err(|e| e.within(path)))?;
     let news = filled.into_iter().filter(|(name, value)| whole.get(name) != Some(value));
     Ok(settings.clone().into_iter().chain(news).collect())
 }

@@ -29,6 +29,8 @@ const MOST_TEXT: usize = 1 << 20;
 pub struct Members {
     /// The setting that they stand in, for errors.
     setting: &'static str,
+    /// Is that setting a list, a member each?
+    listed: bool,
     space: Space,
     sizes: RangeInclusive<usize>,
     allowed: Box<dyn Fn(&Spec) -> bool + Send>,
@@ -53,7 +55,12 @@ impl Member {
 impl Members {
     /// None yet. `setting` names where their specs come from; there will be so many of them as `sizes` allows.
     pub fn new(setting: &'static str, space: &Space, sizes: RangeInclusive<usize>) -> Self {
-        Self { setting, space: space.clone(), sizes, allowed: Box::new(|_| true), list: vec![] }
+        Self { setting, listed: false, space: space.clone(), sizes, allowed: Box::new(|_| true), list: vec![] }
+    }
+
+    /// The setting is a list that names every member in its place: errors name `members.2.rate`.
+    pub fn listed(self) -> Self {
+        Self { listed: true, ..self }
     }
 
     /// Nobody else than whom these specs name is ever taken from a saved state.
@@ -69,7 +76,7 @@ impl Members {
         if self.list.len() >= *self.sizes.end() {
             return Err(Error::invalid("members", self.list.len() + 1, format!("{} at most", self.sizes.end())));
         }
-        let member = self.build(spec, key)?;
+        let member = self.build(self.list.len(), spec, key)?;
         self.list.push(member);
         Ok(())
     }
@@ -79,7 +86,7 @@ impl Members {
     /// # Errors
     /// As [`registry::build`], and [`Error::Invalid`] where there is no such member; nothing has then changed.
     pub fn replace(&mut self, i: usize, spec: Spec, key: Key) -> Result<()> {
-        let member = self.build(spec, key)?;
+        let member = self.build(i, spec, key)?;
         let len = self.list.len();
         *self.list.get_mut(i).ok_or_else(|| Error::invalid("member", i, format!("an index below {len}")))? = member;
         Ok(())
@@ -110,8 +117,11 @@ impl Members {
         self.list.iter_mut()
     }
 
-    fn build(&self, spec: Spec, key: Key) -> Result<Member> {
-        let optimizer = registry::build_part(self.setting, &spec, &self.space, key)?;
+    fn build(&self, i: usize, spec: Spec, key: Key) -> Result<Member> {
+        let optimizer = match self.listed {
+            true => registry::build_part(&format!("{}.{i}", self.setting), &spec, &self.space, key)?,
+            false => registry::build_part(self.setting, &spec, &self.space, key)?,
+        };
         Ok(Member { spec, key, optimizer })
     }
 
@@ -155,7 +165,7 @@ impl Members {
         visited?;
         let key = Key::from_bits(bits[0]);
         if there != Some((true, key)) {
-            let member = self.build(spec, key).map_err(|e| fields.refusal(e.to_string()))?;
+            let member = self.build(i, spec, key).map_err(|e| fields.refusal(e.to_string()))?;
             match self.list.get_mut(i) {
                 Some(place) => *place = member,
                 None => self.list.push(member),

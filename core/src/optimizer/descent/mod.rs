@@ -223,7 +223,7 @@ fn build_part(field: &str, spec: &Spec, space: &Space) -> Result<Box<dyn Descent
 /// [`registry::planned`](crate::optimizer::registry::planned).
 pub(crate) fn planned(spec: &Spec, steps: &dyn Fn(&str) -> Result<u64>) -> Result<Spec> {
     let entry = find(&spec.name)?;
-    let part = |_: Named, part: &Spec| if find(&part.name).is_ok() { planned(part, steps) } else { Ok(part.clone()) };
+    let part = |_: &str, _: Named, part: &Spec| if find(&part.name).is_ok() { planned(part, steps) } else { Ok(part.clone()) };
     let whole = (entry.whole)(&spec.settings)?;
     Ok(Spec { name: spec.name.clone(), settings: horizon::completed(&spec.settings, &whole, &entry.schema(), steps, &part)? })
 }

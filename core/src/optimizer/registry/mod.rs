@@ -26,6 +26,7 @@ pub struct Entry {
     /// The settings with their defaults.
     whole: Whole,
     cost: Cost,
+    turn: Turn,
     parts: fn(&Map<String, Value>, &Space) -> Result<Option<u64>>,
     build: Build,
     /// What [`Algorithm::new`] makes of settings that nobody has checked.
@@ -34,6 +35,7 @@ pub struct Entry {
 
 type Whole = fn(&Map<String, Value>) -> Result<Map<String, Value>>;
 type Cost = fn(&Map<String, Value>, &Space, bool) -> Result<Option<u64>>;
+type Turn = fn(&Map<String, Value>, usize, &Space, bool) -> Result<Option<u64>>;
 type Build = fn(&Map<String, Value>, &Space, Key) -> Result<Box<dyn Optimizer>>;
 
 inventory::collect!(Entry);
@@ -48,6 +50,9 @@ impl Entry {
             whole: |settings| settings::whole::<A::Config>(A::META.id, settings),
             cost: |settings, space, stochastic| {
                 A::evaluations_per_step(&settings::resolve(A::META.id, settings)?, space, stochastic)
+            },
+            turn: |settings, place, space, stochastic| {
+                A::evaluations_per_turn(&settings::resolve(A::META.id, settings)?, place, space, stochastic)
             },
             parts: |settings, space| Ok(A::evaluations_of_parts(&settings::resolve(A::META.id, settings)?, space)),
             build: |settings, space, key| {
@@ -186,11 +191,13 @@ pub fn planned(spec: &Spec, space: &Space, horizon: Horizon) -> Result<Spec> {
             Err(Error::invalid(path, "null", valid))
         }
     };
-    let part = |named: Named, part: &Spec| match named {
+    let part = |path: &str, named: Named, part: &Spec| match named {
         Named::Descent if descent::find(&part.name).is_ok() => descent::planned(part, &steps),
         Named::Optimizer if find(&part.name).is_ok() => {
             let own = (entry.parts)(&spec.settings, space)?.map(|own| own.min(evaluations));
-            let shared = || shared(evaluations, cost, evaluations_per_step(part, space, horizon.is_stochastic())?);
+            let place = path.split_once('.').and_then(|(_, place)| place.parse().ok()).unwrap_or(0);
+            let turn = (entry.turn)(&spec.settings, place, space, horizon.is_stochastic())?;
+            let shared = || shared(evaluations, turn, evaluations_per_step(part, space, horizon.is_stochastic())?);
             planned(part, space, horizon.of_length(own.map_or_else(shared, Ok)?))
         }
         // Building says what is wrong with the name.
@@ -203,10 +210,11 @@ pub fn planned(spec: &Spec, space: &Space, horizon: Horizon) -> Result<Spec> {
     Ok(Spec { name: spec.name.clone(), settings })
 }
 
-/// What a part sees of the evaluations, where a step of the whole takes `all` of them and the part has `own` of those.
+/// What a part sees of the evaluations, where the whole takes `all` of them from one step of the part to the next, and the part `own` in that:
+/// more than `all` where they cost the whole nothing.
 fn shared(evaluations: u64, all: Option<u64>, own: Option<u64>) -> Result<u64> {
     let share = |all: u64, own: u64| (u128::from(evaluations) * u128::from(own) / u128::from(all.max(1))) as u64;
-    Ok(all.zip(own).filter(|(all, own)| own <= all).map_or(evaluations, |(all, own)| share(all, own).max(1)))
+    Ok(all.zip(own).map_or(evaluations, |(all, own)| share(all, own).max(1)))
 }
 
 /// The dotted paths of the settings that [`planned`] would fill: `evaluations`, `descent.rate.cosine.steps`.

@@ -121,7 +121,12 @@ fn parts_fit(value: &Value, schema: &Value) -> bool {
             parts.iter().all(|(name, part)| known.get(name).is_some_and(|s| fits(part, s)))
                 && required.into_iter().all(|name| parts.contains_key(name))
         }
-        (Value::Array(items), _) => items.iter().all(|item| schema.get("items").is_none_or(|s| fits(item, s))),
+        (Value::Array(items), _) => {
+            let at = |key: &str| schema[key].as_u64();
+            at("minItems").is_none_or(|least| items.len() as u64 >= least)
+                && at("maxItems").is_none_or(|most| items.len() as u64 <= most)
+                && items.iter().all(|item| schema.get("items").is_none_or(|s| fits(item, s)))
+        }
         _ => true,
     }
 }
@@ -206,7 +211,7 @@ fn described(kind: &str, schema: &Value) -> String {
             }
             None => "an object with a `name` and settings".into(),
         },
-        "array" => "a list".into(),
+        "array" => format!("a list{}", entries(schema)),
         "null" => "null".into(),
         _ => "anything".into(),
     }
@@ -220,6 +225,16 @@ fn range(schema: &Value) -> String {
         (None, None) => String::new(),
         (Some(one), None) | (None, Some(one)) => format!(" {one}"),
         (Some(lower), Some(upper)) => format!(" {lower} and {upper}"),
+    }
+}
+
+/// How many entries a list has.
+fn entries(schema: &Value) -> String {
+    match (schema["minItems"].as_u64(), schema["maxItems"].as_u64()) {
+        (None, None) => String::new(),
+        (Some(least), None) => format!(" of {least} or more"),
+        (None, Some(most)) => format!(" of {most} at most"),
+        (Some(least), Some(most)) => format!(" of {least} to {most}"),
     }
 }
 
