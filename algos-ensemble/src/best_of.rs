@@ -104,7 +104,10 @@ impl Algorithm for BestOf {
         for member in &config.members {
             never_rises |= registry::capabilities(member)?.monotone;
         }
-        Ok(all.monotone(never_rises).beats_random(all.beats_random && config.members.len() == 1).discrete(all.discrete && follows))
+        Ok(all
+            .monotone(never_rises)
+            .beats_random(all.beats_random && config.members.len() == 1)
+            .discrete(all.discrete && follows))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

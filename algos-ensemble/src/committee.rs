@@ -34,9 +34,8 @@ impl Committee {
     /// As [`registry::build`], naming `members.2.rate`.
     pub(crate) fn new(specs: &[Spec], space: &Space, key: Key) -> Result<Self> {
         let named = specs.to_vec();
-        let mut members = Members::new("members", space, specs.len()..=specs.len())
-            .listed()
-            .restricted_to(move |spec| named.contains(spec));
+        let mut members =
+            Members::new("members", space, specs.len()..=specs.len()).listed().restricted_to(move |spec| named.contains(spec));
         for (i, spec) in specs.iter().enumerate() {
             members.push(spec.clone(), key.fold(i as u64))?;
         }

@@ -121,7 +121,11 @@ impl RandomChoiceConfig {
         let Some(weights) = &self.weights else { return Ok(vec![1.0 / n as f64; n]) };
         let sum: f64 = weights.iter().sum();
         if weights.len() != n || sum.is_nan() || sum <= 0.0 {
-            return Err(Error::invalid("weights", format!("{weights:?}"), format!("{n} numbers, one for each of the members, not all 0; or null")));
+            return Err(Error::invalid(
+                "weights",
+                format!("{weights:?}"),
+                format!("{n} numbers, one for each of the members, not all 0; or null"),
+            ));
         }
         Ok(weights.iter().map(|weight| weight / sum).collect())
     }

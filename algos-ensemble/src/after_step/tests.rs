@@ -77,7 +77,9 @@ fn what_failed_is_never_the_answer() {
     for keep in ["opposite", "lower", "best"] {
         let mut optimizer = built(&around(following(1.0), keep));
         for _ in 0..10 {
-            optimizer.step(&mut Function::new(Space::real(1).unwrap(), |x: &[f64]| if x[0] == 0.0 { 1.0 } else { f64::NAN })).unwrap();
+            optimizer
+                .step(&mut Function::new(Space::real(1).unwrap(), |x: &[f64]| if x[0] == 0.0 { 1.0 } else { f64::NAN }))
+                .unwrap();
             assert_eq!(at(&*optimizer), 0.0, "{keep}");
         }
         let half = |x: f64| if x < 0.0 { f64::NAN } else { x };
