@@ -4,10 +4,18 @@
 
 use std::collections::BTreeMap;
 
-/// The equations of the optimizer or descent of this id.
+/// The equations of the optimizer of this id.
 pub fn of(id: &str) -> Option<String> {
     all().remove(id)
 }
+
+/// The equations of the descent of this id; an optimizer may have the same.
+pub fn of_descent(id: &str) -> Option<String> {
+    all().remove(&format!("{DESCENT}{id}"))
+}
+
+/// What stands before the ids of descents.
+const DESCENT: &str = "descent/";
 
 /// All that are known, by id.
 fn all() -> BTreeMap<String, String> {
@@ -44,15 +52,15 @@ mod tests {
         MARKS.iter().flat_map(behind).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
     }
 
-    fn gather(folder: &Path, found: &mut BTreeMap<String, String>) -> io::Result<()> {
+    fn gather(folder: &Path, before: &str, found: &mut BTreeMap<String, String>) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.is_dir() {
-                gather(&path, found)?;
+                gather(&path, before, found)?;
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let source = fs::read_to_string(&path)?;
                 let block = block(&source);
-                found.extend(ids(&source).into_iter().filter_map(|id| Some((id, block.clone()?))));
+                found.extend(ids(&source).into_iter().filter_map(|id| Some((format!("{before}{id}"), block.clone()?))));
             }
         }
         Ok(())
@@ -64,10 +72,12 @@ mod tests {
         let mut found = BTreeMap::new();
         for folder in ["algos-random", "algos-swarm", "algos-evolution", "algos-ensemble", "core/src/optimizer/descent"] {
             let folder = here.join("..").join(folder);
-            gather(&if folder.join("src").is_dir() { folder.join("src") } else { folder }, &mut found)?;
+            let (folder, before) = if folder.join("src").is_dir() { (folder.join("src"), "") } else { (folder, DESCENT) };
+            gather(&folder, before, &mut found)?;
         }
-        let registered = registry::entries().into_iter().map(|e| e.meta.id).chain(descent::entries().into_iter().map(|e| e.id));
-        let missing: Vec<&str> = registered.filter(|id| !found.contains_key(*id)).collect();
+        let optimizers = registry::entries().into_iter().map(|e| e.meta.id.to_owned());
+        let registered = optimizers.chain(descent::entries().into_iter().map(|e| format!("{DESCENT}{}", e.id)));
+        let missing: Vec<String> = registered.filter(|id| !found.contains_key(id)).collect();
         assert!(missing.is_empty(), "no ```text block in the sources of {missing:?}");
         if env::var_os("MOTHS_BLESS").is_some() {
             fs::write(here.join("data/equations.json"), serde_json::to_string_pretty(&found)? + "\n")?;

@@ -21,6 +21,8 @@ pub(super) const LAW: Law = Law {
 /// What scalars, lists of losses and the like may take.
 const SLACK: usize = 4096;
 const STEPS: usize = 3;
+/// Of one that is made of others, which may take turns.
+const TURNS: usize = 12;
 const DRAWS: u32 = 8;
 
 fn holds(subject: &Subject) -> Verdict {
@@ -34,7 +36,7 @@ fn holds(subject: &Subject) -> Verdict {
 fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
     let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
     let mut most = 0;
-    for _ in 0..STEPS {
+    for _ in 0..if subject.wraps()? { TURNS } else { STEPS } {
         most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
     }
     within(&subject.capabilities()?, &State::of(&mut optimizer)?, problem.space(), most)

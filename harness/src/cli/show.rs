@@ -31,13 +31,13 @@ const TRY: &str = "moths minimize rosenbrock --optimizer";
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// An optimizer, a descent (an update rule) or a problem
+    /// An optimizer, a descent (an update rule; descent/NAME where an optimizer has the same name) or a problem
     name: String,
 }
 
 pub(super) fn run(args: &Args, console: Console) -> Result<Ending> {
-    let name = args.name.as_str();
-    if let Ok(entry) = registry::find(&names::optimizer(name)) {
+    let (kind, name) = args.name.split_once("descent/").map_or(("", args.name.as_str()), |(_, name)| ("descent", name));
+    if let Some(entry) = registry::find(&names::optimizer(name)).ok().filter(|_| kind.is_empty()) {
         optimizer(entry, console)?;
     } else if let Some(entry) = names::descent(name).and_then(|id| descent::find(id).ok()) {
         descent(entry, console)?;
@@ -69,11 +69,14 @@ fn optimizer(entry: &registry::Entry, console: Console) -> Result<()> {
     }
     console.line("")?;
     settings_table(&schema, console)?;
+    if descent::find(meta.id).is_ok() {
+        console.line(format!("\nThe update rule of this name: moths show descent/{}", meta.id))?;
+    }
     console.line(format!("\nTry: {command}"))
 }
 
 fn descent(entry: &DescentEntry, console: Console) -> Result<()> {
-    let (equations, command) = (equations::of(entry.id), format!("{TRY} spsa --set descent={}", entry.id));
+    let (equations, command) = (equations::of_descent(entry.id), format!("{TRY} spsa --set descent={}", entry.id));
     console.object(&json!({
         "id": entry.id, "kind": "descent", "summary": entry.summary, "settings": entry.schema(), "equations": equations,
         "try": command,
