@@ -167,7 +167,7 @@ impl Objective for Failures<'_> {
 pub(crate) fn together(reports: impl IntoIterator<Item = Report>) -> Report {
     let both = |all: Report, one: Report| {
         let converged = all.converged.and(one.converged);
-        all.and(one.loss, one.evaluations).with_births(one.births).converged(converged)
+        Report::new(all.loss.min(one.loss), all.evaluations + one.evaluations).converged(converged)
     };
     reports.into_iter().reduce(both).unwrap_or_else(|| Report::new(f64::INFINITY, 0))
 }

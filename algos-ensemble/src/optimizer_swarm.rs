@@ -1,13 +1,13 @@
 //! A swarm whose members are optimizers: they search each by itself, are drawn to each other, die and are bred.
 //!
 //! ```text
-//! before a step   x_k ← x_k − γ sign(d) |d|^q,  d = x_k − c       gravity on parameters;  c: the best member, or the mean m of all
+//! before a step   x_k ← x_k − sign(d) min(γ |d|^q, |d|),  d = x_k − c      gravity on parameters;  c: the best member, or the mean m of all
 //!                 x_k ← x_k + β (m − m')                          mean momentum;  m': the mean a step before
 //!                 x_k ← x_k + s z,  z ~ N(0, I)                   noise
 //! step            each member steps; its losses are f(x) + γ / (q + 1) Σ |x − c|^(q + 1)      with gravity on gradients, else f(x)
 //! after it        L_k = f(x_k), all on the same data;  best = argmin L
 //!                 age_k ← age_k + 1;  bad_k ← bad_k + 1 if age_k > old and k is not the best, else 0
-//! death           bad_k > die_after                               or one of the worst ⌊fraction · K⌋, in a truncation
+//! death           bad_k > die_after                               or one of the worst ⌊fraction · n⌋ of n in its sub-population, in a truncation
 //! birth           x_k ← crossover(x_a, x_b) or x_a                a, b: the two best, or two of the ⌈fraction · K⌉ best
 //!                 settings: of a and b where they are of one kind, then each number times a random factor with some chance
 //!                 state of the optimizer: the initial one, or that of a, or bred from both, field by field
@@ -17,7 +17,8 @@
 //! joined batch a round, on the same data, and so are then the points that they have come to: the best is the best of what is
 //! kept, not of what was tried. The dead leave nothing behind: an optimizer is built anew from its settings and a key of its own, which is its
 //! initial state to the bit, so that no state is stored for it. What is copied or bred goes on at the step its parent was at, with random
-//! numbers of its own; a state that the settings of the child do not take is not inherited.
+//! numbers of its own; a state that the settings of the child do not take is not inherited. Where all members fail in a step, they go back
+//! to where they were before it. A number that mutates never goes further than half the way to a bound of its range.
 //!
 //! **Sub-populations** breed every so many steps, each at a pace of its own, since breeding often is greedy: it picks what pays at once. A
 //! child whose parent breeds more often than its own sub-population takes the parent's point alone, and keeps the settings of the dead.
@@ -31,8 +32,8 @@
 //! end with a life, death is one event for all tensors, |d|^q keeps its sign, one-point crossover has two sides, and the best is judged by the
 //! losses of the points that are kept.
 //! Cost per step: the evaluations of all members and K more, one more for the mean where that is the answer; state: that of the members, and
-//! 1 number per parameter for the mean where members are moved by it, and where it is the answer. A member's step is proposed once more than it has rounds; scratch of a copy of
-//! the states it overwrites.
+//! 1 number per parameter for the mean where members are moved by it, and where it is the answer. A member's step of R rounds is begun R + 1
+//! times; scratch of a copy of the states it overwrites.
 //!
 //! Take it when a network is trained from losses alone and nobody knows the right rate, or one search gets stuck where another would not. With
 //! equal evaluations K members take a K-th of the steps each: where one search alone does not get stuck, it is ahead.
@@ -74,7 +75,11 @@ use moths_core::{
     register, registry,
 };
 
-use crate::together::{View, step_together};
+use crate::{
+    committee::cost_when_moved,
+    contest::is_same_point,
+    together::{View, step_together},
+};
 pub use config::{Centre, On, OptimizerSwarmConfig, Selection};
 pub use crossover::{Crossover, Unit};
 use gravity::Well;
@@ -82,7 +87,7 @@ pub use heredity::Inheritance;
 use life::Lives;
 
 /// Members at most.
-const MOST: usize = 10_000;
+const MOST: usize = 1_000;
 
 /// A swarm of optimizers. See the [module documentation](self) for equations.
 pub struct OptimizerSwarm {
@@ -101,6 +106,9 @@ pub struct OptimizerSwarm {
     mean_failed: bool,
 }
 
+kernel! { fn moved(x: inout, from: mat, to: mat) {
+    x = x + (to - from);
+} }
 kernel! { fn joined(mean: inout, x: mat, share: num) {
     mean = mean + share * (x - mean);
 } }
@@ -128,6 +136,7 @@ impl Algorithm for OptimizerSwarm {
     }
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
+        config.check_views()?;
         let mut can = Capabilities::NONE.seeds_only(true).rank_based(config.on == On::Parameters).state_per_parameter(0.0);
         for (i, spec) in config.members.iter().enumerate() {
             let member = registry::capabilities(spec).map_err(|e| e.within(&format!("members.{i}")))?;
@@ -148,14 +157,30 @@ impl Algorithm for OptimizerSwarm {
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        let Some(size) = config.size.constant() else { return Ok(None) };
-        let mut sum = Some(size as u64 + u64::from(config.answer == Centre::Mean));
-        for place in 0..size {
-            let own = registry::evaluations_per_step_of_part("members", config.kind(place as u64), space, stochastic)?;
-            sum = sum.zip(own).map(|(sum, own)| sum + own);
-        }
-        Ok(sum)
+        config.size.constant().map_or(Ok(None), |size| cost(config, size, space, stochastic))
     }
+
+    /// Of a size that changes, as of the middle between its ends.
+    fn evaluations_per_turn(config: &Self::Config, _: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+        let sizes = config.size.range();
+        cost(config, (sizes.start() + sizes.end()).div_ceil(2), space, stochastic)
+    }
+}
+
+/// What a step of so many members takes.
+fn cost(config: &OptimizerSwarmConfig, size: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+    // What is seen through a well is another objective in each step.
+    let stochastic = stochastic || config.has_well();
+    let mut sum = Some(size as u64 + u64::from(config.answer == Centre::Mean));
+    for place in 0..size {
+        let (kind, setting) = (config.kind(place as u64), "members");
+        let own = match config.moves_members() {
+            true => cost_when_moved(setting, kind, space, stochastic)?,
+            false => registry::evaluations_per_step_of_part(setting, kind, space, stochastic)?,
+        };
+        sum = sum.zip(own).map(|(sum, own)| sum + own);
+    }
+    Ok(sum)
 }
 
 impl OptimizerSwarm {
@@ -170,13 +195,21 @@ impl OptimizerSwarm {
     }
 
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let before = self.answers()?;
         self.stir()?;
         let well = self.well()?;
         let view = well.as_ref().map(|well| well as &dyn View);
         let reports = step_together(self.members.iter_mut().map(|member| &mut member.optimizer), objective, view)?;
         let (losses, last) = self.judge(objective)?;
+        if losses.all_failed() {
+            self.take_to(&before)?;
+        }
         let founders: Vec<Birth> = if self.clock.step == 0 { self.founders() } else { vec![] };
         let births = self.breed(losses.to_vec())?;
+        if self.config.moves_by_mean() && !births.is_empty() {
+            // Who is born has not moved.
+            self.mean = self.mean_of_all()?;
+        }
         self.clock.tick();
         let all_converged = reports.iter().all(|report| report.converged.is_some()) && births.is_empty();
         let mut report = Report::new(last.0, last.1);
@@ -195,24 +228,38 @@ impl OptimizerSwarm {
         if self.config.moves_by_mean() {
             self.mean = self.mean_of_all()?;
         }
-        if !falls && noise == 0.0 && momentum == 0.0 {
+        if !self.config.moves_members() {
             return Ok(());
         }
         let (centre, key) = (self.centre()?, self.clock.key().fold(1));
-        for (i, member) in self.members.iter_mut().enumerate() {
-            let mut x = member.optimizer.answer()?;
+        let mut moved = self.answers()?;
+        for (i, x) in moved.iter_mut().enumerate() {
             if falls {
-                gravity::pull(&mut x, &centre, gravity, power)?;
+                gravity::pull(x, &centre, gravity, power)?;
             }
             // Before the first step the mean has not moved.
             if momentum > 0.0 && self.clock.step > 0 {
-                gravity::carry(&mut x, &self.mean, &before, momentum)?;
+                gravity::carry(x, &self.mean, &before, momentum)?;
             }
             if noise > 0.0 {
-                gravity::jitter(&mut x, noise, key.fold(i as u64))?;
+                gravity::jitter(x, noise, key.fold(i as u64))?;
             }
-            self.space.confine(&mut x)?;
-            member.optimizer.move_to(&x)?;
+            self.space.confine(x)?;
+        }
+        self.take_to(&moved)
+    }
+
+    /// Where all members are.
+    fn answers(&self) -> Result<Vec<CowTensor>> {
+        self.members.iter().map(|member| member.optimizer.answer()).collect()
+    }
+
+    /// Moves every member to its point, unless that is where it is.
+    fn take_to(&mut self, points: &[CowTensor]) -> Result<()> {
+        for (member, point) in self.members.iter_mut().zip(points) {
+            if !is_same_point(&member.optimizer.answer()?, point, &self.space)? {
+                member.optimizer.move_to(point)?;
+            }
         }
         Ok(())
     }
@@ -226,8 +273,8 @@ impl OptimizerSwarm {
     }
 
     fn well(&self) -> Result<Option<Well>> {
-        let OptimizerSwarmConfig { gravity: strength, power, on, .. } = self.config;
-        let is_there = strength > 0.0 && on == On::Gradients;
+        let OptimizerSwarmConfig { gravity: strength, power, .. } = self.config;
+        let is_there = self.config.has_well();
         let well = || Ok(Well { centre: self.centre()?, strength, power, space: self.space.clone() });
         is_there.then(well).transpose()
     }
@@ -243,7 +290,7 @@ impl OptimizerSwarm {
 
     /// The losses of all members where they are, and the lowest and the number of the evaluations that it took; says who is the best.
     fn judge(&mut self, objective: &mut dyn Objective) -> Result<(Losses, (f64, u64))> {
-        let mut points: Vec<CowTensor> = self.members.iter().map(|member| member.optimizer.answer()).collect::<Result<_>>()?;
+        let mut points = self.answers()?;
         let shown = if self.config.answer == Centre::Mean { Some(self.mean_of_all()?) } else { None };
         points.extend(shown.clone());
         let batches: Vec<Batch> = points.iter().map(Batch::one).collect::<Result<_>>()?;
@@ -258,6 +305,30 @@ impl OptimizerSwarm {
             self.best = best;
         }
         Ok((losses, paid))
+    }
+
+    /// All are moved as the answer is, to this point; before the first step they begin around it.
+    fn shift(&mut self, at: &CowTensor) -> Result<()> {
+        let from = self.answer()?;
+        if self.clock.step == 0 {
+            self.spread(at)?;
+            self.best = 0;
+        } else {
+            let mut points = self.answers()?;
+            for (i, x) in points.iter_mut().enumerate() {
+                if i == self.best && self.config.answer == Centre::Best {
+                    *x = at.clone();
+                    continue;
+                }
+                moved(x, &from, at)?;
+                self.space.confine(x)?;
+            }
+            self.take_to(&points)?;
+        }
+        self.lives.forgive();
+        (self.shown, self.mean_failed) = (at.clone(), false);
+        self.mean = if self.config.moves_by_mean() { self.mean_of_all()? } else { at.clone() };
+        Ok(())
     }
 
     fn founders(&self) -> Vec<Birth> {
@@ -280,10 +351,7 @@ impl Optimizer for OptimizerSwarm {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
-        self.spread(&at)?;
-        self.lives.forgive();
-        (self.best, self.mean, self.shown, self.mean_failed) = (0, at.clone(), at, false);
-        Ok(())
+        atomically(self, |this| this.shift(&at))
     }
 }
 

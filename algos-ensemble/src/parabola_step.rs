@@ -152,6 +152,10 @@ impl ParabolaStep {
             Some(times) => self.trust(times, line, objective),
             None => {
                 y.map_or(Ok(()), |times| line.ask(&[times], objective))?;
+                if nowhere {
+                    self.loss = line.losses[0];
+                    return Ok(line.stride.report);
+                }
                 let best = line.best();
                 let (loss, report) = line.settle(&mut *self.inner, best)?;
                 self.loss = loss;

@@ -185,8 +185,14 @@ impl Polish {
         let contest = trial.compare(&stride, objective)?;
         let &[origin, old, new] = &contest.losses[..] else { return Ok(stride.report) };
         if old.is_infinite() && new.is_infinite() {
-            // Nothing can be said, and what failed is not the answer.
-            self.inner[0].optimizer.move_to(&stride.before)?;
+            // Nothing can be said, and what failed is not the answer. Who will not go on hands over where it began, if that is any better.
+            match stride.report.converged {
+                Some(_) => {
+                    let start = if origin.is_finite() { trial.origin.clone() } else { stride.before };
+                    self.hand_over(&start)?;
+                }
+                None => self.inner[0].optimizer.move_to(&stride.before)?,
+            }
         } else if stride.report.converged.is_some() || stalls(origin, old, new, self.config.tolerance) {
             let better = if new <= old { stride.after } else { trial.old.clone() };
             self.hand_over(&better)?;

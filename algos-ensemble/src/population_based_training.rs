@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! every `ready` steps, L_k the losses of all members on the same data:
-//! exploit   who is among the worst ⌊fraction · K⌋ takes point, state and settings of one of the best ⌈fraction · K⌉
+//! exploit   who is among the worst ⌊fraction · n⌋ of the n in its sub-population takes point, state and settings of one of the best
+//!           ⌈fraction · K⌉ of all
 //! explore   each real number among the settings it took: times one of `factors`, or drawn anew with probability `resample`
 //! ```
 //!
@@ -11,7 +12,7 @@
 //!
 //! Source: Jaderberg et al. 2017, "Population based training of neural networks", arXiv 1711.09846. Differs from the paper: members take
 //! steps together, so that a run can be repeated, and `ready` is a number of steps for all; a step is one of any optimizer, not of a gradient
-//! descent. `every` with several paces makes sub-populations of it, as Multiple-Frequencies Population-Based Training, arXiv 2506.03225.
+//! descent. Several numbers in `ready` make sub-populations, as Multiple-Frequencies Population-Based Training, arXiv 2506.03225.
 //! Cost per step: as [`optimizer_swarm`](crate::optimizer_swarm).
 //!
 //! Take it when rates are guesses and the run is long, or the right rate changes in its course. In shorter runs its members, each with a K-th of
@@ -54,7 +55,7 @@ pub struct PopulationBasedTrainingConfig {
     #[schemars(length(min = 1, max = 1000))]
     pub members: Vec<Spec>,
     /// K, how many members there are.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = 1_000))]
     pub size: usize,
     /// Where the members begin.
     pub init: Init,

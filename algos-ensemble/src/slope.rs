@@ -41,6 +41,6 @@ impl Objective for Slope {
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         let loss = fuse::dot(&self.gradient, at)? - self.origin;
-        Ok(Some((loss, (*self.gradient).clone())))
+        Ok(Some((loss, self.gradient.copy()?)))
     }
 }

@@ -1,7 +1,8 @@
 //! Steps of several optimizers at once, whose candidates are evaluated in one joined batch a round.
 //!
 //! A step is deterministic and atomic, so it is simply run against the answers it has had so far; when they run out it is suspended, having
-//! changed nothing, and what it asked is answered together with what the others asked. A step is so proposed once more than it has rounds.
+//! changed nothing, and what it asked is answered together with what the others asked. A step of R rounds is so begun R + 1 times, which costs
+//! nothing beside its evaluations as long as R is one or two.
 
 use moths_core::{Batch, CowTensor, Error, Objective, Optimizer, Report, Result, Space, candle_core::Tensor, objective::Outputs};
 
@@ -48,7 +49,8 @@ pub(crate) fn step_together<'a>(
 ) -> Result<Vec<Report>> {
     let mut members: Vec<&mut Box<dyn Optimizer>> = members.collect();
     let mut turns: Vec<Turn> = members.iter().map(|_| Turn::default()).collect();
-    let (space, stochastic) = (objective.space().clone(), objective.stochastic());
+    // Another view in the next step is another objective.
+    let (space, stochastic) = (objective.space().clone(), objective.stochastic() || view.is_some());
     while turns.iter().any(|turn| turn.report.is_none()) {
         for (member, turn) in members.iter_mut().zip(&mut turns).filter(|(_, turn)| turn.report.is_none()) {
             turn.go_on(&mut ***member, &space, stochastic, view)?;
@@ -158,6 +160,8 @@ impl Objective for Listener<'_> {
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
         let Told::Gradient(seen) = self.next(Asked::Gradient(at.clone()))? else { return astray() };
+        // What is told again must be what it was, whatever is done with it.
+        let seen = seen.map(|(loss, gradient)| Ok::<_, Error>((loss, gradient.copy()?))).transpose()?;
         match (self.view, seen) {
             (Some(view), Some(seen)) => view.gradient(at, seen).map(Some),
             (_, seen) => Ok(seen),

@@ -25,7 +25,8 @@ pub(super) const LAW: Law = Law {
 /// Configurations drawn, and how long each is looked at.
 const DRAWS: u32 = 6;
 const DRAWN_STEPS: usize = 3;
-/// Steps by which one that needs more than losses must have asked for it: of members that take turns it may be one.
+/// Steps by which one that is made of others and needs more than losses must have asked for it: of members that take turns it may be one. Any
+/// other must have in its first.
 const PATIENCE: usize = 200;
 
 fn holds(subject: &Subject) -> Verdict {
@@ -124,12 +125,13 @@ fn asks_again(search: &mut AskTell, problem: &Problem, candidates: &[u64]) -> Ve
 fn refuses(subject: &Subject, problem: &Problem) -> Verdict {
     let mut search = begin(subject, problem, KEY)?;
     let (mut before, mut steps) = (path::digest(search.optimizer())?, 0);
+    let patience = if subject.wraps()? { PATIENCE } else { 1 };
     let error = loop {
         match search.ask() {
             Ok(Ask::Evaluate(batch)) => search.tell(problem.clone().evaluate(&batch)?)?,
             Ok(Ask::Done(report)) => {
                 steps += 1;
-                ensure!(steps < PATIENCE, "needs more than losses, yet took {steps} steps with them alone: {report:?}");
+                ensure!(steps < patience, "needs more than losses, yet took {steps} steps with them alone: {report:?}");
                 before = path::digest(search.optimizer())?;
             }
             Err(error) => break error,

@@ -23,7 +23,8 @@ pub(super) const LAW: Law = Law {
 
 /// Configurations drawn; a journal is a file, and files take time.
 const DRAWS: u32 = 4;
-/// Steps by which one that needs more than losses must have asked for it: of members that take turns it may be one.
+/// Steps by which one that is made of others and needs more than losses must have asked for it: of members that take turns it may be one. Any
+/// other must have in its first.
 const PATIENCE: usize = 200;
 
 fn holds(subject: &Subject) -> Verdict {
@@ -41,7 +42,8 @@ fn replays(subject: &Subject, problem: Problem) -> Verdict {
     let mut journal = Journal::open(problem, &origin, &path)?;
     let mut optimizer = subject.build(&space, KEY)?;
     if !subject.capabilities()?.needs_only_losses() {
-        let mut steps = (0..PATIENCE).map(|_| optimizer.step(&mut journal));
+        let patience = if subject.wraps()? { PATIENCE } else { 1 };
+        let mut steps = (0..patience).map(|_| optimizer.step(&mut journal));
         return match steps.find(Result::is_err) {
             Some(Err(error)) if is_refusal(&error) => Ok(()),
             other => Err(Breach::new(format!("needs what a journal does not hold, yet its steps gave {other:?}"))),

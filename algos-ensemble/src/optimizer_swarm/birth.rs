@@ -4,6 +4,7 @@ use moths_core::{CowTensor, Key, Optimizer, Result, Spec, optimizer::Birth, pers
 use rand::RngExt;
 
 use super::{OptimizerSwarm, Selection, heredity};
+use crate::contest::is_same_point;
 
 /// What is said of a child before it is built.
 struct Child {
@@ -51,8 +52,10 @@ impl OptimizerSwarm {
                 order.iter().copied().filter(spent).filter(looked_at).collect()
             }
             Selection::Truncation => {
-                let worst = (self.config.fraction * order.len() as f64) as usize;
-                order[order.len() - worst..].iter().copied().filter(looked_at).collect()
+                let groups = self.config.every.len() as u64;
+                let of = |group: u64| order.iter().copied().filter(move |i| self.lives.place(*i) % groups == group).collect::<Vec<_>>();
+                let worst = |group: Vec<usize>| group[group.len() - (self.config.fraction * group.len() as f64) as usize..].to_vec();
+                (0..groups).flat_map(|group| worst(of(group))).filter(looked_at).collect()
             }
         };
         dead.retain(|i| *i != self.best);
@@ -72,7 +75,10 @@ impl OptimizerSwarm {
         if let Some(state) = &child.state {
             heredity::inherit(&mut *member.optimizer, state)?;
         }
-        member.optimizer.move_to(&child.point)?;
+        // Who begins where its state already is, is not moved: that would make it forget what it inherited.
+        if !is_same_point(&member.optimizer.answer()?, &child.point, &self.space)? {
+            member.optimizer.move_to(&child.point)?;
+        }
         let (life, place) = self.lives.bear(i);
         Ok(Birth { life, place, parents, spec: self.members[i].spec().clone() })
     }

@@ -2,7 +2,7 @@
 
 use moths_core::{
     Error, Result, Spec,
-    optimizer::{Init, Size, settings},
+    optimizer::{Init, Size, registry, settings},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub enum Selection {
     /// Who has not been the best for more than `die_after` steps since it was `old`; parents are the two best.
     #[default]
     Streak,
-    /// The worst, a `fraction` of all; parents are drawn from as many of the best.
+    /// The worst of each sub-population, a `fraction`; parents are drawn from as large a share of the best of all.
     Truncation,
 }
 
@@ -39,10 +39,10 @@ pub enum Centre {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
-    /// The members' points, before they step.
+    /// The members' points, before they step; nobody is drawn beyond the centre.
     #[default]
     Parameters,
-    /// The gradients that the members follow: a well is added to the losses that they see.
+    /// The gradients that the members follow: a well is added to the losses that they see. Not for those that see a model's outputs.
     Gradients,
 }
 
@@ -59,13 +59,13 @@ pub struct OptimizerSwarmConfig {
     pub init: Init,
     /// Who dies.
     pub selection: Selection,
-    /// Steps after which a member is old enough to be bad; null: never, and nobody dies.
+    /// Of streaks: steps after which a member is old enough to be bad; null: never, and nobody dies.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub old: Option<u64>,
-    /// Bad steps in a row that a member survives.
+    /// Of streaks: bad steps in a row that a member survives.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub die_after: u64,
-    /// The share of members that die in a truncation, and from which parents are drawn.
+    /// Of truncations: the share of each sub-population that dies, and of all members from which parents are drawn.
     #[schemars(range(min = 0.0, max = 0.5))]
     pub fraction: f64,
     /// Every how many steps the dead are looked for, a number a sub-population: the place i belongs to sub-population i mod their number.
@@ -156,6 +156,7 @@ impl OptimizerSwarmConfig {
         if *self.size.range().end() > MOST {
             return Err(Error::invalid("size", self.size.range().end(), format!("{MOST} at most")));
         }
+        self.check_views()?;
         self.mutations().check(&self.members)
     }
 
@@ -172,6 +173,28 @@ impl OptimizerSwarmConfig {
     /// Every how many steps those at a place are looked at.
     pub(super) fn pace(&self, place: u64) -> u64 {
         self.every[(place % self.every.len() as u64) as usize]
+    }
+
+    /// # Errors
+    /// [`Error::Invalid`] for a well that a member would not see.
+    pub(super) fn check_views(&self) -> Result<()> {
+        for member in self.members.iter().filter(|_| self.has_well()) {
+            if registry::capabilities(member)?.needs_outputs {
+                let valid = format!("`parameters`: {} sees outputs, and no losses that gravity could be added to", member.name);
+                return Err(Error::invalid("on", "gradients", valid));
+            }
+        }
+        Ok(())
+    }
+
+    /// Is a well added to the losses that members see?
+    pub(super) fn has_well(&self) -> bool {
+        self.gravity > 0.0 && self.on == On::Gradients
+    }
+
+    /// Are members moved before they step?
+    pub(super) fn moves_members(&self) -> bool {
+        self.gravity > 0.0 && self.on == On::Parameters || self.noise > 0.0 || self.momentum > 0.0
     }
 
     /// Are members moved by the mean of all?

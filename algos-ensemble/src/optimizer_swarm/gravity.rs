@@ -6,7 +6,7 @@ use crate::together::View;
 
 kernel! { fn fall(x: inout, c: mat, strength: num, q: num) {
     let d = x - c;
-    x = x - strength * select(d == 0.0, 0.0, signum(d) * exp(q * ln(abs(d))));
+    x = x - select(d == 0.0, 0.0, signum(d) * min(strength * exp(q * ln(abs(d))), abs(d)));
 } }
 kernel! { fn climb(gradient: inout, x: mat, c: mat, strength: num, q: num) {
     let d = x - c;
@@ -24,7 +24,7 @@ kernel! { fn shake(x: inout, scale: num, z: normal) {
     x = x + scale * z;
 } }
 
-/// x ← x − γ sign(d) |d|^q,  d = x − c.
+/// x ← x − sign(d) min(γ |d|^q, |d|),  d = x − c: never beyond the centre.
 pub(super) fn pull(x: &mut CowTensor, centre: &CowTensor, strength: f64, power: f64) -> Result<()> {
     fall(x, centre, strength, power)
 }

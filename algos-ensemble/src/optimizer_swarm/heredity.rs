@@ -16,7 +16,8 @@ use serde_json::{Map, Value as Json};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Inheritance {
-    /// The initial one: momentum and counters of the dead do not act on the new point.
+    /// The initial one: momentum and counters of the dead do not act on the new point. Schedules begin anew: in a run whose length is told, rates that
+    /// fall go with `copy`.
     #[default]
     Reset,
     /// That of the first parent, as many steps on, with random numbers of its own.
@@ -87,7 +88,11 @@ impl Mutation<'_> {
                 (true, (least, most)) if most - least <= f64::MAX => least + (most - least) * stream.random::<f64>(),
                 // Without a range there is nothing to draw from but orders of magnitude around it.
                 (true, _) => number.value * libm::pow(10.0, stream.random_range(-1.0..1.0)),
-                (false, _) => number.value * self.factors[stream.random_range(0..self.factors.len())],
+                (false, (least, most)) => {
+                    let value = number.value * self.factors[stream.random_range(0..self.factors.len())];
+                    // Half the way to a bound, and no further: β = 1 − ε is a number, and no memory.
+                    value.clamp(halfway(number.value, least), halfway(number.value, most))
+                }
             };
             child = number.set(child, value)?;
         }
@@ -109,6 +114,11 @@ impl Mutation<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The middle between a value inside a range and one of its ends; that end where there is none.
+fn halfway(value: f64, end: f64) -> f64 {
+    if end.is_finite() { value + 0.5 * (end - value) } else { end }
 }
 
 /// The state that a child inherits of its parents; `None`: the initial one.

@@ -156,7 +156,8 @@ impl Members {
         let key = match there {
             Some((true, key)) => key,
             Some((false, key)) => key.fold(u64::MAX),
-            None => Key::new(i as u64),
+            // It is another than that of whoever is there, whose members would all have the same otherwise.
+            None => self.list.first().map_or(Key::new(0), |first| first.key.fold(u64::MAX)).fold(i as u64),
         };
         let mut bits = vec![key.to_bits()];
         fields.enter("key");

@@ -84,7 +84,8 @@ pub struct Report {
     pub evaluations: u64,
     /// Set when the algorithm's own criterion says that going on is pointless, with the reason.
     pub converged: Option<&'static str>,
-    /// The members of an ensemble that began in this step; in its first step, those that it began with.
+    /// The members of an ensemble that began in this step; in its first step, those that it began with. Of ensembles that are members of another
+    /// one nothing is told.
     pub births: Vec<Birth>,
 }
 

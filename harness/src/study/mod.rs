@@ -86,7 +86,7 @@ pub struct Arm {
     pub optimizer: Spec,
     /// Its problem, if it is another than that of the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<Problems>,
+    pub problem: Option<String>,
     /// What that is built with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Options>,
@@ -162,13 +162,13 @@ impl Question {
 
     /// The races that an arm runs in, one a problem, without anybody in them.
     fn courses(&self, arm: &Arm, seeds: u64) -> Result<Vec<Race>> {
-        let (problems, options) = (arm.problem.as_ref().unwrap_or(&self.problem), arm.options.as_ref().unwrap_or(&self.options));
+        let (own, options) = (arm.problem.as_ref().map(std::slice::from_ref), arm.options.as_ref().unwrap_or(&self.options));
         let course = |problem: &String| {
             let (entry, options) = problem::resolve(problem, options)?;
             let evaluations = arm.evaluations.unwrap_or(self.evaluations);
             Ok(Race { problem: entry.name, options, racers: vec![], seeds, evaluations })
         };
-        problems.all().iter().map(course).collect()
+        own.unwrap_or_else(|| self.problem.all()).iter().map(course).collect()
     }
 }
 

@@ -213,7 +213,10 @@ pub fn planned(spec: &Spec, space: &Space, horizon: Horizon) -> Result<Spec> {
 /// What a part sees of the evaluations, where the whole takes `all` of them from one step of the part to the next, and the part `own` in that:
 /// more than `all` where they cost the whole nothing.
 fn shared(evaluations: u64, all: Option<u64>, own: Option<u64>) -> Result<u64> {
-    let share = |all: u64, own: u64| (u128::from(evaluations) * u128::from(own) / u128::from(all.max(1))) as u64;
+    let share = |all: u64, own: u64| {
+        let share = u128::from(evaluations) * u128::from(own) / u128::from(all.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
+    };
     Ok(all.zip(own).map_or(evaluations, |(all, own)| share(all, own).max(1)))
 }
 
