@@ -10,7 +10,7 @@ mod golden;
 use libtest_mimic::{Arguments, Failed, Trial};
 // Linking the facade is what fills the registry.
 use moths as _;
-use moths_core::registry;
+use moths_core::{Spec, registry};
 use moths_harness::problem::{self, Options, resolve};
 use moths_laws::{
     self, Law, Subject,
@@ -24,7 +24,7 @@ fn main() -> std::process::ExitCode {
         let fits = |filter: &String| if arguments.exact { name == filter } else { name.contains(filter) };
         filters.is_empty() || filters.iter().any(fits)
     };
-    let subjects = moths_laws::subjects();
+    let subjects = [moths_laws::subjects(), deeper()].concat();
     let held = moths_laws::LAWS.iter().flat_map(|law| subjects.iter().map(|subject| trial(*law, subject.clone())));
     let remembered = registry::entries().into_iter().map(|entry| {
         let id = entry.meta.id;
@@ -33,6 +33,17 @@ fn main() -> std::process::ExitCode {
     let judged = problems().into_iter().flat_map(|name| objectives::LAWS.iter().map(move |law| judge(*law, name.clone())));
     let trials = held.chain(remembered).chain(judged).filter(|trial| wanted(trial.name())).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Optimizers made of optimizers as one would write them, beside those that are drawn.
+fn deeper() -> Vec<Subject> {
+    let specs = [
+        r#"{"name": "undo", "inner": {"name": "opposite", "inner": "pso"}}"#,
+        r#"{"name": "optimizer-swarm", "size": 3, "die_after": 1, "old": 0, "members": [
+            {"name": "spsa", "descent": "adamw"}, "sep-cma-es", {"name": "undo", "inner": "inf-order-walk"}]}"#,
+    ];
+    let subject = |text: &str| text.parse::<Spec>().and_then(Subject::new).expect("a spec of what is registered");
+    specs.into_iter().map(subject).collect()
 }
 
 fn trial(law: Law, subject: Subject) -> Trial {
