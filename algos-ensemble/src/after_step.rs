@@ -8,8 +8,8 @@
 //! ```
 //!
 //! x, z: \[d\]; s: the state of the wrapped optimizer, all of it: both directions begin from the same momenta, step sizes and random numbers,
-//! and those of the direction that is not taken are gone. The wrapped optimizer never sees f: it is given the linear function of which ±z is
-//! the gradient (`backprop` takes the gradient itself, every other one its losses, which cost nothing). All losses of a
+//! and those of the direction that is not taken are gone. The wrapped optimizer, `backprop` with any descent or what is made of it, never sees f: it
+//! is given ±z as its gradient. All losses of a
 //! step are compared on the same data. A point that failed is never taken: where none is left, x and s stay, and only random numbers go on.
 //! Source: the founding notes of this project ("error is loss after optimizer step").
 //! Differs from the notes: the opposite direction is evaluated before it is taken, so that one that fails is not.

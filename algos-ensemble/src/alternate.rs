@@ -94,7 +94,7 @@ impl Algorithm for Alternate {
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        Ok(committee::costs(&config.members, space, stochastic)?.and_then(|costs| costs.into_iter().max()))
+        Ok(committee::costs(&config.members, space, stochastic)?.and_then(committee::all_the_same))
     }
 
     fn evaluations_per_turn(config: &Self::Config, _: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {

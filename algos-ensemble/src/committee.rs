@@ -218,10 +218,15 @@ fn walls(a: Walls, b: Walls) -> Walls {
 pub(crate) fn costs(specs: &[Spec], space: &Space, stochastic: bool) -> Result<Option<Vec<u64>>> {
     let cost = |(i, spec): (usize, &Spec)| match specs.len() {
         1 => registry::evaluations_per_step_of_part("members.0", spec, space, stochastic),
-        _ => cost_when_moved(&format!("members.{i}"), spec, space, stochastic),
+        _ => cost_when_moved(&format!("members.{i}"), spec, space),
     };
     let costs: Vec<Option<u64>> = specs.iter().enumerate().map(cost).collect::<Result<_>>()?;
     Ok(costs.into_iter().collect())
+}
+
+/// What a step takes that is one of a member's: that of each of them, where it is the same.
+pub(crate) fn all_the_same(costs: Vec<u64>) -> Option<u64> {
+    costs.first().copied().filter(|first| costs.iter().all(|cost| cost == first))
 }
 
 /// What a step of a part takes that is moved before it. Whoever remembers the loss where it was, and would ask for it again on a stochastic
@@ -229,20 +234,24 @@ pub(crate) fn costs(specs: &[Spec], space: &Space, stochastic: bool) -> Result<O
 ///
 /// # Errors
 /// As [`registry::evaluations_per_step`], naming the setting.
-pub(crate) fn cost_when_moved(setting: &str, spec: &Spec, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+pub(crate) fn cost_when_moved(setting: &str, spec: &Spec, space: &Space) -> Result<Option<u64>> {
     let cost = |stochastic| registry::evaluations_per_step_of_part(setting, spec, space, stochastic);
     let (known, asked) = (cost(false)?, cost(true)?);
-    Ok(asked.filter(|&asked| stochastic || known.is_some_and(|known| asked <= known + 1)))
+    Ok(asked.zip(known).filter(|(asked, known)| *asked <= known + 1).map(|(asked, _)| asked))
 }
 
-/// What an optimizer can do that is given a gradient, by a linear function.
+/// What an optimizer can do that is given a gradient.
 ///
 /// # Errors
-/// For what cannot be given one, or would keep candidates that cost nothing, and that nobody counts.
+/// For what does not ask for one: it would search a linear function, which has no lowest point. For what would keep candidates that cost nothing, and
+/// that nobody counts.
 pub(crate) fn follows_gradients(who: &str, part: &Spec) -> Result<Capabilities> {
     let can = registry::capabilities(part)?;
     let why = match can {
         _ if can.needs_outputs => "needs the outputs of a model",
+        _ if !can.needs_gradient => {
+            "asks for losses: `backprop`, with any descent, takes gradients, and so does what is made of it"
+        }
         _ if can.state_per_candidate > 0.0 => "keeps a population, which finds nothing in them",
         _ => return Ok(can),
     };

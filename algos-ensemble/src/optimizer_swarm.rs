@@ -157,7 +157,11 @@ impl Algorithm for OptimizerSwarm {
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        config.size.constant().map_or(Ok(None), |size| cost(config, size, space, stochastic))
+        // A child is of its parent's kind: where one takes more than another, nobody can say.
+        let one = cost(config, 1, space, stochastic)?;
+        let alike = config.members.windows(2).all(|pair| pair[0] == pair[1]) && config.mutates_no_counts()?;
+        let shown = u64::from(config.answer == Centre::Mean);
+        Ok(config.size.constant().zip(one).filter(|_| alike).map(|(size, one)| size as u64 * (one - shown) + shown))
     }
 
     /// Of a size that changes, as of the middle between its ends.
@@ -169,13 +173,16 @@ impl Algorithm for OptimizerSwarm {
 
 /// What a step of so many members takes.
 fn cost(config: &OptimizerSwarmConfig, size: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {
+    if config.members.is_empty() {
+        return Ok(None);
+    }
     // What is seen through a well is another objective in each step.
     let stochastic = stochastic || config.has_well();
     let mut sum = Some(size as u64 + u64::from(config.answer == Centre::Mean));
     for place in 0..size {
         let (kind, setting) = (config.kind(place as u64), "members");
         let own = match config.moves_members() {
-            true => cost_when_moved(setting, kind, space, stochastic)?,
+            true => cost_when_moved(setting, kind, space)?,
             false => registry::evaluations_per_step_of_part(setting, kind, space, stochastic)?,
         };
         sum = sum.zip(own).map(|(sum, own)| sum + own);

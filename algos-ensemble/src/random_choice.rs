@@ -100,7 +100,9 @@ impl Algorithm for RandomChoice {
         let weights = config.shares()?;
         let costs = committee::costs(&config.members, space, stochastic)?;
         // Of those who are ever chosen.
-        Ok(costs.and_then(|costs| costs.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0).map(|(cost, _)| cost).max()))
+        let chosen =
+            |costs: Vec<u64>| costs.into_iter().zip(weights).filter(|(_, weight)| *weight > 0.0).map(|(cost, _)| cost).collect();
+        Ok(costs.map(chosen).and_then(committee::all_the_same))
     }
 
     fn evaluations_per_turn(config: &Self::Config, place: usize, space: &Space, stochastic: bool) -> Result<Option<u64>> {

@@ -1,11 +1,11 @@
-//! A gradient as an objective: what hands the update of one optimizer to another as its gradient, whatever that other one asks.
+//! A gradient as an objective: what hands the update of one optimizer to another as its gradient.
 
 use moths_core::{Batch, CowTensor, Objective, Result, Space, candle_core::Tensor, fuse};
 
 /// f(x) = <g, x>: the linear function whose gradient is g \[d\] everywhere.
 ///
-/// Who asks for gradients gets g; who asks for losses gets those of the linear function, free of charge. It is stochastic: the next one is
-/// another, and losses of two of them are never compared.
+/// Losses are those of the linear function, free of charge, for wrappers of what follows gradients that look at where that led. It is stochastic:
+/// the next one is another, and losses of two of them are never compared.
 pub(crate) struct Slope {
     space: Space,
     gradient: CowTensor,

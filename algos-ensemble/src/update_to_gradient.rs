@@ -153,7 +153,7 @@ impl Algorithm for UpdateToGradient {
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
         let recalled = u64::from(stochastic && descent::remembers("descent", &config.descent)?);
-        let inner = cost_when_moved("inner", &config.inner, space, stochastic)?;
+        let inner = cost_when_moved("inner", &config.inner, space)?;
         Ok(inner.map(|inner| inner + recalled))
     }
 }

@@ -11,11 +11,7 @@ use super::{
     problem::Problem,
     tap::{Round, Tap},
 };
-use moths_core::{
-    Horizon, Objective, Spec,
-    optimizer::settings::{self, Named},
-    registry,
-};
+use moths_core::{Horizon, Objective, Spec, registry};
 
 pub(super) const LAW: Law = Law {
     name: "horizon",
@@ -104,7 +100,7 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
         problem.refresh()?;
     }
     // A wrapper declares what it has to ask at most, and may know it already.
-    let known = known(subject.spec())?;
+    let known = known(subject)?;
     let dearest = later.iter().max().map(|most| most + known);
     ensure!(
         later.iter().min() <= Some(&declared) && dearest >= Some(declared),
@@ -114,21 +110,8 @@ fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
 }
 
 /// What all that are made of others may know, in each other.
-fn known(spec: &Spec) -> moths_core::Result<u64> {
-    let schema = registry::find(&spec.name)?.schema();
-    let said = |(name, property): (&String, &Value)| {
-        let value = spec.settings.get(name).or_else(|| property.get("default"))?;
-        Some((name.clone(), value.clone()))
-    };
-    let whole = schema["properties"].as_object().into_iter().flatten().filter_map(said).collect();
-    let mut sum = 0;
-    for (_, _, value) in settings::parts(&whole, &schema).into_iter().filter(|(_, named, _)| *named == Named::Optimizer) {
-        sum += ASKED;
-        if let Ok(part) = serde_json::from_value(value.clone()) {
-            sum += known(&part)?;
-        }
-    }
-    Ok(sum)
+fn known(subject: &Subject) -> moths_core::Result<u64> {
+    subject.parts()?.iter().try_fold(0, |sum, part| Ok(sum + ASKED + known(part)?))
 }
 
 /// Numbers of no extreme size: with others losses overflow, or do not differ, and nothing is ordinary.

@@ -10,7 +10,7 @@ use super::{
     problem::Problem,
 };
 use moths_core::{
-    Error, Journal, Objective, Report, Result,
+    Error, Journal, Objective,
     run::{Origin, Replay},
 };
 
@@ -58,15 +58,7 @@ fn replays(subject: &Subject, problem: Problem) -> Verdict {
     path::same_path(&run, &replayed)?;
     ensure!(replay.is_finished(), "the replay has losses left over");
 
-    let (mut end, mut after) = (path::digest(&mut *optimizer)?, optimizer.step(&mut replay));
-    // A step may ask for nothing, where one that it is made of finds nothing to do; not for ever.
-    let free = |after: &Result<Report>| after.as_ref().is_ok_and(|report| report.evaluations == 0);
-    for _ in 0..if subject.wraps()? { PATIENCE } else { 0 } {
-        if !free(&after) {
-            break;
-        }
-        (end, after) = (path::digest(&mut *optimizer)?, optimizer.step(&mut replay));
-    }
+    let (end, after) = (path::digest(&mut *optimizer)?, optimizer.step(&mut replay));
     ensure!(matches!(after, Err(Error::Suspended)), "after the last loss of the journal a step gave {after:?}");
     path::same_state(&end, &path::digest(&mut *optimizer)?).map_err(|b| b.under("after the journal had ended"))?;
     is_told(subject, &run, &mut Replay::open(&space, &path)?)

@@ -9,7 +9,7 @@ use super::{
     path::KEY,
     problem::Problem,
 };
-use moths_core::{Space, optimizer::Capabilities, persist::State};
+use moths_core::{Result, Space, optimizer::Capabilities, persist::State, registry};
 
 pub(super) const LAW: Law = Law {
     name: "state_size",
@@ -35,11 +35,21 @@ fn holds(subject: &Subject) -> Verdict {
 
 fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
     let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
-    let mut most = 0;
+    let mut most = largest_part(subject, problem.space())?;
     for _ in 0..if subject.wraps()? { TURNS } else { STEPS } {
         most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
     }
     within(&subject.capabilities()?, &State::of(&mut optimizer)?, problem.space(), most)
+}
+
+/// The most candidates that an optimizer of which it is made has: the turn of one may come late.
+fn largest_part(subject: &Subject, space: &Space) -> Result<u64> {
+    let mut most = 0;
+    for part in subject.parts()? {
+        let own = registry::evaluations_per_step(part.spec(), space, false).ok().flatten().unwrap_or(0);
+        most = most.max(own).max(largest_part(&part, space)?);
+    }
+    Ok(most)
 }
 
 /// `candidates`: how many a step has.

@@ -60,6 +60,20 @@ impl Subject {
         Ok(!parts(registry::find(&self.spec.name)?).is_empty())
     }
 
+    /// The optimizers that its settings name, those by default too.
+    pub(super) fn parts(&self) -> Result<Vec<Self>> {
+        let schema = registry::find(&self.spec.name)?.schema();
+        let said = |(name, property): (&String, &Value)| {
+            let value = self.spec.settings.get(name).or_else(|| property.get("default"))?;
+            Some((name.clone(), value.clone()))
+        };
+        let whole = schema["properties"].as_object().into_iter().flatten().filter_map(said).collect();
+        let named = settings::parts(&whole, &schema).into_iter().filter(|(_, named, _)| *named == Named::Optimizer);
+        Ok(named
+            .filter_map(|(_, _, part)| Some(Self { spec: serde_json::from_value(part.clone()).ok()?, depth: self.depth }))
+            .collect())
+    }
+
     /// What it wraps, if it is a wrapper of one.
     pub(super) fn inner(&self) -> Result<Option<Self>> {
         if !is_wrapper(registry::find(&self.spec.name)?) {
@@ -186,13 +200,19 @@ fn made(maker: &Entry, ids: &[&str], part: Spec) -> Option<Spec> {
     let spec = Spec::new(maker.meta.id);
     let spec = match list_of(maker) {
         Some(list) => {
-            let others = drawn_by(ids, |id| lot(&[maker.meta.id, &named(&part), id]), |id| Some(*id), 2);
-            let members = std::iter::once(json!(part)).chain(others.into_iter().map(|id| json!(id)));
+            let listed = |other: &str| Spec::new(maker.meta.id).with(&list, json!([part, other])).ok();
+            let taken = |id: &&str| listed(id).filter(is_taken).map(|_| json!(id));
+            let others = drawn_by(ids, |id| lot(&[maker.meta.id, &named(&part), id]), taken, 2);
+            let members = std::iter::once(json!(part)).chain(others);
             spec.with(&list, Value::Array(members.collect()))
         }
         None => spec.with(INNER, json!(part)),
     };
-    spec.ok().filter(|spec| !registry::capabilities(spec).is_err_and(|error| is_refusal(&error)))
+    spec.ok().filter(is_taken)
+}
+
+fn is_taken(spec: &Spec) -> bool {
+    !registry::capabilities(spec).is_err_and(|error| is_refusal(&error))
 }
 
 fn drawn(makers: &[&Entry], id: &str, made: impl Fn(&Entry) -> Option<Spec>, n: usize) -> Vec<Spec> {

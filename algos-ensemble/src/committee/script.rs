@@ -50,6 +50,10 @@ impl Algorithm for Script {
         Ok(Self { config, space: space.clone(), clock: Clock::new(key), at: space.start(), line: 0 })
     }
 
+    fn capabilities(config: &ScriptConfig) -> Result<Capabilities> {
+        Ok(Self::META.capabilities.needs_gradient(config.follows != 0.0))
+    }
+
     fn evaluations_per_step(config: &ScriptConfig, _: &Space, _: bool) -> Result<Option<u64>> {
         Ok(Some(config.asks))
     }

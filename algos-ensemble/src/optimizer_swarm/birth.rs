@@ -53,8 +53,11 @@ impl OptimizerSwarm {
             }
             Selection::Truncation => {
                 let groups = self.config.every.len() as u64;
-                let of = |group: u64| order.iter().copied().filter(move |i| self.lives.place(*i) % groups == group).collect::<Vec<_>>();
-                let worst = |group: Vec<usize>| group[group.len() - (self.config.fraction * group.len() as f64) as usize..].to_vec();
+                let of = |group: u64| {
+                    order.iter().copied().filter(move |i| self.lives.place(*i) % groups == group).collect::<Vec<_>>()
+                };
+                let worst =
+                    |group: Vec<usize>| group[group.len() - (self.config.fraction * group.len() as f64) as usize..].to_vec();
                 (0..groups).flat_map(|group| worst(of(group))).filter(looked_at).collect()
             }
         };

@@ -165,6 +165,20 @@ impl OptimizerSwarmConfig {
         Mutation { chance: *mutation, factors, resample: *resample, of: mutate.as_deref() }
     }
 
+    /// Do whole numbers, which say how many candidates there are, stay as they are?
+    ///
+    /// # Errors
+    /// As [`settings::numbers`].
+    pub(super) fn mutates_no_counts(&self) -> Result<bool> {
+        let Some(paths) = self.mutate.as_deref().filter(|_| self.mutation > 0.0) else { return Ok(true) };
+        for member in &self.members {
+            if settings::numbers(member)?.iter().any(|number| number.integer && paths.contains(&number.path)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// What the member at a place is.
     pub(super) fn kind(&self, place: u64) -> &Spec {
         &self.members[(place % self.members.len() as u64) as usize]

@@ -35,9 +35,9 @@ impl Lives {
     /// A step is over, in which this one was the best.
     pub(super) fn grow(&mut self, best: usize, old: Option<u64>) {
         for (i, (age, streak)) in self.ages.iter_mut().zip(&mut self.streaks).enumerate() {
-            *age += 1;
+            *age = age.saturating_add(1);
             let bad = i != best && old.is_some_and(|old| *age > old);
-            *streak = if bad { *streak + 1 } else { 0 };
+            *streak = if bad { streak.saturating_add(1) } else { 0 };
         }
     }
 
@@ -50,7 +50,7 @@ impl Lives {
             self.streaks.push(0);
         }
         (self.numbers[i], self.ages[i], self.streaks[i]) = (self.born, 0, 0);
-        self.born += 1;
+        self.born = self.born.saturating_add(1);
         (self.numbers[i], self.places[i])
     }
 

@@ -322,8 +322,7 @@ fn newcomers_are_born_of_the_best_and_the_worst_leave() -> Result<()> {
         r#"{"name": "optimizer-swarm", "size": {"linear": {"from": 2, "to": 5, "steps": 3}}, "members": ["spsa"], "old": null}"#;
     let reports = run(&mut *build(growing)?, 5)?;
     assert_eq!(reports.iter().map(|report| report.births.len()).collect::<Vec<_>>(), [3, 1, 1, 0, 0]);
-    let shrinking =
-        r#"{"name": "optimizer-swarm", "size": {"linear": {"from": 5, "to": 2, "steps": 3}}, "members": ["spsa"], "old": null, "init": "around"}"#;
+    let shrinking = r#"{"name": "optimizer-swarm", "size": {"linear": {"from": 5, "to": 2, "steps": 3}}, "members": ["spsa"], "old": null, "init": "around"}"#;
     let mut swarm = build(shrinking)?;
     let mut all = build(&shrinking.replace(r#"{"linear": {"from": 5, "to": 2, "steps": 3}}"#, "5"))?;
     run(&mut *swarm, 1)?;
