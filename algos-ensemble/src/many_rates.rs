@@ -66,7 +66,7 @@ pub struct ManyRatesConfig {
     /// The optimizer whose steps are scaled.
     pub inner: Spec,
     /// S, what every step is multiplied by; negative: backwards. 0 is tried whether it stands there or not.
-    #[schemars(inner(range(min = -1000.0, max = 1000.0)), extend("x-valid" = "1 to 64 numbers from -1000 to 1000, beside 0"))]
+    #[schemars(length(min = 1, max = 64), inner(range(min = -1000.0, max = 1000.0)), extend("x-valid" = "1 to 64 numbers from -1000 to 1000, beside 0"))]
     pub factors: Vec<f64>,
     /// μ, how much of the factor that won stays in all that are tried later; 0: nothing.
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1.0))]

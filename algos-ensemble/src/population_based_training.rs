@@ -72,6 +72,7 @@ pub struct PopulationBasedTrainingConfig {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub resample: f64,
     /// The dotted paths of the settings that are explored, `descent.rate`; null: all that are real numbers.
+    #[schemars(length(max = 1000), extend("x-valid" = "paths of numbers among the members' settings, or null"))]
     pub explore: Option<Vec<String>>,
 }
 

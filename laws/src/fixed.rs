@@ -17,6 +17,8 @@ pub(super) const LAW: Law = Law {
 };
 
 const SEEDS: u64 = 3;
+/// Of one that is made of several others, which differ from seed to seed in who is ahead.
+const MANY_SEEDS: u64 = 9;
 const EVALUATIONS: u64 = 1500;
 /// How much worse it may be: a problem of few dimensions is easier, and luck is luck.
 const WORSE: f64 = 10.0;
@@ -47,7 +49,8 @@ fn left(subject: &Subject, problem: &Problem) -> Result<f64> {
         let end = minimize(&mut *optimizer, &mut problem.clone(), &Stop::evaluations(EVALUATIONS))?;
         Ok((problem.loss_at(&end.answer)? - FLOOR) / first)
     };
-    let mut left = (0..SEEDS).map(of).collect::<Result<Vec<f64>>>()?;
+    let seeds = if subject.parts()?.len() > 1 { MANY_SEEDS } else { SEEDS };
+    let mut left = (0..seeds).map(of).collect::<Result<Vec<f64>>>()?;
     left.sort_by(f64::total_cmp);
     Ok(left[left.len() / 2])
 }

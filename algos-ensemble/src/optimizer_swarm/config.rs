@@ -90,6 +90,7 @@ pub struct OptimizerSwarmConfig {
     #[schemars(range(min = 0.0, max = 1.0))]
     pub resample: f64,
     /// The dotted paths of the settings that mutate, `descent.rate`; null: all that are real numbers.
+    #[schemars(length(max = 1000), extend("x-valid" = "paths of numbers among the members' settings, or null"))]
     pub mutate: Option<Vec<String>>,
     /// γ, the pull on a member that is one unit away in a coordinate.
     #[schemars(range(min = 0.0, max = 1e6))]
