@@ -152,7 +152,7 @@ impl RandomChoice {
             left < 0.0
         });
         // What rounding leaves is the last one's.
-        chosen.or_else(|| possible().last()).unwrap_or(0)
+        chosen.or_else(|| possible().next_back()).unwrap_or(0)
     }
 }
 

@@ -301,10 +301,7 @@ fn gravity_on_gradients_is_felt_by_what_follows_them() -> Result<()> {
     let flat = |_: &[f64]| 3.0;
     let spec = r#"{"name": "optimizer-swarm", "size": 2, "gravity": 0.25, "on": "gradients", "old": null, "init": "around",
         "members": [{"name": "forward-differences", "c": 1e-6, "calibrate": false, "clip": 0.0, "descent": {"name": "sgd", "rate": 0.1}}]}"#;
-    let mut swarm = match build(spec) {
-        Err(error) => return Err(error),
-        Ok(swarm) => swarm,
-    };
+    let mut swarm = build(spec)?;
     let before = answers(&mut swarm, 2)?;
     let report = swarm.step(&mut Function::new(space(), flat))?;
     assert_eq!(report.loss, 3.0, "what is reported is the loss, not the well's");

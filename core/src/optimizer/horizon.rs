@@ -152,12 +152,11 @@ pub(crate) fn open(
     Ok(paths)
 }
 
+/// Is told where a part stands, what it names, and which it is; gives what then stands there, if another one.
+type VisitPart<'a> = &'a mut dyn FnMut(&str, Named, &Spec) -> Result<Option<Spec>>;
+
 /// Is told of every specification that stands in settings, of where it stands and of what it names; gives what then stands there, if another one.
-fn for_parts(
-    settings: &mut Map<String, Value>,
-    schema: &Value,
-    visit: &mut dyn FnMut(&str, Named, &Spec) -> Result<Option<Spec>>,
-) -> Result<()> {
+fn for_parts(settings: &mut Map<String, Value>, schema: &Value, visit: VisitPart<'_>) -> Result<()> {
     let standing: Vec<(String, Named, Value)> =
         settings::parts(settings, schema).into_iter().map(|(path, named, value)| (path, named, value.clone())).collect();
     for (path, named, value) in standing {

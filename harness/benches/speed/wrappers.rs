@@ -90,7 +90,7 @@ fn wrappers() -> Vec<Spec> {
             _ => None,
         }
     };
-    registry::entries().iter().filter_map(|entry| made_of(&entry)).filter(|spec| registry::capabilities(spec).is_ok()).collect()
+    registry::entries().iter().filter_map(made_of).filter(|spec| registry::capabilities(spec).is_ok()).collect()
 }
 
 /// As many members as are listed.
