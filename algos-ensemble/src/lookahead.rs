@@ -157,7 +157,8 @@ impl Optimizer for Lookahead {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.inner.move_to(at)?;
-        (self.slow, self.taken) = (self.inner.answer()?, 0);
+        // Steps go on counting: who is moved more often than every k steps would never follow otherwise.
+        self.slow = self.inner.answer()?;
         Ok(())
     }
 }
