@@ -36,8 +36,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, console: Console) -> Result<Ending> {
-    let (kind, name) = args.name.split_once("descent/").map_or(("", args.name.as_str()), |(_, name)| ("descent", name));
-    if let Some(entry) = registry::find(&names::optimizer(name)).ok().filter(|_| kind.is_empty()) {
+    let descent_alone = args.name.strip_prefix("descent/");
+    let name = descent_alone.unwrap_or(&args.name);
+    if let Some(entry) = registry::find(&names::optimizer(name)).ok().filter(|_| descent_alone.is_none()) {
         optimizer(entry, console)?;
     } else if let Some(entry) = names::descent(name).and_then(|id| descent::find(id).ok()) {
         descent(entry, console)?;
