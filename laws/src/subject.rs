@@ -203,8 +203,13 @@ fn made(maker: &Entry, ids: &[&str], part: Spec) -> Option<Spec> {
             let listed = |other: &str| Spec::new(maker.meta.id).with(&list, json!([part, other])).ok();
             let taken = |id: &&str| listed(id).filter(is_taken).map(|_| json!(id));
             let others = drawn_by(ids, |id| lot(&[maker.meta.id, &named(&part), id]), taken, 2);
-            let members = std::iter::once(json!(part)).chain(others);
-            spec.with(&list, Value::Array(members.collect()))
+            let members: Vec<Value> = std::iter::once(json!(part)).chain(others).collect();
+            let spec = match maker.meta.size {
+                // Each once is enough, and quicker.
+                Some(size) => spec.with(size, members.len()),
+                None => Ok(spec),
+            };
+            spec.and_then(|spec| spec.with(&list, Value::Array(members)))
         }
         None => spec.with(INNER, json!(part)),
     };
