@@ -64,7 +64,8 @@ fn rows() -> Result<Vec<String>> {
         let (alone, own) = steps(&Spec::new(INNER), &space, &mut objective)?;
         let Ok((wrapped, all)) = steps(&spec, &space, &mut objective) else { continue };
         let (alone, wrapped) = (median(alone), median(wrapped));
-        let members = spec.settings.get("members").and_then(|list| list.as_array()).map_or(1, Vec::len) as f64;
+        // Of members that take turns one steps.
+        let members = (all / own.max(1)).max(1) as f64;
         let asked = (all as f64 - own as f64 * members).max(0.0);
         let beyond = wrapped - members * alone - asked * evaluation;
         rows.push(format!(
