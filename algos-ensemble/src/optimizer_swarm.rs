@@ -106,9 +106,6 @@ pub struct OptimizerSwarm {
     mean_failed: bool,
 }
 
-kernel! { fn moved(x: inout, from: mat, to: mat) {
-    x = x + (to - from);
-} }
 kernel! { fn joined(mean: inout, x: mat, share: num) {
     mean = mean + share * (x - mean);
 } }
@@ -327,7 +324,7 @@ impl OptimizerSwarm {
                     *x = at.clone();
                     continue;
                 }
-                moved(x, &from, at)?;
+                gravity::carry(x, at, &from, 1.0)?;
                 self.space.confine(x)?;
             }
             self.take_to(&points)?;

@@ -38,7 +38,7 @@ pub enum Unit {
 kernel! { fn chosen(child: out, first: mat, second: mat, of: mat) {
     child = select(of > 0.5, second, first);
 } }
-kernel! { fn middle(child: out, first: mat, second: mat) {
+kernel! { pub(super) fn middle(child: out, first: mat, second: mat) {
     child = 0.5 * (first + second);
 } }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use moths_core::{
-    CowTensor, Error, Key, Optimizer, Result, Spec, kernel,
+    CowTensor, Error, Key, Optimizer, Result, Spec,
     optimizer::settings,
     persist::{Keep, State, Value},
 };
@@ -11,6 +11,8 @@ use rand::{Rng, RngExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+
+use super::crossover;
 
 /// The state that an optimizer which is born begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,10 +40,6 @@ pub(super) struct Mutation<'a> {
     /// The paths of those that mutate; `None`: all that are no whole numbers.
     pub(super) of: Option<&'a [String]>,
 }
-
-kernel! { fn middle(child: out, first: mat, second: mat) {
-    child = 0.5 * (first + second);
-} }
 
 /// The settings of a child: each that of either parent where they are of one kind, else those of the first.
 pub(super) fn crossed(first: &Spec, second: &Spec, key: Key) -> Spec {
@@ -164,6 +162,6 @@ fn bred(first: &State, second: &State, key: Key) -> Result<State> {
 
 fn between(a: &CowTensor, b: &CowTensor) -> Result<CowTensor> {
     let mut child = CowTensor::new(a.zeros_like()?);
-    middle(&mut child, a, b)?;
+    crossover::middle(&mut child, a, b)?;
     Ok(child)
 }
