@@ -41,7 +41,7 @@
 //!
 //! | feature | default | what it brings |
 //! |---|---|---|
-//! | `random`, `swarm`, `evolution`, `ensemble` | yes | the families of optimizers below; what is left out is not compiled, and not in the [`registry`] |
+//! | `random`, `swarm`, `evolution`, `local`, `ensemble` | yes | the families of optimizers below; what is left out is not compiled, and not in the [`registry`] |
 //! | `cuda`, `metal` | no | candle's of the same name, for the rest of your program: spaces and optimizers are on the CPU so far |
 //! | `mkl`, `accelerate` | no | candle's of the same name: matrix products of Intel's or Apple's library, whose bits are those of the machine |
 //!
@@ -62,11 +62,11 @@
 //! * *ends*: it says so when it has converged.
 //!
 #![cfg_attr(
-    all(feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"),
+    all(feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"),
     doc = include_str!("optimizers.md")
 )]
 #![cfg_attr(
-    not(all(feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble")),
+    not(all(feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble")),
     doc = "The table is here where all families are built."
 )]
 
@@ -82,6 +82,10 @@ pub use moths_ensemble as ensemble;
 #[cfg(feature = "evolution")]
 #[doc(inline)]
 pub use moths_evolution as evolution;
+/// Searches from one point that follow a slope, a line or a simplex.
+#[cfg(feature = "local")]
+#[doc(inline)]
+pub use moths_local as local;
 /// Random walks, stochastic approximation, annealing.
 #[cfg(feature = "random")]
 #[doc(inline)]
@@ -92,11 +96,11 @@ pub use moths_random as random;
 pub use moths_swarm as swarm;
 
 /// The README's programs are compiled and run like any other documentation.
-#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"))]
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
 /// And so are the guide's.
-#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"))]
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 #[doc = include_str!("../docs/guide.md")]
 struct Guide;

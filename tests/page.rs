@@ -1,5 +1,5 @@
 //! The table on the facade's first page, `src/optimizers.md`, says what the registry says.
-#![cfg(all(feature = "random", feature = "swarm", feature = "evolution", feature = "ensemble"))]
+#![cfg(all(feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 
 use std::{fmt::Write, fs, path::Path};
 
@@ -44,6 +44,7 @@ fn named(family: Family) -> (&'static str, &'static str) {
         Family::Random => ("random", "One point, moved by chance"),
         Family::Swarm => ("swarm", "Particles that see each other"),
         Family::Evolution => ("evolution", "Populations and distributions"),
+        Family::Local => ("local", "From one point"),
         Family::Ensemble => ("ensemble", "Made of optimizers"),
         other => unreachable!("name the family {other:?} here, and what is in it"),
     }

@@ -70,7 +70,9 @@ mod tests {
     fn they_are_those_of_the_sources() -> io::Result<()> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut found = BTreeMap::new();
-        for folder in ["algos-random", "algos-swarm", "algos-evolution", "algos-ensemble", "core/src/optimizer/descent"] {
+        for folder in
+            ["algos-random", "algos-swarm", "algos-evolution", "algos-local", "algos-ensemble", "core/src/optimizer/descent"]
+        {
             let folder = here.join("..").join(folder);
             let (folder, before) = if folder.join("src").is_dir() { (folder.join("src"), "") } else { (folder, DESCENT) };
             gather(&folder, before, &mut found)?;

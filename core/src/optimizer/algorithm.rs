@@ -133,6 +133,8 @@ pub enum Family {
     Swarm,
     /// Populations with selection, adaptive distributions.
     Evolution,
+    /// Searches from one point that follow a slope, a line or a simplex.
+    Local,
     /// Optimizers made of optimizers.
     Ensemble,
 }

@@ -73,6 +73,7 @@ mod tests {
             Family::Random => "algos-random",
             Family::Swarm => "algos-swarm",
             Family::Evolution => "algos-evolution",
+            Family::Local => "algos-local",
             Family::Ensemble => "algos-ensemble",
             other => unreachable!("name the folder of the family {other:?} here"),
         };
