@@ -59,7 +59,8 @@
 //! * *beats random*: better than random search on smooth problems, at equal evaluations;
 //! * *walls*: minima on bounds, in corners and next to them are found;
 //! * *discrete*: integers and switches do not freeze while real numbers converge;
-//! * *ends*: it says so when it has converged.
+//! * *ends*: it says so when it has converged;
+//! * *suggestible*: it looks at points of yours ([`Optimizer::suggest`]).
 //!
 #![cfg_attr(
     all(feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"),

@@ -77,6 +77,7 @@ fn promises(of: &Capabilities) -> String {
         (of.at_walls, "walls"),
         (of.discrete, "discrete"),
         (of.converges, "ends"),
+        (of.suggestible, "suggestible"),
     ];
     all.iter().filter(|(kept, _)| *kept).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
 }

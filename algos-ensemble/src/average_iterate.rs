@@ -54,7 +54,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec, kernel,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec, kernel,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::atomically,
@@ -187,6 +187,10 @@ impl Optimizer for AverageIterate {
         self.inner.move_to(at)?;
         (self.mean, self.steps) = (self.inner.answer()?, 0);
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

@@ -199,7 +199,7 @@ pub(crate) fn capabilities(specs: &[Spec]) -> Result<Capabilities> {
             .state_per_candidate(all.state_per_candidate + one.state_per_candidate)
             .state_per_pair(all.state_per_pair + one.state_per_pair)
     });
-    Ok(all.state_per_parameter(all.state_per_parameter + 1.0))
+    Ok(all.suggestible(false).state_per_parameter(all.state_per_parameter + 1.0))
 }
 
 /// How bounds are met where members differ: a point that goes through one smooth transform is rounded there, and in all others is left as it is.

@@ -43,7 +43,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::atomically,
@@ -160,6 +160,10 @@ impl Optimizer for Lookahead {
         // Steps go on counting: who is moved more often than every k steps would never follow otherwise.
         self.slow = self.inner.answer()?;
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

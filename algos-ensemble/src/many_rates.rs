@@ -48,7 +48,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::atomically,
@@ -189,6 +189,10 @@ impl Optimizer for ManyRates {
         self.inner.move_to(at)?;
         self.loss = f64::INFINITY;
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

@@ -49,7 +49,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec, kernel,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec, kernel,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::atomically,
@@ -198,6 +198,10 @@ impl Optimizer for MomentumToBest {
         (self.v, self.best) = (v, self.inner.answer()?);
         (self.best_loss, self.loss) = (f64::INFINITY, f64::INFINITY);
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

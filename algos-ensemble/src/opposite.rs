@@ -50,7 +50,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist,
     persist::atomically,
@@ -162,6 +162,10 @@ impl Optimizer for Opposite {
         self.inner.move_to(at)?;
         self.loss = f64::INFINITY;
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

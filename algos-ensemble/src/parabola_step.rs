@@ -48,7 +48,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist::{Fields, Persist, atomically},
     register, registry,
@@ -203,6 +203,10 @@ impl Optimizer for ParabolaStep {
         self.inner.move_to(at)?;
         (self.loss, self.unchecked) = (f64::INFINITY, false);
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

@@ -52,7 +52,7 @@ mod size;
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Members, Meta, settings},
     persist,
     persist::{Clock, atomically},
@@ -233,6 +233,10 @@ impl Optimizer for Restart {
         self.centre = self.space.point(at)?;
         (self.run.rivals, self.run.leads) = (false, true);
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner[0].optimizer.suggest(points)
     }
 }
 

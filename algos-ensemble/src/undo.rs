@@ -44,7 +44,7 @@
 mod tests;
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta},
     persist,
     persist::atomically,
@@ -132,6 +132,10 @@ impl Optimizer for Undo {
         self.inner.move_to(at)?;
         self.loss = f64::INFINITY;
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.inner.suggest(points)
     }
 }
 

@@ -148,6 +148,7 @@ impl Algorithm for UpdateToGradient {
             .converges(false)
             .escapes(false)
             .discrete(false)
+            .suggestible(false)
             .state_per_parameter(state))
     }
 

@@ -23,6 +23,8 @@
 //! **Bounds.** A candidate outside is drawn again, up to 10 times; what is still outside is evaluated at its mirror image and learnt as it
 //! was drawn. m is free, the answer its mirror image inside; no deviation exceeds a quarter of its interval after a step. A distribution that learns
 //! from clamped points is lost at a wall.
+//! **Suggestions** take the place of the last candidates and are evaluated as they are; learnt is y = (x − m)/σ ⊘ a, shortened to
+//! ‖C^{−½} y‖ ≤ √d + 2d/(d + 2) (Hansen 2011, arXiv:1110.4181), of the image of x that is nearest to m.
 //! Integer and boolean coordinates are drawn as m + σ a ⊙ y and kept from freezing by a margin (Hamano et al. 2022, arXiv:2205.13482).
 //! `learning_rate: "adapted"` takes as much of every update as its signal-to-noise ratio allows (Nomura et al. 2023, arXiv:2304.03473): far
 //! slower, but noise, and many valleys, do not lead it astray with a small population.
@@ -64,7 +66,7 @@ mod tests;
 use moths_core::{
     CowTensor, Key, Result, Sampler, Space,
     objective::Losses,
-    optimizer::{Capabilities, Family, Meta, convergence::History},
+    optimizer::{Capabilities, Family, Meta, Suggestions, convergence::History},
     persist,
     persist::Clock,
     register,
@@ -136,6 +138,7 @@ impl Distribution for CmaEsDistribution {
             .at_walls(true)
             .converges(true)
             .discrete(true)
+            .suggestible(true)
             // f64, where the space may be f32.
             .state_per_parameter(10.0)
             .state_per_pair(6.0),
@@ -180,6 +183,14 @@ impl Distribution for CmaEsDistribution {
     fn sample(&mut self, m: &Vec<f64>, clock: &Clock) -> Result<&mut [CowTensor]> {
         Sampler::Normal.fill_slice(clock.key(), &mut self.scratch.z);
         self.place(m, clock.key())?;
+        Ok(std::slice::from_mut(&mut self.scratch.x))
+    }
+
+    fn sample_beside(&mut self, m: &Vec<f64>, suggestions: &Suggestions, clock: &Clock) -> Result<&mut [CowTensor]> {
+        self.sample(m, clock)?;
+        let (suggested, lambda) = (suggestions.rows(m.len()), self.constants.lambda);
+        let first = lambda.saturating_sub(suggested.len());
+        suggested.enumerate().take(lambda).try_for_each(|(k, point)| self.inject(m, first + k, point))?;
         Ok(std::slice::from_mut(&mut self.scratch.x))
     }
 

@@ -49,10 +49,10 @@
 #![doc = include_str!("settings/de.md")]
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
     optimizer::{
-        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, convergence::History, population::Joining,
-        settings,
+        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, Suggestions, convergence::History,
+        population::Joining, settings,
     },
     persist,
     persist::Clock,
@@ -147,6 +147,7 @@ pub struct De {
     pub(crate) population: Population,
     breeder: Breeder,
     history: History,
+    suggestions: Suggestions,
 }
 
 impl Algorithm for De {
@@ -164,6 +165,7 @@ impl Algorithm for De {
             .beats_random(true)
             .walls(Walls::Halfway)
             .discrete(true)
+            .suggestible(true)
             .state_per_candidate(1.0),
     )
     .size("population");
@@ -180,6 +182,7 @@ impl Algorithm for De {
             population: Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?,
             breeder: Breeder::new(space, n)?,
             history: History::of_population(space.dim(), n),
+            suggestions: Suggestions::at_most(n),
             space: space.clone(),
             size,
             config,
@@ -219,14 +222,18 @@ impl De {
             population.retain(&population.fittest(n))?;
         }
         population.join(n, Joining::Mean, &self.space, key.fold(4))?;
+        let worst_first: Vec<usize> = population.best_first().into_iter().rev().collect();
         if !population.is_judged() {
-            let points = population.points().clone();
+            let mut points = population.points().clone();
+            self.suggestions.write(&mut points, &worst_first, &self.space)?;
+            population.replace(&worst_first, &points, &vec![f64::INFINITY; n])?;
             return Ok((population, points));
         }
         self.recipes(&population);
         // The archive is empty: a recipe that names nobody in it never looks.
         let x = population.points();
         self.breeder.breed(x, x, key.fold(2))?;
+        self.suggestions.write(&mut self.breeder.trials, &worst_first, &self.space)?;
         Ok((population, self.breeder.trials.clone()))
     }
 }
@@ -274,12 +281,13 @@ impl Optimizer for De {
         let Comparison { before, losses, report } = next.against(points, objective)?;
         next.recall(before)?;
         self.population = next;
-        let Self { population, breeder, clock, history, .. } = self;
+        let Self { population, breeder, clock, history, suggestions, .. } = self;
         if population.is_judged() {
             population.replace(&population.no_worse(&losses), &breeder.trials, &losses)?;
         } else {
             population.judge(&losses)?;
         }
+        suggestions.clear();
         clock.tick();
         let by_losses = history.judge(&losses, objective.stochastic(), clock.step);
         let converged = population.is_one_point()?.then_some(ONE_POINT).or(by_losses);
@@ -296,7 +304,11 @@ impl Optimizer for De {
         self.history.clear();
         Ok(())
     }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.suggestions.add(points, &self.space)
+    }
 }
 
-persist!(De { clock, population, history });
+persist!(De { clock, population, history, suggestions });
 register!(De);

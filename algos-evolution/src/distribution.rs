@@ -61,9 +61,9 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
     objective::Losses,
-    optimizer::{Algorithm, Capabilities, Meta, convergence::History, settings},
+    optimizer::{Algorithm, Capabilities, Meta, Suggestions, convergence::History, settings},
     persist::{Clock, Fields, Persist},
     space::Walls,
     tensor::host,
@@ -105,6 +105,16 @@ pub trait Distribution: Persist + Send + Sized + 'static {
     /// # Errors
     /// What drawing fails with. The step has then failed.
     fn sample(&mut self, mean: &Self::Mean, clock: &Clock) -> Result<&mut [CowTensor]>;
+
+    /// The same, the last of them these points that others suggest, which are inside the bounds and evaluated as they stand: what is learnt
+    /// from them is for the strategy to bound. Never asked unless there are any, and it promises to be
+    /// [`suggestible`](Capabilities#structfield.suggestible).
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    fn sample_beside(&mut self, mean: &Self::Mean, _suggestions: &Suggestions, clock: &Clock) -> Result<&mut [CowTensor]> {
+        self.sample(mean, clock)
+    }
 
     /// One weight a candidate. `None`: too many have failed, and nothing is learnt.
     fn weights(&self, losses: &Losses) -> Option<Vec<f64>>;
@@ -187,6 +197,7 @@ pub struct DistributionSearch<D: Distribution> {
     pub(crate) mean: D::Mean,
     pub(crate) distribution: D,
     history: History,
+    suggestions: Suggestions,
 }
 
 impl<D: Distribution> DistributionSearch<D> {
@@ -194,12 +205,13 @@ impl<D: Distribution> DistributionSearch<D> {
 
     /// All that follows from the losses of the candidates drawn last.
     pub(crate) fn learn(&mut self, losses: &Losses, stochastic: bool) -> Result<Report> {
-        let Self { space, clock, mean, distribution, history } = self;
+        let Self { space, clock, mean, distribution, history, suggestions } = self;
         let generation = Generation { space, clock, losses, stochastic };
         if let Some(weights) = distribution.weights(losses) {
             distribution.adapt(mean, &weights, &generation)?;
         }
         let converged = distribution.converged(mean, &generation, history)?;
+        suggestions.clear();
         clock.tick();
         Ok(Report::of(losses).converged(converged))
     }
@@ -214,7 +226,11 @@ impl<D: Distribution> DistributionSearch<D> {
 
     /// The candidates as they are evaluated.
     fn candidates(&mut self) -> Result<Batch> {
-        let x = self.distribution.sample(&self.mean, &self.clock)?;
+        let Self { mean, distribution, clock, suggestions, .. } = self;
+        let x = match suggestions.is_empty() {
+            true => distribution.sample(mean, clock)?,
+            false => distribution.sample_beside(mean, suggestions, clock)?,
+        };
         let mut images;
         let x = if Self::WALLS == Walls::Smooth {
             // They say nothing of where the candidates were drawn, and there these are learnt.
@@ -253,6 +269,7 @@ impl<D: Distribution> Algorithm for DistributionSearch<D> {
             space: space.clone(),
             clock: Clock::new(key),
             mean: Self::mean_at(space, space.start())?,
+            suggestions: Suggestions::at_most(distribution.population()),
             distribution,
             history,
         })
@@ -283,6 +300,13 @@ impl<D: Distribution> Optimizer for DistributionSearch<D> {
         self.history.clear();
         Ok(())
     }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        if !D::META.capabilities.suggestible {
+            return Err(Error::unsupported(D::META.id, "takes no suggestions"));
+        }
+        self.suggestions.add(points, &self.space)
+    }
 }
 
 impl<D: Distribution> Persist for DistributionSearch<D> {
@@ -291,6 +315,9 @@ impl<D: Distribution> Persist for DistributionSearch<D> {
         fields.field("clock", &mut self.clock)?;
         fields.field(D::MEAN, &mut self.mean)?;
         self.distribution.visit(fields)?;
+        if D::META.capabilities.suggestible {
+            fields.field("suggestions", &mut self.suggestions)?;
+        }
         fields.field("history", &mut self.history)
     }
 }

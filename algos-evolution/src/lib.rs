@@ -31,7 +31,6 @@ mod differential;
 mod directed;
 mod paths;
 mod population_size;
-mod products;
 mod shaping;
 mod subspace;
 mod utilities;

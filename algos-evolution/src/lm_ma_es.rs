@@ -59,15 +59,13 @@ use moths_core::{
     register,
     rng::Element,
     space::Walls,
-    tensor::host,
+    tensor::{host, products::Products},
     with_scalar,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Distribution, DistributionSearch, Generation, covariance, deviation, paths::follow, population_size, products::Products,
-};
+use crate::{Distribution, DistributionSearch, Generation, covariance, deviation, paths::follow, population_size};
 
 /// The d of c_{d,i} where there are fewer.
 const FEWEST_DIMENSIONS: f64 = 5.0;

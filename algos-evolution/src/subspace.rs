@@ -10,7 +10,7 @@ use moths_core::{
     with_scalar,
 };
 
-use crate::products::Products;
+use moths_core::tensor::products::Products;
 
 /// The last gradients, as directions and lengths, so that neither long nor short ones leave the range of the search dtype.
 pub(crate) struct Past {

@@ -70,7 +70,7 @@ use moths_core::{
     register,
     rng::Element,
     space::Walls,
-    tensor::host,
+    tensor::{host, products::Products},
     with_scalar,
 };
 use schemars::JsonSchema;
@@ -79,9 +79,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Distribution, DistributionSearch, Generation,
     deviation::{self, Ceiling},
-    population_size,
-    products::Products,
-    utilities,
+    population_size, utilities,
 };
 
 /// The most memory that B may take.

@@ -51,8 +51,8 @@
 
 use candle_core::Tensor;
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse,
-    optimizer::{Algorithm, Capabilities, Family, Init, Meta, Size, settings},
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse,
+    optimizer::{Algorithm, Capabilities, Family, Init, Meta, Size, Suggestions, settings},
     persist,
     persist::Clock,
     register,
@@ -124,6 +124,9 @@ impl Default for PsoConfig {
     }
 }
 
+/// Of more suggestions the first are dropped.
+const MOST_SUGGESTIONS: usize = 1000;
+
 /// Particle swarm optimisation. See the [module documentation](self) for equations.
 pub struct Pso {
     config: PsoConfig,
@@ -136,6 +139,7 @@ pub struct Pso {
     graph: Clock,
     /// Who keeps the best point of the searches before, so long as this one has none better; n: nobody.
     keeper: usize,
+    suggestions: Suggestions,
 }
 
 flight! { fn fly(v, x, p: mat, p_g: row, w: num, c1: num, c2: num, r1: uniform, r2: uniform) {
@@ -160,6 +164,7 @@ impl Algorithm for Pso {
             .beats_random(true)
             .walls(Walls::Reflect)
             .at_walls(true)
+            .suggestible(true)
             .state_per_parameter(0.0)
             .state_per_candidate(3.0),
     )
@@ -180,6 +185,7 @@ impl Algorithm for Pso {
             clock: Clock::new(key),
             graph: Clock::new(key),
             keeper: swarm.best.len(),
+            suggestions: Suggestions::at_most(MOST_SUGGESTIONS),
             config,
             size,
             swarm,
@@ -206,9 +212,10 @@ pub(crate) fn particles(space: &Space) -> usize {
 impl Pso {
     /// As many particles as the schedule says, and who then keeps the best point of the searches before.
     fn sized(&self) -> Result<(Swarm, usize)> {
-        let swarm = self.swarm.sized(self.size.at(self.clock.step), &self.space, self.clock.key().fold(3))?;
+        let mut swarm = self.swarm.sized(self.size.at(self.clock.step), &self.space, self.clock.key().fold(3))?;
         let kept = self.keeper < self.swarm.best.len();
         let keeper = if kept { swarm.best.best() } else { swarm.best.len() };
+        swarm.send(&self.suggestions, &self.space)?;
         Ok((swarm, keeper))
     }
 
@@ -250,6 +257,7 @@ impl Optimizer for Pso {
         if !self.begin_anew()? {
             self.fly()?;
         }
+        self.suggestions.clear();
         self.clock.tick();
         Ok(seen.report)
     }
@@ -264,9 +272,13 @@ impl Optimizer for Pso {
         self.keeper = self.swarm.best.len();
         Ok(())
     }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.suggestions.add(points, &self.space)
+    }
 }
 
-persist!(Pso { clock, swarm, graph, keeper in |pso| 0..=pso.swarm.best.len() });
+persist!(Pso { clock, swarm, graph, keeper in |pso| 0..=pso.swarm.best.len(), suggestions });
 register!(Pso);
 
 #[cfg(test)]

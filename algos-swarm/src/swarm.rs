@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use moths_core::{
     CowTensor, Key, Objective, Report, Result, Space, fuse,
     optimizer::{
-        Comparison, Init, Population, Size,
+        Comparison, Init, Population, Size, Suggestions,
         population::{Joining, shifted},
     },
     persist,
@@ -95,6 +95,15 @@ impl Swarm {
         x.set_row(0, at)?;
         v.set_row(0, &at.zeros_like()?)?;
         Ok((Self { best, x, v }, order))
+    }
+
+    /// The particles whose p is worst go to what was suggested, and rest there; of more points than particles the first are dropped.
+    pub(crate) fn send(&mut self, suggestions: &Suggestions, space: &Space) -> Result<()> {
+        let worst_first: Vec<usize> = self.best.best_first().into_iter().rev().collect();
+        suggestions.write(&mut self.x, &worst_first, space)?;
+        let at_rest = space.zeros()?;
+        let sent = suggestions.rows(space.dim()).len();
+        worst_first.into_iter().take(sent).try_for_each(|i| self.v.set_row(i, &at_rest))
     }
 
     /// Are all best points, but for that of one particle, within 10⁻⁹ of each other, or of rounding? Looked at coordinate by coordinate, so that a

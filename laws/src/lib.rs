@@ -26,7 +26,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | a state is checked before it is trusted | `damage` |
-//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `domains` `one_dimension` `settings` `horizon` `sizes` `declared` `fixed` |
+//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `suggest` `domains` `one_dimension` `settings` `horizon` `sizes` `declared` `fixed` |
 //! | losses of different steps are not compared | `shift` |
 //! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` `purpose` |
 //!
@@ -83,6 +83,7 @@ mod snapshot;
 mod split;
 mod state_size;
 mod subject;
+mod suggest;
 mod tap;
 #[cfg(test)]
 mod tests;
@@ -134,6 +135,7 @@ pub const LAWS: &[Law] = &[
     sizes::LAW,
     declared::LAW,
     move_to::LAW,
+    suggest::LAW,
     seeds::LAW,
     monotone::LAW,
     beats_random::LAW,

@@ -51,6 +51,39 @@ impl CmaEsDistribution {
     }
 }
 
+impl CmaEsDistribution {
+    /// Candidate `k` becomes this point; what is learnt from it is no longer than what might have been drawn.
+    pub(super) fn inject(&mut self, m: &[f64], k: usize, point: &[f64]) -> Result<()> {
+        let Self { sigma, a, matrix, scratch: Scratch { x, z, rows, walls, .. }, .. } = self;
+        let d = m.len();
+        let (z, y) = (&mut z[k * d..(k + 1) * d], &mut rows[k * d..(k + 1) * d]);
+        for j in 0..d {
+            let image = walls.get(j).map_or(point[j], |walls| nearest_image(point[j], m[j], *walls));
+            y[j] = (image - m[j]) / (*sigma * a[j]);
+        }
+        matrix.whiten(y, z)?;
+        let length = z.iter().map(|z| z * z).sum::<f64>().sqrt();
+        let longest = (d as f64).sqrt() + 2.0 * d as f64 / (d as f64 + 2.0);
+        if length > longest {
+            z.iter_mut().chain(y).for_each(|x| *x *= longest / length);
+        }
+        with_scalar!(x.dtype(), T => host::edit::<T, _>(x, |x| {
+            x[k * d..(k + 1) * d].iter_mut().zip(point).for_each(|(x, p)| *x = *p as T);
+        }))
+    }
+}
+
+/// Of all points whose mirror image inside is `x`, the one nearest to `m`.
+fn nearest_image(x: f64, m: f64, (lower, upper): (f64, f64)) -> f64 {
+    let period = 2.0 * (upper - lower);
+    if !period.is_finite() || period <= 0.0 || inside(m, (lower, upper)) {
+        return x;
+    }
+    let nearest = |x: f64| x + period * ((m - x) / period).round();
+    let (same, mirrored) = (nearest(x), nearest(2.0 * lower - x));
+    if (same - m).abs() <= (mirrored - m).abs() { same } else { mirrored }
+}
+
 fn inside(x: f64, (lower, upper): (f64, f64)) -> bool {
     (lower..=upper).contains(&x)
 }

@@ -6,7 +6,7 @@ use moths_core::{
     tensor::{eigen::eigen, host},
 };
 
-use crate::products::{Products, transpose};
+use moths_core::tensor::products::{Products, transpose};
 
 /// The most memory that C, B and √C may take together.
 const MOST_BYTES: usize = 1 << 30;
@@ -53,6 +53,18 @@ impl Matrix {
     /// Rows `√C z`, one for each row of `z`.
     pub(super) fn stretch(&self, z: &[f64], rows: &mut [f64]) -> Result<()> {
         host::read::<f64, _>(&self.root, |root| f64::combine(0.0, z, root, self.dim, rows))
+    }
+
+    /// C^{−½} of one row, as C was when it was decomposed.
+    pub(super) fn whiten(&self, row: &[f64], z: &mut [f64]) -> Result<()> {
+        let d = self.dim;
+        host::read::<f64, _>(&self.basis, |basis| {
+            z.fill(0.0);
+            for (vector, axis) in basis.chunks_exact(d).zip(&self.axes) {
+                let along = vector.iter().zip(row).map(|(v, y)| v * y).sum::<f64>() / axis;
+                z.iter_mut().zip(vector).for_each(|(z, v)| *z += along * v);
+            }
+        })
     }
 
     /// C ← keep C + Σ_k weights_k rows_k rows_kᵀ.

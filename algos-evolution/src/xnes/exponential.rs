@@ -3,7 +3,7 @@
 use moths_core::{Result, tensor::host};
 
 use super::{Scratch, XnesDistribution};
-use crate::products::{Products, transpose};
+use moths_core::tensor::products::{Products, transpose};
 
 impl XnesDistribution {
     /// Bᵀ ← expm(c G_B) Bᵀ = e^{−c G_σ} expm(c G_M) Bᵀ.

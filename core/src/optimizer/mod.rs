@@ -10,6 +10,7 @@
 //! | [`schedule`] | settings that change with the step |
 //! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
 //! | `preset` | an estimator under another name, with other settings |
+//! | `suggestions` | points of somebody else's that wait for the next step |
 //! | [`shaping`], `comparison`, [`convergence`] | what losses are made into, when two may be compared, when to end |
 
 mod algorithm;
@@ -27,6 +28,7 @@ pub mod schedule;
 pub mod settings;
 pub mod shaping;
 mod spec;
+mod suggestions;
 
 pub use algorithm::{Algorithm, Capabilities, Family, Meta};
 pub use comparison::Comparison;
@@ -38,10 +40,16 @@ pub use members::{Member, Members};
 pub use population::{Init, Population, Size};
 pub use preset::{Preset, PresetEstimator};
 pub use spec::Spec;
+pub use suggestions::Suggestions;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, objective::Objective, persist::Persist, tensor::CowTensor};
+use crate::{
+    Error, Result,
+    objective::{Batch, Objective},
+    persist::Persist,
+    tensor::CowTensor,
+};
 
 /// An iterative method that needs nothing but losses.
 ///
@@ -72,6 +80,25 @@ pub trait Optimizer: Persist + Send {
     /// For a point of another shape or dtype, or with a coordinate that is not finite; see [`Space::point`](crate::space::Space::point). Nothing
     /// has then changed.
     fn move_to(&mut self, at: &CowTensor) -> Result<()>;
+
+    /// Points \[n, d\] of somebody else's, in search coordinates: its next step evaluates them, moved inside the bounds, in the place of as many
+    /// candidates of its own, and learns from them as from those. What is suggested before a step adds up; where there are more than the step has
+    /// room for, those suggested first are dropped. A step that fails has not looked at them.
+    ///
+    /// ```
+    /// # use moths_core::{Batch, Optimizer, Result, Space};
+    /// # fn f(optimizer: &mut dyn Optimizer, space: &Space) -> Result<()> {
+    /// // What worked last year.
+    /// optimizer.suggest(&Batch::one(&space.start())?)?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] from whoever has no place for them: that is, unless it is
+    /// [`suggestible`](Capabilities#structfield.suggestible). As [`Space::point`](crate::space::Space::point) for what is no point. Nothing has then changed.
+    fn suggest(&mut self, _points: &Batch) -> Result<()> {
+        Err(Error::unsupported("this optimizer", "takes no suggestions; `move_to` goes on around a point"))
+    }
 }
 
 /// What one step did.
@@ -147,5 +174,9 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         (**self).move_to(at)
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        (**self).suggest(points)
     }
 }

@@ -38,6 +38,11 @@ impl Cholesky {
         Ok(factorise(&mut matrix, n).then_some(Self { factor: matrix, n }))
     }
 
+    /// L \[n, n\], row by row; what stands above its diagonal means nothing.
+    pub fn into_factor(self) -> Vec<f64> {
+        self.factor
+    }
+
     /// x = A⁻¹ b, in place of b \[n\].
     ///
     /// # Errors

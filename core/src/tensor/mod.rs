@@ -4,5 +4,6 @@ pub mod cholesky;
 mod cow;
 pub mod eigen;
 pub mod host;
+pub mod products;
 
 pub use cow::CowTensor;

@@ -3,7 +3,7 @@
 //! Sums have a fixed order and multiplications are not fused into additions, so that results, unlike those of a general library, do
 //! not depend on the instruction set. Matrices are row-major; a vector of rows \[n, d\] is a slice of n d numbers.
 
-use moths_core::rng::Element;
+use crate::rng::Element;
 use multiversion::multiversion;
 
 /// Columns, and rows of them, that are worked on at a time: so many fit into the second-level cache.
@@ -15,7 +15,7 @@ const DOT_CHUNK: usize = 1024;
 const LANES: usize = 32;
 
 /// `f32` or `f64`, with products compiled for each instruction set.
-pub(crate) trait Products: Element {
+pub trait Products: Element {
     /// `out_ij = Σ_k left_ik right_jk`: all dot products of the rows of `left` \[n, d\] and `right` \[m, d\], in `out` \[n, m\].
     ///
     /// Summed in the rows' precision over 1024 numbers, and in f64 over those.
@@ -238,7 +238,7 @@ fn total<T: Element>(sums: &[T; LANES]) -> T {
 }
 
 /// Rows become columns: `from` \[n, d\], `to` \[d, n\].
-pub(crate) fn transpose<T: Copy>(from: &[T], d: usize, to: &mut [T]) {
+pub fn transpose<T: Copy>(from: &[T], d: usize, to: &mut [T]) {
     let n = from.len() / d;
     for (i, row) in from.chunks_exact(d).enumerate() {
         row.iter().enumerate().for_each(|(j, x)| to[j * n + i] = *x);
@@ -248,7 +248,7 @@ pub(crate) fn transpose<T: Copy>(from: &[T], d: usize, to: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Key, Sampler};
+    use crate::{noise::Sampler, rng::Key};
 
     fn noise(key: u64, len: usize) -> Vec<f64> {
         let mut out = vec![0.0; len];

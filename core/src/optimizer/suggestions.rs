@@ -1,0 +1,90 @@
+//! Points of somebody else's that wait for the next step.
+
+use candle_core::Tensor;
+
+use crate::{
+    Result,
+    objective::Batch,
+    persist::{Fields, Persist},
+    space::Space,
+    tensor::{CowTensor, host},
+};
+
+/// What [`suggest`](crate::optimizer::Optimizer::suggest) was told and no step has evaluated yet: part of the state, so that a run that is resumed looks at it too.
+///
+/// ```
+/// use moths_core::{Batch, Space, optimizer::Suggestions};
+///
+/// let space = Space::bounded([(0.0, 1.0); 2])?;
+/// let mut waiting = Suggestions::at_most(1);
+/// waiting.add(&Batch::one(&space.start())?, &space)?;
+/// waiting.add(&Batch::one(&space.start())?, &space)?;
+/// assert_eq!(waiting.rows(2).len(), 1, "the last that fit");
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Suggestions {
+    most: usize,
+    /// d numbers each.
+    points: Vec<f64>,
+}
+
+impl Suggestions {
+    /// None yet, and never more than this: of more the last ones stay.
+    pub fn at_most(most: usize) -> Self {
+        Self { most, points: vec![] }
+    }
+
+    /// These too, moved inside the bounds.
+    ///
+    /// # Errors
+    /// As [`Space::point`], for any of them; nothing has then changed.
+    pub fn add(&mut self, points: &Batch, space: &Space) -> Result<()> {
+        let mut added = self.points.clone();
+        for i in 0..points.len() {
+            added.extend(host::to_f64s(&*space.point(&points.row(i, space)?)?)?);
+        }
+        let surplus = added.len().saturating_sub(self.most * space.dim());
+        added.drain(..surplus);
+        self.points = added;
+        Ok(())
+    }
+
+    /// The points, each of `dim` numbers.
+    pub fn rows(&self, dim: usize) -> std::slice::ChunksExact<'_, f64> {
+        self.points.chunks_exact(dim)
+    }
+
+    /// Over these rows of a tensor \[n, d\], the last point over the first of them; of more points than rows the first are dropped.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where candle refuses.
+    pub fn write(&self, candidates: &mut CowTensor, rows: &[usize], space: &Space) -> Result<()> {
+        for (i, point) in rows.iter().zip(self.rows(space.dim()).rev()) {
+            candidates.set_row(*i, &Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?)?;
+        }
+        Ok(())
+    }
+
+    /// Is none waiting?
+    pub fn is_empty(&self) -> bool {
+        self.points.is_empty()
+    }
+
+    /// They have been looked at.
+    pub fn clear(&mut self) {
+        self.points.clear();
+    }
+}
+
+impl Persist for Suggestions {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        let mut points = self.points.clone();
+        fields.within("points", &mut points, ..)?;
+        if points.iter().any(|x| !x.is_finite()) {
+            return Err(fields.refusal("suggests what is no point".into()));
+        }
+        self.points = points;
+        Ok(())
+    }
+}
