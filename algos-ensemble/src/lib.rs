@@ -2,6 +2,7 @@
 
 pub mod after_step;
 pub mod alternate;
+pub mod auto;
 pub mod average;
 pub mod average_iterate;
 pub mod best_of;
@@ -17,6 +18,7 @@ pub mod optimizer_swarm;
 pub mod parabola_step;
 pub mod polish;
 pub mod population_based_training;
+pub mod race;
 pub mod random_choice;
 pub mod restart;
 #[cfg(test)]
@@ -31,6 +33,7 @@ pub mod update_to_gradient;
 
 pub use after_step::{AfterStep, AfterStepConfig, KeepStep};
 pub use alternate::{Alternate, AlternateConfig};
+pub use auto::{Auto, AutoConfig};
 pub use average::{Average, AverageConfig, AverageWeights};
 pub use average_iterate::{AverageIterate, AverageIterateConfig};
 pub use best_of::{BestOf, BestOfConfig};
@@ -44,6 +47,7 @@ pub use optimizer_swarm::{OptimizerSwarm, OptimizerSwarmConfig};
 pub use parabola_step::{ParabolaStep, ParabolaStepConfig};
 pub use polish::{Polish, PolishConfig};
 pub use population_based_training::{PopulationBasedTraining, PopulationBasedTrainingConfig};
+pub use race::{Race, RaceConfig};
 pub use random_choice::{RandomChoice, RandomChoiceConfig};
 pub use restart::{Restart, RestartConfig, RestartScheme};
 pub use sequence::{Sequence, SequenceConfig};

@@ -21,7 +21,7 @@ fn a_model_that_ranks_well_spares_evaluations() -> Result<()> {
     let mut objective = Budget::count(Function::new(space, ellipsoid));
     let steps: Vec<u64> =
         (0..40).map(|_| optimizer.step(&mut objective).map(|report| report.evaluations)).collect::<Result<_>>()?;
-    assert!(steps[..2].iter().any(|n| *n == 7) && steps[20..].iter().sum::<u64>() <= 30, "{steps:?}");
+    assert!(steps[..2].iter().any(|n| *n == 7) && steps[2..20].iter().sum::<u64>() <= 36, "{steps:?}");
     assert_eq!(steps.iter().sum::<u64>(), objective.used());
     Ok(())
 }
@@ -31,7 +31,7 @@ fn a_model_that_ranks_well_spares_evaluations() -> Result<()> {
 fn only_true_losses_are_reported() -> Result<()> {
     let (space, lowest) = (Space::bounded([(-5.0, 5.0); 3])?, Cell::new(f64::INFINITY));
     let rugged = |x: &[f64]| ellipsoid(x) + x.iter().map(|x| (9.0 * x).sin()).sum::<f64>();
-    for inner in ["cma-es", "pso", "de", "sep-cma-es"] {
+    for inner in ["cma-es", "genetic", "de", "sep-cma-es"] {
         let mut optimizer = built(&format!(r#"{{"name": "surrogate", "inner": "{inner}"}}"#), &space);
         let mut objective = Function::new(space.clone(), |x| {
             lowest.set(lowest.get().min(rugged(x)));

@@ -99,6 +99,11 @@ pub trait Optimizer: Persist + Send {
     fn suggest(&mut self, _points: &Batch) -> Result<()> {
         Err(Error::unsupported("this optimizer", "takes no suggestions; `move_to` goes on around a point"))
     }
+
+    /// What it has decided so far and why, in words for people: of those that choose between others. `None` where there is nothing to tell.
+    fn explain(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What one step did.
@@ -178,5 +183,9 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 
     fn suggest(&mut self, points: &Batch) -> Result<()> {
         (**self).suggest(points)
+    }
+
+    fn explain(&self) -> Option<String> {
+        (**self).explain()
     }
 }

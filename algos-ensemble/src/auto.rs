@@ -1,0 +1,160 @@
+//! Chooses: who searches, and how the run is divided among them, from what is known before it begins.
+//!
+//! ```text
+//! known       d, integers and flags, bounds;  evaluations of the run;  do losses stay, does a model show its outputs
+//! chosen      members M and rounds b:  by a table where losses stay and d ≤ 100, by a rule elsewhere
+//! then        race(M, b)
+//! ```
+//!
+//! It looks at no landscape: members run, are paused, compared and continued ([`race`](crate::race)). The table stands in `auto/table.json` and is made by
+//! a program of the repository from runs on BBOB's functions; every row says what share of the targets it reaches on functions that it was
+//! not chosen by. Members that are not linked, or need more memory than there is, are left out. [`Optimizer::explain`] says what was chosen, why, and
+//! what has become of it.
+//!
+//! It is chosen in the first step, when the objective is there; before, the answer is where the search begins. A choice is part of the state, and
+//! a run that is resumed goes on with the one it had.
+//! Source: the founding notes of moths; portfolios on COCO: Baudiš & Pošík 2014, doi:10.1007/978-3-319-10762-2_36.
+//! Cost per step: that of a step of a member, and less than a microsecond; one evaluation in the first step where a model shows its outputs.
+//!
+//! Take it when you want a good answer and no opinion. When you know your problem, take what suits it; when you have several like it, race.
+//!
+//! Tune first: nothing. `evaluations`, the length of the run, is what every command tells it; a call by hand should.
+//!
+//! ```
+//! use moths_core::{Function, Horizon, Key, Space, Spec, Stop, minimize, registry};
+//! use moths_ensemble as _; // the facade `moths` does this, for all families
+//! use moths_evolution as _;
+//! use moths_local as _;
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 5])?;
+//! let valley = |x: &[f64]| x.windows(2).map(|x| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2)).sum();
+//! let mut optimizer = registry::build_for(&Spec::new("auto"), &space, Key::new(1), Horizon::evaluations(2_000))?;
+//! let end = minimize(&mut *optimizer, &mut Function::new(space, valley), &Stop::evaluations(2_000).or_target(1e-8))?;
+//! assert!(end.tally.lowest <= 1e-8);
+//! println!("{}", optimizer.explain().unwrap_or_default());
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+#![doc = include_str!("settings/auto.md")]
+
+mod choice;
+mod situation;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use moths_core::{
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
+    persist,
+    persist::Clock,
+    register,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{contest::is_same_point, race::Race};
+use choice::Choice;
+use situation::Situation;
+
+/// The most members of a race that is chosen.
+const MOST_MEMBERS: usize = 16;
+
+/// Settings of [`Auto`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AutoConfig {
+    /// The evaluations of the run; null: as many as runs usually have, 1,000 a parameter.
+    #[schemars(range(min = 1))]
+    pub evaluations: Option<u64>,
+}
+
+/// Chooses who searches. See the [module documentation](self).
+pub struct Auto {
+    config: AutoConfig,
+    space: Space,
+    clock: Clock,
+    /// Where the search begins.
+    at: CowTensor,
+    race: Race,
+    /// Why these: not part of the state, as it follows from the first step.
+    why: Option<String>,
+}
+
+impl Algorithm for Auto {
+    const META: Meta = Meta::new(
+        "auto",
+        Family::Ensemble,
+        "Chooses who searches and how the run is divided among them, from what is known before it begins.",
+        "the founding notes of moths",
+    )
+    .capabilities(
+        Capabilities::NONE.beats_random(true).state_per_parameter(400.0).state_per_candidate(20.0).state_per_pair(400.0),
+    )
+    .horizon("evaluations");
+    type Config = AutoConfig;
+
+    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
+        settings::check(&config)?;
+        Ok(Self {
+            race: Race::open(space, MOST_MEMBERS),
+            at: space.start(),
+            clock: Clock::new(key),
+            space: space.clone(),
+            config,
+            why: None,
+        })
+    }
+}
+
+impl Auto {
+    /// Chooses, and says what it took to know.
+    fn choose(&self, objective: &mut dyn Objective) -> Result<(Race, String, Option<Report>)> {
+        let outputs = objective.outputs(&Batch::one(&self.at)?)?;
+        let seen = outputs.map(|outputs| Report::of(&outputs.losses));
+        let situation = Situation::of(objective, seen.is_some(), self.config.evaluations);
+        let choice = Choice::of(&situation, &self.space)?;
+        let mut race = Race::open(&self.space, MOST_MEMBERS);
+        race.enter(&choice.members, choice.rounds.clone(), self.clock.key())?;
+        if !is_same_point(&self.at, &self.space.start(), &self.space)? {
+            race.move_to(&self.at)?;
+        }
+        Ok((race, format!("{situation}: {}", choice.why), seen))
+    }
+}
+
+impl Optimizer for Auto {
+    fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        if !self.race.is_open() {
+            return self.race.step(objective);
+        }
+        let (mut race, why, seen) = self.choose(objective)?;
+        let report = race.step(objective)?;
+        (self.race, self.why) = (race, Some(why));
+        self.clock.tick();
+        Ok(match seen {
+            Some(seen) => report.and(seen.loss, seen.evaluations),
+            None => report,
+        })
+    }
+
+    fn answer(&self) -> Result<CowTensor> {
+        if self.race.is_open() { Ok(self.at.clone()) } else { self.race.answer() }
+    }
+
+    fn move_to(&mut self, at: &CowTensor) -> Result<()> {
+        self.at = self.space.point(at)?;
+        if self.race.is_open() { Ok(()) } else { self.race.move_to(at) }
+    }
+
+    fn explain(&self) -> Option<String> {
+        let race = self.race.told();
+        match (&self.why, self.race.is_open()) {
+            (_, true) => Some("nothing is chosen before the first step".to_owned()),
+            (Some(why), false) => Some(format!("{why}\n{race}")),
+            (None, false) => Some(race),
+        }
+    }
+}
+
+persist!(Auto { clock, at, race });
+register!(Auto);

@@ -1,0 +1,86 @@
+//! Who races, by what is known.
+
+use moths_core::{Error, Horizon, Key, Result, Space, Spec, registry};
+use serde_json::json;
+
+use super::{situation::Situation, table};
+
+/// Members and rounds, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Choice {
+    pub(super) members: Vec<Spec>,
+    /// Evaluations of a member at the end of each round.
+    pub(super) rounds: Vec<u64>,
+    pub(super) why: String,
+}
+
+/// More parameters than this are no longer those of a function; the table ends before.
+const FUNCTIONS: usize = 100;
+
+impl Choice {
+    /// The best known for a situation, of whatever is linked and fits into memory.
+    pub(super) fn of(situation: &Situation, space: &Space) -> Result<Self> {
+        let choice = match situation {
+            Situation { dim, discrete: 0, stochastic: false, .. } if *dim <= FUNCTIONS => table::choice(situation)?,
+            _ => rule(situation)?,
+        };
+        choice.told(situation, space)?.built(space)
+    }
+
+    /// Alone.
+    fn one(spec: Spec, why: &str) -> Self {
+        Self { members: vec![spec], rounds: vec![], why: why.into() }
+    }
+
+    /// Every member knows what is left of the run when the others have had their rounds.
+    fn told(mut self, situation: &Situation, space: &Space) -> Result<Self> {
+        let Some(evaluations) = situation.evaluations else { return Ok(self) };
+        let others: u64 = self.rounds.last().copied().unwrap_or(0) * (self.members.len() as u64).saturating_sub(1);
+        let horizon = Horizon::evaluations(evaluations.saturating_sub(others).max(1));
+        for member in &mut self.members {
+            // What nobody can fill stays open, and building says what is wrong with it.
+            *member = registry::planned(member, space, horizon).unwrap_or_else(|_| member.clone());
+        }
+        Ok(self)
+    }
+
+    /// Without those whose family is not linked, or that do not fit.
+    fn built(mut self, space: &Space) -> Result<Self> {
+        let mut refusal = None;
+        self.members.retain(|member| match registry::build(member, space, Key::new(0)) {
+            Ok(_) => true,
+            Err(why) => {
+                refusal.get_or_insert(why);
+                false
+            }
+        });
+        match (self.members.is_empty(), refusal) {
+            (true, Some(why)) => Err(why),
+            (true, None) => Err(Error::unsupported("auto", "knows nobody for this")),
+            _ => Ok(self),
+        }
+    }
+}
+
+/// Where no table was measured: what the benchmarks say, in docs/how-to-choose.md.
+fn rule(situation: &Situation) -> Result<Choice> {
+    let Situation { dim, discrete, stochastic, outputs, .. } = *situation;
+    let restarted = |inner: Spec| Spec::new("restart").with("inner", json!(inner));
+    let choice = match (discrete > 0, stochastic) {
+        _ if outputs && dim > FUNCTIONS => {
+            Choice::one(Spec::new("ensemble-kalman"), "what a model answers says more than its loss")
+        }
+        (true, _) if dim > FUNCTIONS => Choice::one(Spec::new("sep-cma-es"), "its deviations keep integers and flags moving"),
+        (true, _) => Choice::one(restarted(Spec::new("cma-es"))?, "its margin keeps integers and flags moving"),
+        (false, true) if dim > FUNCTIONS => {
+            let spec = Spec::new("gaussian-smoothing").with("directions", 16)?;
+            Choice::one(spec, "small batches of data want a gradient that is averaged over many steps")
+        }
+        (false, true) => {
+            let spec = Spec::new("cma-es").with("learning_rate", "adapted")?;
+            Choice::one(spec, "its steps are as long as the noise lets it be sure of")
+        }
+        (false, false) => Choice::one(Spec::new("open-es"), "of many parameters the gradient is all that can be learnt"),
+    };
+    Ok(choice)
+}
