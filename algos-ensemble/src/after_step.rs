@@ -134,7 +134,8 @@ impl Algorithm for AfterStep {
             .converges(false)
             .escapes(false)
             .discrete(false)
-            .suggestible(false))
+            .suggestible(false)
+            .deterministic(false))
     }
 
     fn evaluations_per_step(config: &Self::Config, _: &Space, stochastic: bool) -> Result<Option<u64>> {

@@ -170,6 +170,7 @@ fn both(one: Capabilities, other: Capabilities) -> Capabilities {
         .at_walls(one.at_walls && other.at_walls)
         .discrete(one.discrete && other.discrete)
         .suggestible(false)
+        .deterministic(one.deterministic && other.deterministic)
         .state_per_candidate(one.state_per_candidate.max(other.state_per_candidate))
         .state_per_pair(one.state_per_pair.max(other.state_per_pair))
 }

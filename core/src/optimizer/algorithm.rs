@@ -174,6 +174,8 @@ pub struct Capabilities {
     pub discrete: bool,
     /// Looks at points that others [suggest](crate::optimizer::Optimizer::suggest).
     pub suggestible: bool,
+    /// Draws no random numbers: its key changes nothing.
+    pub deterministic: bool,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -205,6 +207,7 @@ impl Capabilities {
         escapes: false,
         discrete: false,
         suggestible: false,
+        deterministic: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,
@@ -241,6 +244,8 @@ impl Capabilities {
         discrete: bool = discrete;
         /// With another [`suggestible`](Self#structfield.suggestible).
         suggestible: bool = suggestible;
+        /// With another [`deterministic`](Self#structfield.deterministic).
+        deterministic: bool = deterministic;
         /// With another [`state_per_parameter`](Self#structfield.state_per_parameter).
         state_per_parameter: f64 = state_per_parameter;
         /// With another [`state_per_candidate`](Self#structfield.state_per_candidate).

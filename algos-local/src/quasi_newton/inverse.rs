@@ -1,0 +1,87 @@
+//! B, the inverse of the Hessian as far as it is known.
+
+use moths_core::{Result, persist, tensor::cholesky::Cholesky};
+
+/// An update is skipped where y's is not more than this of |y| |s|.
+const LEAST_CURVATURE: f64 = 1e-10;
+
+/// B \[d, d\].
+#[derive(Clone)]
+pub(super) struct Inverse {
+    matrix: Vec<f64>,
+    /// Is nothing known? Then the direction is that of the slope, `reach` long.
+    pub(super) fresh: bool,
+    pub(super) reach: f64,
+}
+
+persist!(Inverse { matrix, fresh, reach });
+
+impl Inverse {
+    pub(super) fn new(d: usize, reach: f64) -> Self {
+        Self { matrix: vec![0.0; d * d], fresh: true, reach }
+    }
+
+    /// Nothing is known any more.
+    pub(super) fn forget(&mut self, reach: f64) {
+        (self.fresh, self.reach) = (true, reach);
+    }
+
+    /// p = −B v, where v is g in coordinates that are not held, and such that p = 0 in those that are.
+    pub(super) fn direction(&self, g: &[f64], held: &[usize]) -> Result<Vec<f64>> {
+        let mut v = g.to_vec();
+        held.iter().for_each(|i| v[*i] = 0.0);
+        if self.fresh {
+            let scale = -self.reach / dot(&v, &v).sqrt().max(f64::MIN_POSITIVE);
+            return Ok(v.iter().map(|v| scale * v).collect());
+        }
+        if !held.is_empty() {
+            self.compensate(&mut v, held)?;
+        }
+        let mut p: Vec<f64> = self.product(&v).iter().map(|x| -x).collect();
+        held.iter().for_each(|i| p[*i] = 0.0);
+        Ok(p)
+    }
+
+    /// v_A = −B_AA⁻¹ (B v)_A.
+    fn compensate(&self, v: &mut [f64], held: &[usize]) -> Result<()> {
+        let (d, moved) = (v.len(), self.product(v));
+        let block: Vec<f64> = held.iter().flat_map(|i| held.iter().map(move |j| self.matrix[i * d + j])).collect();
+        let mut by: Vec<f64> = held.iter().map(|i| moved[*i]).collect();
+        if let Some(factor) = Cholesky::of(block, held.len())? {
+            factor.solve(&mut by)?;
+            held.iter().zip(by).for_each(|(i, by)| v[*i] = -by);
+        }
+        Ok(())
+    }
+
+    /// B v.
+    fn product(&self, v: &[f64]) -> Vec<f64> {
+        self.matrix.chunks_exact(v.len()).map(|row| dot(row, v)).collect()
+    }
+
+    /// B ← (I − s y'/y's) B (I − y s'/y's) + s s'/y's, for a step s and what the slope changed by, y.
+    pub(super) fn update(&mut self, s: &[f64], y: &[f64]) {
+        let (sy, yy, ss) = (dot(s, y), dot(y, y), dot(s, s));
+        self.reach = ss.sqrt();
+        if !(sy > LEAST_CURVATURE * (yy * ss).sqrt() && sy / yy > 0.0 && yy.is_finite()) {
+            return;
+        }
+        let d = s.len();
+        if self.fresh {
+            self.matrix.fill(0.0);
+            self.matrix.iter_mut().step_by(d + 1).for_each(|b| *b = sy / yy);
+            self.fresh = false;
+        }
+        let by = self.product(y);
+        let factor = (1.0 + dot(y, &by) / sy) / sy;
+        for (row, (s_i, by_i)) in self.matrix.chunks_exact_mut(d).zip(s.iter().zip(&by)) {
+            for (b, (s_j, by_j)) in row.iter_mut().zip(s.iter().zip(&by)) {
+                *b += factor * s_i * s_j - (s_i * by_j + by_i * s_j) / sy;
+            }
+        }
+    }
+}
+
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
