@@ -86,11 +86,9 @@ impl Field {
     pub(super) fn is_over(&mut self, limit: Option<u64>) -> bool {
         let limit = limit.unwrap_or(u64::MAX);
         let goes_on = |i: usize| self.used[i] < limit && self.converged[i] == 0;
-        match self.racing().find(|&i| goes_on(i)) {
-            Some(next) => self.turn = next,
-            None => return true,
-        }
-        false
+        let next = self.racing().find(|&i| goes_on(i));
+        self.turn = next.unwrap_or(self.turn);
+        next.is_none()
     }
 
     /// A round is over: the better half goes on, after the last of all rounds the best alone, or the best of those that can.
