@@ -53,7 +53,7 @@ pub struct QuasiNewtonConfig {
 
 impl Default for QuasiNewtonConfig {
     fn default() -> Self {
-        Self { interval: None, reach: 1.0 }
+        Self { interval: None, reach: 2.0 }
     }
 }
 
@@ -143,7 +143,7 @@ impl Method for QuasiNewtonMethod {
             let (f, g) = self.differences(oracle).at(&trial.x, Some(trial.f), oracle)?;
             let s: Vec<f64> = trial.x.iter().zip(&self.x).map(|(new, old)| new - old).collect();
             let y: Vec<f64> = g.iter().zip(&self.g).map(|(new, old)| new - old).collect();
-            self.inverse.update(&s, &y);
+            self.inverse.update(&s, &y, &self.g);
             (self.x, self.f, self.g) = (trial.x, f, g);
         }
         if oracle.stochastic() {
@@ -173,11 +173,10 @@ impl QuasiNewtonMethod {
     }
 
     fn differences(&self, oracle: &Oracle<'_>) -> Differences {
-        let forward = match self.config.interval {
+        let interval = match self.config.interval {
             None if oracle.stochastic() => NOISY_INTERVAL,
             _ => self.interval,
         };
-        let interval = if self.central { libm::cbrt(forward * forward) } else { forward };
         Differences { interval, central: self.central }
     }
 

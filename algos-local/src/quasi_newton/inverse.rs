@@ -5,6 +5,10 @@ use moths_core::{Result, persist, tensor::cholesky::Cholesky};
 /// An update is skipped where y's is not more than this of |y| |s|.
 const LEAST_CURVATURE: f64 = 1e-10;
 
+/// B before the first update, in units of what led to the first step: far too large is better than too small, as each step too far is a few
+/// evaluations on a line, and each step too short a gradient.
+const BOLD: f64 = 100.0;
+
 /// B \[d, d\].
 #[derive(Clone)]
 pub(super) struct Inverse {
@@ -59,17 +63,17 @@ impl Inverse {
         self.matrix.chunks_exact(v.len()).map(|row| dot(row, v)).collect()
     }
 
-    /// B ← (I − s y'/y's) B (I − y s'/y's) + s s'/y's, for a step s and what the slope changed by, y.
-    pub(super) fn update(&mut self, s: &[f64], y: &[f64]) {
-        let (sy, yy, ss) = (dot(s, y), dot(y, y), dot(s, s));
+    /// B ← (I − ρ s y') B (I − ρ y s') + ρ s s' for a step s from where the slope was g, and what it changed by, y.
+    pub(super) fn update(&mut self, s: &[f64], y: &[f64], g: &[f64]) {
+        let (sy, yy, ss, d) = (dot(s, y), dot(y, y), dot(s, s), s.len());
+        let first = BOLD * self.reach / dot(g, g).sqrt();
         self.reach = ss.sqrt();
-        if !(sy > LEAST_CURVATURE * (yy * ss).sqrt() && sy / yy > 0.0 && yy.is_finite()) {
+        if !(sy > LEAST_CURVATURE * (yy * ss).sqrt() && yy.is_finite()) {
             return;
         }
-        let d = s.len();
         if self.fresh {
             self.matrix.fill(0.0);
-            self.matrix.iter_mut().step_by(d + 1).for_each(|b| *b = sy / yy);
+            self.matrix.iter_mut().step_by(d + 1).for_each(|b| *b = first);
             self.fresh = false;
         }
         let by = self.product(y);

@@ -10,6 +10,9 @@ const SUFFICIENT: f64 = 1e-4;
 /// Points that are tried on the way back, and on the way on.
 const BACK: usize = 20;
 const ON: usize = 10;
+/// What is left of α on the way back, at least and at most.
+const LEAST: f64 = 0.02;
+const MOST: f64 = 0.5;
 /// Farther is gone where the parabola's minimum is farther than this.
 const WORTH: f64 = 2.0;
 /// How much farther at most.
@@ -30,7 +33,7 @@ pub(super) struct Trial {
     pub(super) x: Vec<f64>,
     pub(super) f: f64,
     /// α
-    at: f64,
+    pub(super) at: f64,
     /// g'(x − x_0)
     promised: f64,
 }
@@ -47,7 +50,7 @@ impl Line<'_> {
             if trial.promised.abs() <= self.resolution {
                 return Ok(None);
             }
-            at = self.lowest(&trial).clamp(0.1 * at, 0.5 * at);
+            at = self.lowest(&trial).clamp(LEAST * at, MOST * at);
         }
         Ok(None)
     }
