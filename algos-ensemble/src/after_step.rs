@@ -133,7 +133,8 @@ impl Algorithm for AfterStep {
             .at_walls(false)
             .converges(false)
             .escapes(false)
-            .discrete(false))
+            .discrete(false)
+            .deterministic(false))
     }
 
     fn evaluations_per_step(config: &Self::Config, _: &Space, stochastic: bool) -> Result<Option<u64>> {

@@ -169,6 +169,7 @@ fn both(one: Capabilities, other: Capabilities) -> Capabilities {
         .beats_random(one.beats_random && other.beats_random)
         .at_walls(one.at_walls && other.at_walls)
         .discrete(one.discrete && other.discrete)
+        .deterministic(one.deterministic && other.deterministic)
         .state_per_candidate(one.state_per_candidate.max(other.state_per_candidate))
         .state_per_pair(one.state_per_pair.max(other.state_per_pair))
 }

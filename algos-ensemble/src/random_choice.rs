@@ -93,7 +93,7 @@ impl Algorithm for RandomChoice {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         config.shares()?;
-        committee::capabilities(&config.members)
+        Ok(committee::capabilities(&config.members)?.deterministic(false))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

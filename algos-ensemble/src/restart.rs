@@ -159,7 +159,11 @@ impl Algorithm for Restart {
         let inner = registry::capabilities(&config.inner)?;
         // What never says that it has converged is never restarted.
         let begins_anew = inner.converges && config.restarts != Some(0);
-        Ok(inner.converges(config.restarts.is_some()).escapes(begins_anew).state_per_parameter(inner.state_per_parameter + 2.0))
+        Ok(inner
+            .converges(config.restarts.is_some())
+            .escapes(begins_anew)
+            .deterministic(false)
+            .state_per_parameter(inner.state_per_parameter + 2.0))
     }
 }
 

@@ -172,6 +172,8 @@ pub struct Capabilities {
     pub escapes: bool,
     /// Integers and flags do not freeze while real numbers converge.
     pub discrete: bool,
+    /// Draws no random numbers: its key changes nothing.
+    pub deterministic: bool,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -202,6 +204,7 @@ impl Capabilities {
         converges: false,
         escapes: false,
         discrete: false,
+        deterministic: false,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,
@@ -236,6 +239,8 @@ impl Capabilities {
         escapes: bool = escapes;
         /// With another [`discrete`](Self#structfield.discrete).
         discrete: bool = discrete;
+        /// With another [`deterministic`](Self#structfield.deterministic).
+        deterministic: bool = deterministic;
         /// With another [`state_per_parameter`](Self#structfield.state_per_parameter).
         state_per_parameter: f64 = state_per_parameter;
         /// With another [`state_per_candidate`](Self#structfield.state_per_candidate).

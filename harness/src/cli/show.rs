@@ -118,6 +118,7 @@ pub(super) fn facts(can: &Capabilities) -> Vec<String> {
         (can.at_walls, "finds minima on bounds, in corners and close to them"),
         (can.converges, "says when going on is pointless"),
         (can.discrete, "keeps integers and flags moving while real numbers converge"),
+        (can.deterministic, "draws no random numbers: every seed takes the same path"),
         (can.monotone, "never gives up the best point it has seen for a worse one"),
     ];
     let mut facts: Vec<String> = said.into_iter().filter(|(holds, _)| *holds).map(|(_, fact)| fact.to_owned()).collect();

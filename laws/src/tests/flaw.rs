@@ -171,6 +171,8 @@ pub(super) enum Flaw {
     Boasts,
     /// A meta that calls something its size that is none.
     NamesNoSize,
+    /// Promises to draw nothing, and draws.
+    DeniesChance,
     /// Promises minima in corners, and takes steps of one length in all coordinates.
     StopsAtWalls,
 }

@@ -107,6 +107,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ),
     ("move_to", Kind::Seeds, &[Flaw::RemembersLoss]),
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey, Flaw::LosesTrackLate]),
+    ("seeds", Kind::Seeds, &[Flaw::DeniesChance]),
     ("seeds", Kind::Seeds, &[Flaw::SharesUnlessDefault]),
     ("monotone", Kind::Seeds, &[Flaw::AcceptsWorse]),
     ("beats_random", Kind::Seeds, &[Flaw::StandsStill, Flaw::NeverShrinks]),

@@ -127,7 +127,7 @@ impl Algorithm for Specimen {
     }
 
     fn capabilities(config: &SpecimenConfig) -> Result<Capabilities> {
-        let all = PROMISED.at_walls(config.flaw == Flaw::StopsAtWalls);
+        let all = PROMISED.at_walls(config.flaw == Flaw::StopsAtWalls).deterministic(config.flaw == Flaw::DeniesChance);
         Ok(match config.asks {
             Asks::Seeds => all,
             Asks::Rows if config.flaw == Flaw::AsksRows => all,
