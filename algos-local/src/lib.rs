@@ -1,7 +1,11 @@
 //! Searches from one point that follow a slope, a line or a simplex.
 
+pub mod brent_step;
+pub mod hooke_jeeves;
 pub mod quasi_newton;
 pub mod search;
 
+pub use brent_step::{BrentStep, BrentStepConfig};
+pub use hooke_jeeves::{HookeJeeves, HookeJeevesConfig};
 pub use quasi_newton::{QuasiNewton, QuasiNewtonConfig};
 pub use search::{LocalSearch, Method, Oracle, Room};
