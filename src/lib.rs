@@ -73,6 +73,11 @@
 
 pub use moths_core::*;
 
+#[cfg(feature = "ensemble")]
+mod short;
+#[cfg(feature = "ensemble")]
+pub use short::{Minimum, fmin, train};
+
 // Inlined, so that this crate's documentation has a page for every optimizer.
 
 /// Optimizers made of optimizers.

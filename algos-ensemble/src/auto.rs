@@ -11,6 +11,9 @@
 //! not chosen by. Members that are not linked, or need more memory than there is, are left out. [`Optimizer::explain`] says what was chosen, why, and
 //! what has become of it.
 //!
+//! **Suggestions** are evaluated at the beginning of the next step, beside what the step takes; where one is better than all that was seen, all that
+//! still race go on from there.
+//!
 //! It is chosen in the first step, when the objective is there; before, the answer is where the search begins. A choice is part of the state, and
 //! a run that is resumed goes on with the one it had.
 //! Source: the founding notes of moths; portfolios on COCO: Baudiš & Pošík 2014, doi:10.1007/978-3-319-10762-2_36.
@@ -44,9 +47,9 @@ mod tests;
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
+    optimizer::{Algorithm, Capabilities, Family, Meta, Suggestions, settings},
     persist,
-    persist::Clock,
+    persist::{Clock, atomically},
     register,
 };
 use schemars::JsonSchema;
@@ -58,6 +61,8 @@ use situation::Situation;
 
 /// The most members of a race that is chosen.
 const MOST_MEMBERS: usize = 16;
+/// Of more suggestions the first are dropped.
+const MOST_SUGGESTIONS: usize = 1000;
 
 /// Settings of [`Auto`].
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +80,7 @@ pub struct Auto {
     clock: Clock,
     /// Where the search begins.
     at: CowTensor,
+    suggestions: Suggestions,
     race: Race,
     /// Why these: not part of the state, as it follows from the first step.
     why: Option<String>,
@@ -88,7 +94,13 @@ impl Algorithm for Auto {
         "the founding notes of moths",
     )
     .capabilities(
-        Capabilities::NONE.beats_random(true).state_per_parameter(400.0).state_per_candidate(20.0).state_per_pair(400.0),
+        // A race is one of few parameters; with many, one member searches.
+        Capabilities::NONE
+            .beats_random(true)
+            .suggestible(true)
+            .state_fixed(2e6)
+            .state_per_parameter(20.0)
+            .state_per_candidate(1.0),
     )
     .horizon("evaluations");
     type Config = AutoConfig;
@@ -96,6 +108,7 @@ impl Algorithm for Auto {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         Ok(Self {
+            suggestions: Suggestions::at_most(MOST_SUGGESTIONS),
             race: Race::open(space, MOST_MEMBERS),
             at: space.start(),
             clock: Clock::new(key),
@@ -107,34 +120,57 @@ impl Algorithm for Auto {
 }
 
 impl Auto {
+    /// A step that begins with a choice, or with suggestions.
+    fn begin(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let tried = if self.suggestions.is_empty() { None } else { Some(self.try_out(objective)?) };
+        let seen = if self.race.is_open() { self.choose(objective)? } else { None };
+        let report = self.race.step(objective)?;
+        self.clock.tick();
+        let beside = tried.into_iter().chain(seen);
+        Ok(beside.fold(report, |report, beside| report.and(beside.loss, beside.evaluations)))
+    }
+
+    /// Evaluates what was suggested; where one is better than all that was seen, the search goes on there.
+    fn try_out(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let dim = self.space.dim();
+        let mut rows = self.space.zeros_for(self.suggestions.rows(dim).len())?;
+        let order: Vec<usize> = (0..rows.dims()[0]).rev().collect();
+        self.suggestions.write(&mut rows, &order, &self.space)?;
+        let points = Batch::Dense(rows);
+        // What is remembered of other data says nothing: the answer is evaluated beside.
+        let answer = Batch::one(&self.answer()?)?;
+        let remembered = if self.race.is_open() { f64::INFINITY } else { self.race.lowest() };
+        let seen = objective.losses_beside(&points, &answer, Some(&[remembered]))?;
+        if let Some((best, loss)) = seen.losses.best()
+            && loss < seen.before[0]
+        {
+            self.move_to(&points.row(best, &self.space)?)?;
+        }
+        self.suggestions.clear();
+        Ok(seen.report)
+    }
+
     /// Chooses, and says what it took to know.
-    fn choose(&self, objective: &mut dyn Objective) -> Result<(Race, String, Option<Report>)> {
+    fn choose(&mut self, objective: &mut dyn Objective) -> Result<Option<Report>> {
         let outputs = objective.outputs(&Batch::one(&self.at)?)?;
         let seen = outputs.map(|outputs| Report::of(&outputs.losses));
         let situation = Situation::of(objective, seen.is_some(), self.config.evaluations);
         let choice = Choice::of(&situation, &self.space)?;
-        let mut race = Race::open(&self.space, MOST_MEMBERS);
-        race.enter(&choice.members, choice.rounds.clone(), self.clock.key())?;
+        self.race.enter(&choice.members, choice.rounds.clone(), self.clock.key())?;
         if !is_same_point(&self.at, &self.space.start(), &self.space)? {
-            race.move_to(&self.at)?;
+            self.race.move_to(&self.at)?;
         }
-        Ok((race, format!("{situation}: {}", choice.why), seen))
+        self.why = Some(format!("{situation}: {}", choice.why));
+        Ok(seen)
     }
 }
 
 impl Optimizer for Auto {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        if !self.race.is_open() {
-            return self.race.step(objective);
+        match self.race.is_open() || !self.suggestions.is_empty() {
+            true => atomically(self, |this| this.begin(objective)),
+            false => self.race.step(objective),
         }
-        let (mut race, why, seen) = self.choose(objective)?;
-        let report = race.step(objective)?;
-        (self.race, self.why) = (race, Some(why));
-        self.clock.tick();
-        Ok(match seen {
-            Some(seen) => report.and(seen.loss, seen.evaluations),
-            None => report,
-        })
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -144,6 +180,10 @@ impl Optimizer for Auto {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.at = self.space.point(at)?;
         if self.race.is_open() { Ok(()) } else { self.race.move_to(at) }
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.suggestions.add(points, &self.space)
     }
 
     fn explain(&self) -> Option<String> {
@@ -156,5 +196,5 @@ impl Optimizer for Auto {
     }
 }
 
-persist!(Auto { clock, at, race });
+persist!(Auto { clock, at, suggestions, race });
 register!(Auto);

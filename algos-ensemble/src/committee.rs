@@ -196,6 +196,7 @@ pub(crate) fn capabilities(specs: &[Spec]) -> Result<Capabilities> {
             .escapes(false)
             .discrete(false)
             .deterministic(all.deterministic && one.deterministic)
+            .state_fixed(all.state_fixed + one.state_fixed)
             .state_per_parameter(all.state_per_parameter + one.state_per_parameter)
             .state_per_candidate(all.state_per_candidate + one.state_per_candidate)
             .state_per_pair(all.state_per_pair + one.state_per_pair)

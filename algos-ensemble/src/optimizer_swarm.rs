@@ -142,6 +142,7 @@ impl Algorithm for OptimizerSwarm {
             can.compares_steps |= member.compares_steps;
             can.seeds_only &= member.seeds_only;
             can.rank_based &= member.rank_based;
+            can.state_fixed = can.state_fixed.max(member.state_fixed);
             can.state_per_parameter = can.state_per_parameter.max(member.state_per_parameter);
             can.state_per_candidate = can.state_per_candidate.max(member.state_per_candidate);
             can.state_per_pair = can.state_per_pair.max(member.state_per_pair);
@@ -149,6 +150,7 @@ impl Algorithm for OptimizerSwarm {
         let most = *config.size.range().end() as f64;
         let means = u8::from(config.moves_by_mean()) + u8::from(config.answer == Centre::Mean);
         can.state_per_parameter = most * can.state_per_parameter + f64::from(means);
+        can.state_fixed *= most;
         can.state_per_pair *= most;
         Ok(can)
     }

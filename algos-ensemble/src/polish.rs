@@ -171,6 +171,7 @@ fn both(one: Capabilities, other: Capabilities) -> Capabilities {
         .discrete(one.discrete && other.discrete)
         .suggestible(false)
         .deterministic(one.deterministic && other.deterministic)
+        .state_fixed(one.state_fixed.max(other.state_fixed))
         .state_per_candidate(one.state_per_candidate.max(other.state_per_candidate))
         .state_per_pair(one.state_per_pair.max(other.state_per_pair))
 }

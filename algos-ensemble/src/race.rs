@@ -157,6 +157,11 @@ impl Race {
         self.members.is_empty()
     }
 
+    /// The lowest loss that was seen by the one that leads.
+    pub(crate) fn lowest(&self) -> f64 {
+        self.field.lowest()
+    }
+
     /// Who races, what each has seen, and who fell out.
     pub(crate) fn told(&self) -> String {
         let names: Vec<String> = self.members.iter().map(|member| member.spec().to_string()).collect();

@@ -127,8 +127,9 @@ impl Algorithm for Surrogate {
         let inner = registry::capabilities(&config.inner)?;
         // What a model says has values, not ranks, and is rounded; what it holds for the best was never evaluated.
         let told = inner.rank_based(false).translation(false).rotation(false).monotone(false).seeds_only(false);
-        // 2 (d (d + 3)/2 + 1)(d + 1) numbers of f64, at most 43 of them, where the space may be f32.
-        Ok(told.state_per_parameter(inner.state_per_parameter + 20.0).state_per_pair(inner.state_per_pair + 100.0))
+        // 2 df (d + 1) numbers of f64, where the space may be f32: with products up to 43 parameters, and 1 + 2d for df from there on.
+        let (fixed, pair) = (inner.state_fixed + 180_000.0, inner.state_per_pair + 9.0);
+        Ok(told.state_fixed(fixed).state_per_parameter(inner.state_per_parameter + 20.0).state_per_pair(pair))
     }
 }
 

@@ -196,6 +196,7 @@ impl Algorithm for DualAnnealing {
             .needs_outputs(local.needs_outputs)
             .compares_steps(local.compares_steps)
             .state_per_parameter(2.0 + local.state_per_parameter)
+            .state_fixed(local.state_fixed)
             .state_per_pair(local.state_per_pair))
     }
 

@@ -97,6 +97,8 @@ pub struct Summary {
     pub point: CowTensor,
     /// It as parameter values \[d\].
     pub values: CowTensor,
+    /// What the optimizer has decided and why, if it decides.
+    pub explanation: Option<String>,
     /// Why the last checkpoint could not be written.
     pub unsaved: Option<Error>,
 }
@@ -311,7 +313,8 @@ impl Session {
         let last = Row::of(&self.tally, self.examiner.examine(&point)?);
         let values = self.objective.space().decode(&point)?;
         let (tally, curve) = (self.tally.clone(), self.curve.clone().ending_with(last));
-        Ok(Summary { reason, tally, curve, lives: self.lives.clone(), answer, point, values, unsaved })
+        let explanation = self.optimizer.explain();
+        Ok(Summary { reason, tally, curve, lives: self.lives.clone(), answer, point, values, explanation, unsaved })
     }
 }
 

@@ -13,7 +13,7 @@ use moths_core::{Result, Space, optimizer::Capabilities, persist::State, registr
 
 pub(super) const LAW: Law = Law {
     name: "state_size",
-    statement: "the state takes no more bytes than declared: (per parameter · d + per candidate · n · d + per pair · d²) elements, \
+    statement: "the state takes no more bytes than declared: (per parameter · d + per candidate · n · d + per pair · d²) elements, those declared however many parameters there are, \
                 and 4096",
     holds,
 };
@@ -55,16 +55,17 @@ fn largest_part(subject: &Subject, space: &Space) -> Result<u64> {
 /// `candidates`: how many a step has.
 pub(super) fn within(declared: &Capabilities, state: &State, space: &Space, candidates: u64) -> Verdict {
     let d = space.dim() as f64;
-    let numbers =
-        (declared.state_per_parameter + declared.state_per_candidate * candidates as f64 + declared.state_per_pair * d) * d;
+    let numbers = (declared.state_per_parameter + declared.state_per_candidate * candidates as f64 + declared.state_per_pair * d)
+        * d
+        + declared.state_fixed;
     let allowed = (numbers * space.dtype().size_in_bytes() as f64) as usize + SLACK;
     let bytes = state.bytes();
     if bytes <= allowed {
         return Ok(());
     }
-    let &Capabilities { state_per_parameter, state_per_candidate, state_per_pair, .. } = declared;
+    let &Capabilities { state_fixed, state_per_parameter, state_per_candidate, state_per_pair, .. } = declared;
     Err(Breach::new(format!(
-        "the state takes {bytes} bytes, where {allowed} are declared: {state_per_parameter} numbers per parameter, \
+        "the state takes {bytes} bytes, where {allowed} are declared: {state_fixed} numbers, {state_per_parameter} per parameter, \
          {state_per_candidate} per parameter and candidate, {state_per_pair} per pair of parameters, for {d} parameters and \
          {candidates} candidates"
     )))

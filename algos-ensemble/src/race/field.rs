@@ -62,6 +62,11 @@ impl Field {
         self.leader
     }
 
+    /// The lowest loss of the one that leads.
+    pub(super) fn lowest(&self) -> f64 {
+        self.lowest[self.leader]
+    }
+
     /// Those that have not fallen out, in order.
     pub(super) fn racing(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.out.len()).filter(|&i| self.out[i] == RACING)

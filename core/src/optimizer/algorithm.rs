@@ -176,6 +176,8 @@ pub struct Capabilities {
     pub suggestible: bool,
     /// Draws no random numbers: its key changes nothing.
     pub deterministic: bool,
+    /// State size: numbers, however many parameters there are.
+    pub state_fixed: f64,
     /// State size: numbers per parameter.
     pub state_per_parameter: f64,
     /// State size: numbers per parameter and candidate of a step.
@@ -208,6 +210,7 @@ impl Capabilities {
         discrete: false,
         suggestible: false,
         deterministic: false,
+        state_fixed: 0.0,
         state_per_parameter: 1.0,
         state_per_candidate: 0.0,
         state_per_pair: 0.0,
@@ -246,6 +249,8 @@ impl Capabilities {
         suggestible: bool = suggestible;
         /// With another [`deterministic`](Self#structfield.deterministic).
         deterministic: bool = deterministic;
+        /// With another [`state_fixed`](Self#structfield.state_fixed).
+        state_fixed: f64 = state_fixed;
         /// With another [`state_per_parameter`](Self#structfield.state_per_parameter).
         state_per_parameter: f64 = state_per_parameter;
         /// With another [`state_per_candidate`](Self#structfield.state_per_candidate).

@@ -139,7 +139,11 @@ pub(super) fn facts(can: &Capabilities) -> Vec<String> {
         0.0 => String::new(),
         numbers => format!(" and {numbers} a pair of parameters"),
     };
-    facts.push(format!("state: {} numbers a parameter{a_candidate}{a_pair}", can.state_per_parameter));
+    let fixed = match can.state_fixed {
+        0.0 => String::new(),
+        numbers => format!("at most {numbers} numbers, and "),
+    };
+    facts.push(format!("state: {fixed}{} numbers a parameter{a_candidate}{a_pair}", can.state_per_parameter));
     facts
 }
 

@@ -197,6 +197,7 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
         "seconds": summary.tally.seconds, "judged": which(summary.answer), "curve_csv": files::json(&files.csv), "curve_svg": files::json(&files.svg),
         "lives": (!summary.lives.is_empty()).then(|| files::json(&files.lives)),
         "checkpoint": files.checkpoint.as_deref().map(files::json),
+        "explanation": summary.explanation,
         "weights": files.weights.as_ref().map(|weights| files::json(weights.path())),
     });
     if let Some(end) = end.as_object_mut() {
@@ -209,6 +210,9 @@ fn print(kind: Kind, summary: &Summary, files: &Files, console: Console) -> Resu
     }
     if kind == Kind::Function && point.len() <= PRINTED {
         console.line(format!("at             {}", point.iter().map(|x| number(*x)).collect::<Vec<_>>().join(" ")))?;
+    }
+    for (i, line) in summary.explanation.iter().flat_map(|told| told.lines()).enumerate() {
+        console.line(format!("{:<14} {line}", if i == 0 { "chosen" } else { "" }))?;
     }
     console.line(format!("curve          {} and {}", files::words(&files.csv), files::words(&files.svg)))?;
     if !summary.lives.is_empty() {

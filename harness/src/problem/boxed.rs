@@ -50,7 +50,7 @@ impl<F: FnMut(&[f64]) -> f64 + Clone + Send + Sync + 'static> Problem for Boxed<
     }
 
     fn default_optimizer(&self) -> Spec {
-        Spec::new("sep-cma-es")
+        Spec::new("auto")
     }
 
     fn default_evaluations(&self) -> u64 {

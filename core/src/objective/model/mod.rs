@@ -19,10 +19,41 @@ use candle_core::Tensor;
 
 use crate::{
     Error, Result,
+    objective::Objective,
     persist::{Fields, Persist},
     rng::Key,
-    tensor::host,
+    tensor::{CowTensor, host},
 };
+
+/// A model that is an objective: its parameters are what is searched, and it can be given some.
+///
+/// ```
+/// use moths_core::{Result, objective::model::Model};
+///
+/// fn back_to_the_start(model: &mut impl Model) -> Result<()> {
+///     let start = model.space().start();
+///     model.load(&start)
+/// }
+/// ```
+pub trait Model: Objective {
+    /// Gives the model the parameters of a point \[d\] in search coordinates.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a point that is not of the space; the model is then as it was.
+    fn load(&mut self, at: &CowTensor) -> Result<()>;
+}
+
+impl<M> Model for FlatModel<M> {
+    fn load(&mut self, at: &CowTensor) -> Result<()> {
+        FlatModel::load(self, at)
+    }
+}
+
+impl Model for VarMapModel {
+    fn load(&mut self, at: &CowTensor) -> Result<()> {
+        VarMapModel::load(self, at)
+    }
+}
 
 /// The keys of a stochastic model's data: one a refresh and draw.
 #[derive(Clone, Copy, Debug)]
