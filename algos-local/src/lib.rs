@@ -1,7 +1,12 @@
 //! Searches from one point that follow a slope, a line or a simplex.
 
+pub mod nelder_mead;
 pub mod quasi_newton;
 pub mod search;
+mod simplex;
+pub mod subplex;
 
+pub use nelder_mead::{NelderMead, NelderMeadConfig};
 pub use quasi_newton::{QuasiNewton, QuasiNewtonConfig};
 pub use search::{LocalSearch, Method, Oracle, Room};
+pub use subplex::{Subplex, SubplexConfig};
