@@ -2,10 +2,15 @@
 
 pub mod brent_step;
 pub mod hooke_jeeves;
+pub mod nelder_mead;
 pub mod quasi_newton;
 pub mod search;
+mod simplex;
+pub mod subplex;
 
 pub use brent_step::{BrentStep, BrentStepConfig};
 pub use hooke_jeeves::{HookeJeeves, HookeJeevesConfig};
+pub use nelder_mead::{NelderMead, NelderMeadConfig};
 pub use quasi_newton::{QuasiNewton, QuasiNewtonConfig};
 pub use search::{LocalSearch, Method, Oracle, Room};
+pub use subplex::{Subplex, SubplexConfig};

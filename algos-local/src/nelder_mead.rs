@@ -1,0 +1,156 @@
+//! Nelder and Mead's simplex, with coefficients that suit the dimension.
+//!
+//! ```text
+//! x_r = c + (c − x_w)                         c: the mean of all d + 1 points but the worst, x_w
+//! x_e = c + (1 + 2/d) (c − x_w)               where f_r is the lowest of all; the better of the two is taken
+//! x_c = c ± (3/4 − 1/(2d)) (c − x_w)          where f_r is not lower than that of the last but one: outside where f_r < f_w
+//! x_i ← x_0 + (1 − 1/d) (x_i − x_0)           where x_c is no better
+//! ```
+#![doc = include_str!("settings/nelder-mead.md")]
+
+#[cfg(test)]
+mod tests;
+
+use moths_core::{
+    Error, Result, Space,
+    optimizer::{Capabilities, Family, Meta},
+    persist, register,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    LocalSearch, Method, Oracle, Room,
+    simplex::{Coefficients, Simplex, side_within},
+};
+
+/// The most memory that a simplex may take.
+const MOST_BYTES: usize = 1 << 30;
+/// What is left of the first size where there is nothing left to search.
+const TOL_X: f64 = 1e-12;
+/// Iterations in a row in which all losses are the same but for rounding.
+const FLAT: u64 = 20;
+
+/// Settings of [`NelderMead`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct NelderMeadConfig {
+    /// The side of the first simplex, in search coordinates.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    pub side: f64,
+}
+
+impl Default for NelderMeadConfig {
+    fn default() -> Self {
+        Self { side: 1.0 }
+    }
+}
+
+/// Nelder and Mead's simplex. See the [module documentation](self) for equations.
+pub type NelderMead = LocalSearch<NelderMeadMethod>;
+
+/// The method of [`NelderMead`].
+#[derive(Clone)]
+pub struct NelderMeadMethod {
+    side: f64,
+    x: Vec<f64>,
+    simplex: Simplex,
+    /// Iterations in a row in which all losses were the same.
+    flat: u64,
+}
+
+/// Those of Gao and Han; one coordinate has those of two.
+fn adapted(d: usize) -> Coefficients {
+    let d = d.max(2) as f64;
+    Coefficients { expand: 1.0 + 2.0 / d, contract: 0.75 - 0.5 / d, shrink: 1.0 - 1.0 / d }
+}
+
+impl Method for NelderMeadMethod {
+    const META: Meta = Meta::new(
+        "nelder-mead",
+        Family::Local,
+        "A simplex whose worst point goes through the middle of the others, with coefficients that suit the dimension.",
+        "Nelder & Mead 1965, doi:10.1093/comjnl/7.4.308; Gao & Han 2012, doi:10.1007/s10589-010-9329-3",
+    )
+    .capabilities(
+        Capabilities::NONE
+            .rank_based(true)
+            .translation(true)
+            .monotone(true)
+            .beats_random(true)
+            .converges(true)
+            .deterministic(true)
+            // f64, where the space may be f32.
+            .state_per_parameter(6.0)
+            .state_per_pair(2.0),
+    );
+    type Config = NelderMeadConfig;
+
+    fn new(config: &NelderMeadConfig, room: &Room, at: &[f64]) -> Result<Self> {
+        let d = room.dim();
+        if d.saturating_mul(d + 1).saturating_mul(8) > MOST_BYTES {
+            let what = format!("keeps {} points of {d} numbers, more than 1 GiB", d + 1);
+            return Err(Error::unsupported("nelder-mead", what));
+        }
+        Ok(Self { side: config.side, x: at.to_vec(), simplex: Simplex::none(d, d), flat: 0 })
+    }
+
+    fn evaluations_per_step(_config: &NelderMeadConfig, space: &Space, stochastic: bool) -> Option<u64> {
+        let d = space.fixed().filter(|fixed| !fixed).count() as u64;
+        Some(if stochastic { d + 3 } else { 2 })
+    }
+
+    fn advance(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
+        let room = oracle.room();
+        let sides: Vec<(usize, f64)> =
+            (0..self.x.len()).filter(|i| !room.is_fixed(*i)).map(|i| (i, side_within(room, i, self.x[i], self.side))).collect();
+        if sides.is_empty() {
+            oracle.loss(&mut self.x)?;
+            return Ok(Some("nothing is free"));
+        }
+        if !self.simplex.exists() {
+            self.simplex.begin(&self.x, None, &sides, oracle)?;
+        } else if oracle.stochastic() {
+            self.simplex.refresh(oracle)?;
+        }
+        self.simplex.advance(adapted(sides.len()), oracle)?;
+        self.x.copy_from_slice(self.simplex.point());
+        let said = self.said(oracle);
+        if said.is_some() {
+            self.forget();
+        }
+        Ok(said)
+    }
+
+    fn point(&self) -> &[f64] {
+        &self.x
+    }
+
+    fn moved(&mut self, to: &[f64]) {
+        self.x.copy_from_slice(to);
+        self.forget();
+    }
+}
+
+impl NelderMeadMethod {
+    fn forget(&mut self) {
+        self.simplex.clear();
+        self.flat = 0;
+    }
+
+    /// Why going on is pointless.
+    fn said(&mut self, oracle: &Oracle<'_>) -> Option<&'static str> {
+        let farthest = self.x.iter().fold(1.0, |most: f64, x| most.max(x.abs()));
+        if self.simplex.size() <= (TOL_X * self.side).max(2.0 * oracle.room().epsilon() * farthest) {
+            return Some("tol-x: the simplex has become a point");
+        }
+        if oracle.stochastic() {
+            return None;
+        }
+        self.flat = if self.simplex.is_flat() { self.flat + 1 } else { 0 };
+        (self.flat >= FLAT).then_some("tol-fun: all losses are the same but for rounding")
+    }
+}
+
+persist!(NelderMeadMethod { x, simplex, flat });
+register!(NelderMead);
