@@ -40,7 +40,11 @@ fn every_feature_registers_its_optimizers_and_no_others() {
         expected.extend(["ars", "asebo", "guided-es", "low-rank-es", "pgpe"]);
         expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "vd-cma-es", "xnes"]);
     }
+    if cfg!(feature = "local") {
+        expected.extend(["brent-step", "hooke-jeeves", "nelder-mead", "quasi-newton", "subplex"]);
+    }
     if cfg!(feature = "ensemble") {
+        expected.extend(["auto", "lq-cma-es", "race", "surrogate"]);
         expected.extend(["after-step", "average-iterate", "lookahead", "many-rates", "momentum-to-best", "opposite"]);
         expected.extend(["parabola-step", "polish", "restart", "undo", "chain", "update-to-gradient"]);
         expected.extend(["alternate", "average", "best-of", "random-choice", "sequence"]);

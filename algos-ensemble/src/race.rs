@@ -164,7 +164,7 @@ impl Race {
 
     /// Who races, what each has seen, and who fell out.
     pub(crate) fn told(&self) -> String {
-        let names: Vec<String> = self.members.iter().map(|member| member.spec().to_string()).collect();
+        let names: Vec<String> = self.members.iter().map(|member| short(member.spec())).collect();
         self.field.told(&names)
     }
 
@@ -211,6 +211,12 @@ impl Race {
             let _ = self.members[i].optimizer.suggest(&best);
         }
     }
+}
+
+/// A member in a few words: what it is, and what is inside.
+fn short(spec: &Spec) -> String {
+    let inside: Vec<String> = spec.settings.values().filter_map(|value| value.get("name")?.as_str()).map(str::to_owned).collect();
+    if inside.is_empty() { spec.name.clone() } else { format!("{}({})", spec.name, inside.join(", ")) }
 }
 
 impl Optimizer for Race {

@@ -62,7 +62,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use archive::Archive;
-use model::Terms;
+use model::{Model, Terms};
 use modelled::Modelled;
 
 /// The most coefficients of a model: a fit takes the third power of them.
@@ -95,6 +95,8 @@ pub struct Surrogate {
     suggests: bool,
     richest: Terms,
     archive: Archive,
+    /// The model of an archive: not part of the state, as it follows from it.
+    fitted: Option<(Archive, Option<Model>)>,
 }
 
 impl Algorithm for Surrogate {
@@ -119,6 +121,7 @@ impl Algorithm for Surrogate {
             trust: config.trust,
             archive: Archive::new(d, 2 * richest.count(d)),
             richest,
+            fitted: None,
             space: space.clone(),
         })
     }
@@ -135,11 +138,13 @@ impl Algorithm for Surrogate {
 
 impl Optimizer for Surrogate {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut asked = Modelled::new(objective, self.archive.clone(), self.richest, self.trust);
+        let known = self.fitted.take().filter(|(of, _)| *of == self.archive).map(|(_, model)| model);
+        let mut asked = Modelled::new(objective, self.archive.clone(), known, self.richest, self.trust);
         let report = self.inner.step(&mut asked)?;
         // The step is taken: from here on nothing may fail, and what would suggests nothing.
         let told = Report::new(asked.lowest, asked.evaluations).converged(report.converged).with_births(report.births);
         let lowest = if self.suggests { asked.minimiser().unwrap_or_default() } else { None };
+        self.fitted = asked.model.map(|model| (asked.archive.clone(), model));
         self.archive = asked.archive;
         if let Some(batch) = lowest.and_then(|lowest| one(&lowest, &self.space).ok()) {
             let _ = self.inner.suggest(&batch);

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, error::Error, fs::File, io::BufReader, path::Pa
 
 use moths::Spec;
 use moths_harness::bench::{Manifest, Record, targets::targets};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Evaluations a parameter that rows are made for.
 const BUDGETS: [u64; 6] = [20, 50, 100, 200, 500, 1000];
@@ -72,7 +72,10 @@ fn read(folder: &Path, by_dim: &mut BTreeMap<u64, Runs>) -> Result<(), Box<dyn E
         arms.iter().find(|(_, arm)| *arm == spec).map(|(name, _)| (*name).to_owned())
     };
     for line in std::fs::read_to_string(folder.join("runs.jsonl"))?.lines() {
-        let record: Record = serde_json::from_str(line)?;
+        // The checksum of the line is none of the record's.
+        let mut line: Map<String, Value> = serde_json::from_str(line)?;
+        line.remove("check");
+        let record: Record = serde_json::from_value(Value::Object(line))?;
         let parts: Vec<&str> = record.problem.split('/').collect();
         let (Some(name), [_, function, dim, ..]) = (named(&record.optimizer), &parts[..]) else { continue };
         let of_dim = by_dim.entry(dim.trim_start_matches('d').parse()?).or_default();

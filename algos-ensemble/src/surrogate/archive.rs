@@ -3,7 +3,7 @@
 use moths_core::persist;
 
 /// Points \[n, d\] and their losses, all finite.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Archive {
     dim: usize,
     most: usize,

@@ -199,8 +199,16 @@ impl Frame {
     }
 }
 
+/// Numbers that are summed side by side.
+const LANES: usize = 8;
+
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    let mut lanes = [0.0; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        (0..LANES).for_each(|k| lanes[k] += a[k] * b[k]);
+    }
+    lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
 }
 
 /// β that minimises ‖values − rows β‖, by the normal equations and some corrections; `None` where rounding leaves nothing of them.

@@ -27,14 +27,21 @@ pub(super) struct Modelled<'a> {
     richest: Terms,
     trust: f64,
     /// Of the archive as it is; `None`: not known yet.
-    model: Option<Option<Model>>,
+    pub(super) model: Option<Option<Model>>,
     pub(super) evaluations: u64,
     pub(super) lowest: f64,
 }
 
 impl<'a> Modelled<'a> {
-    pub(super) fn new(objective: &'a mut dyn Objective, archive: Archive, richest: Terms, trust: f64) -> Self {
-        Self { objective, archive, richest, trust, model: None, evaluations: 0, lowest: f64::INFINITY }
+    /// `model`: that of the archive, where it is known.
+    pub(super) fn new(
+        objective: &'a mut dyn Objective,
+        archive: Archive,
+        model: Option<Option<Model>>,
+        richest: Terms,
+        trust: f64,
+    ) -> Self {
+        Self { objective, archive, richest, trust, model, evaluations: 0, lowest: f64::INFINITY }
     }
 
     /// Where the model of what is known now is lowest.

@@ -160,3 +160,33 @@ fn the_margin_solves_a_mixed_problem_on_which_plain_steps_freeze() {
     let (with, without) = (solved(true), solved(false));
     assert!(with == 11 && without < 6, "{with} and {without} of 11");
 }
+
+/// A suggestion far away is evaluated as it stands, and learnt as a step no longer than one that might have been drawn.
+#[test]
+fn suggestions_are_learnt_from_as_steps_of_bounded_length() {
+    let (space, d) = (Space::real(3).unwrap(), 3.0f64);
+    let mut search = CmaEs::new(CmaEsConfig::default(), &space, Key::new(1)).unwrap();
+    let far = CowTensor::new(candle_core::Tensor::new(&[100.0f64, 0.0, -100.0], &candle_core::Device::Cpu).unwrap());
+    search.suggest(&Batch::one(&far).unwrap()).unwrap();
+    let mut best = 0;
+    let mut objective = Function::new(space.clone(), |x| {
+        best += usize::from(x == [100.0, 0.0, -100.0]);
+        (x[0] - 100.0).abs() + x[1].abs() + (x[2] + 100.0).abs()
+    });
+    let report = search.step(&mut objective).unwrap();
+    assert_eq!((report.loss, best), (0.0, 1));
+    // y of the best candidate, the last one: √d + 2d/(d + 2) long, towards the suggestion.
+    let lambda = search.distribution.constants.lambda;
+    let y = &search.distribution.scratch.rows[(lambda - 1) * 3..lambda * 3];
+    let longest = d.sqrt() + 2.0 * d / (d + 2.0);
+    assert!((y.iter().map(|y| y * y).sum::<f64>().sqrt() - longest).abs() < 1e-12, "{y:?}");
+    assert!((y[0] + y[2]).abs() < 1e-12 && y[0] > 0.0 && search.mean[0] > 0.0 && search.mean[2] < 0.0);
+    // The next step has candidates of its own only.
+    best = 0;
+    let mut objective = Function::new(space, |x| {
+        best += usize::from(x == [100.0, 0.0, -100.0]);
+        x[0]
+    });
+    search.step(&mut objective).unwrap();
+    assert_eq!(best, 0);
+}
