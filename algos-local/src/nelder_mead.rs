@@ -1,10 +1,39 @@
-//! Nelder and Mead's simplex, with coefficients that suit the dimension.
+//! Nelder and Mead's simplex, with coefficients that suit the dimension. What to try first on two or three parameters.
 //!
 //! ```text
 //! x_r = c + (c − x_w)                         c: the mean of all d + 1 points but the worst, x_w
 //! x_e = c + (1 + 2/d) (c − x_w)               where f_r is the lowest of all; the better of the two is taken
-//! x_c = c ± (3/4 − 1/(2d)) (c − x_w)          where f_r is not lower than that of the last but one: outside where f_r < f_w
-//! x_i ← x_0 + (1 − 1/d) (x_i − x_0)           where x_c is no better
+//! x_c = c ± (3/4 − 1/(2d)) (c − x_w)          where f_r is not lower than that of the last but one: outside (+) where f_r < f_w
+//! x_i ← x_0 + (1 − 1/d) (x_i − x_0)           where f_c > f_r (outside), f_c ≥ f_w (inside)
+//! ```
+//!
+//! x_0 (the lowest), .., x_d: \[d\]. The first simplex is x, x + e_i times `side`, inwards at a wall, a level at least where values are discrete.
+//! Of equal losses the point that was there first stands before. One step is one iteration; it draws no random numbers. `converged`: the
+//! simplex is 1e-12 of its first size, or no larger than rounding; or all losses are the same but for rounding, 20 iterations in a row.
+//! On a stochastic objective all points are evaluated again in every step, beside the new ones.
+//! Source: Nelder & Mead 1965, "A simplex method for function minimization", doi:10.1093/comjnl/7.4.308; Gao & Han 2012, "Implementing the
+//! Nelder-Mead simplex algorithm with adaptive parameters", doi:10.1007/s10589-010-9329-3.
+//! Differs from the paper: sides are the same in all coordinates and not 5 % of their values; one coordinate has the coefficients of two; points
+//! outside the bounds are moved to the nearest inside, so that a simplex may flatten at a wall and miss a minimum on it.
+//! Cost per step: 1 or 2 evaluations one after the other, d more in one round when it shrinks, and d + 1 more in the first step and in each on a
+//! stochastic objective; O(d²) arithmetic; state of d² + 2 d numbers (f64), twice that of scratch. Dimensions for which the simplex takes
+//! more than 1 GiB (d > 11,584) are refused.
+//!
+//! Take it when there are two or three parameters, or four, and losses are no more than an order of points: with `restart` around it, it is
+//! better there than `cma-es`. From five on take `quasi-newton` for smooth functions, `subplex` for noisy ones.
+//!
+//! Tune first: `side`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
+//! use moths_local as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 2])?;
+//! let kinked = |x: &[f64]| (x[0] - 1.0).abs() + 10.0 * (x[1] - x[0]).abs();
+//! let mut optimizer = registry::build(&Spec::new("nelder-mead"), &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut Function::new(space, kinked), &Stop::evaluations(300))?;
+//! assert!(end.tally.lowest < 1e-6);
+//! # Ok::<(), moths_core::Error>(())
 //! ```
 #![doc = include_str!("settings/nelder-mead.md")]
 

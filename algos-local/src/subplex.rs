@@ -1,12 +1,39 @@
 //! Subplex: Nelder and Mead's simplex on a few coordinates at a time, those together that moved alike.
 //!
 //! ```text
-//! order the coordinates by |Δ_i|, the largest first;  cut the order into subspaces, the first of m coordinates where
-//!         Σ_first |Δ| / m − Σ_rest |Δ| / (n − m)                    is largest, 2 ≤ m ≤ 5, and so on
+//! order the coordinates by |Δ_i|, the largest first, and cut the order into subspaces of 2 to 5: the first has the m coordinates for which
+//!         Σ_first |Δ| / m − Σ_rest |Δ| / (n − m)                    is largest, and so on with the rest
 //! in each subspace: a simplex x, x + s_i e_i, until it is ψ of its first size;  x ← its best point
 //! Δ ← x − x of the cycle before
 //! s ← s clamp(|Δ|₁ / |s|₁, ω, 1/ω),  or ψ s where there is one subspace only
 //! s_i ← |s_i| sign(Δ_i),  or −s_i where Δ_i = 0
+//! ```
+//!
+//! x, Δ, s: \[d\]. The simplex goes as in `nelder-mead` with Nelder and Mead's coefficients: expansion 2, contraction and shrink ½. One step is one
+//! iteration in the subspace whose turn it is; it draws no random numbers. `converged`: all |Δ_i| and ψ s_i are 1e-12 of the first side, or
+//! rounding; or all losses of a cycle are the same but for rounding. On a stochastic objective the simplex is evaluated again in every step.
+//! Source: Rowan 1990, "Functional stability analysis of numerical algorithms", thesis, University of Texas at Austin.
+//! Differs from the thesis: the size of a simplex is the largest difference of a coordinate from its best point; a side that leads outside is
+//! turned inwards, and points outside are moved to the nearest inside; the criteria of convergence.
+//! Cost per step: 1 or 2 evaluations one after the other, up to 5 more when a subspace begins or its simplex shrinks, 6 more on a
+//! stochastic objective; O(d log d) arithmetic; state of 10 d numbers (f64), twice that of scratch.
+//!
+//! Take it when losses are noisy, or have kinks, or there are too many parameters for `nelder-mead`: with noise of 1 % over each evaluation it leaves gaps of
+//! 2e-9 on the sphere, 0.2 on the ellipsoid and 5 on Rosenbrock's function in ten dimensions after 2000 evaluations, `cma-es` 3e-12, 9 and 6.
+//! Where losses are exact and smooth take `quasi-newton`.
+//!
+//! Tune first: `side`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
+//! use moths_local as _; // the facade `moths` does this
+//!
+//! let space = Space::real(12)?;
+//! let bowl = |x: &[f64]| x.iter().enumerate().map(|(i, x)| 2f64.powi(i as i32) * (x - 1.0).powi(2)).sum();
+//! let mut optimizer = registry::build(&Spec::new("subplex"), &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut Function::new(space, bowl), &Stop::evaluations(3000))?;
+//! assert!(end.tally.lowest < 1e-9);
+//! # Ok::<(), moths_core::Error>(())
 //! ```
 #![doc = include_str!("settings/subplex.md")]
 
@@ -14,7 +41,7 @@
 mod tests;
 
 use moths_core::{
-    Result, Space,
+    Result,
     optimizer::{Capabilities, Family, Meta},
     persist, register,
 };
@@ -115,10 +142,6 @@ impl Method for SubplexMethod {
         })
     }
 
-    fn evaluations_per_step(_config: &SubplexConfig, _space: &Space, stochastic: bool) -> Option<u64> {
-        Some(if stochastic { 3 + MOST as u64 } else { 2 })
-    }
-
     fn advance(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
         let subspaces = self.subspaces(oracle.room());
         let Some(axes) = subspaces.get(self.turn).or(subspaces.first()) else {
@@ -139,7 +162,7 @@ impl Method for SubplexMethod {
         }
         self.simplex.clear();
         self.turn += 1;
-        Ok(if self.turn < subspaces.len() { None } else { self.end_cycle(subspaces.len(), oracle) })
+        Ok(if self.turn < subspaces.len() { None } else { self.end_cycle(subspaces.len(), oracle.room(), oracle.stochastic()) })
     }
 
     fn point(&self) -> &[f64] {
@@ -198,9 +221,8 @@ impl SubplexMethod {
     }
 
     /// Other sides, and why going on is pointless.
-    fn end_cycle(&mut self, subspaces: usize, oracle: &Oracle<'_>) -> Option<&'static str> {
+    fn end_cycle(&mut self, subspaces: usize, room: &Room, stochastic: bool) -> Option<&'static str> {
         self.turn = 0;
-        let room = oracle.room();
         self.progress = self.x.iter().zip(&self.from).map(|(new, old)| new - old).collect();
         self.from.copy_from_slice(&self.x);
         let length = |v: &[f64]| (0..v.len()).filter(|i| !room.is_fixed(*i)).map(|i| v[i].abs()).sum::<f64>();
@@ -214,7 +236,7 @@ impl SubplexMethod {
         let still = |i: usize| room.is_fixed(i) || self.progress[i].abs().max(psi * self.sides[i].abs()) <= least(self.x[i]);
         let said = if (0..self.x.len()).all(still) {
             Some("tol-x: sides and steps have vanished")
-        } else if self.flat && !oracle.stochastic() {
+        } else if self.flat && !stochastic {
             Some("tol-fun: all losses of a cycle are the same but for rounding")
         } else {
             None

@@ -9,7 +9,7 @@ use crate::Oracle;
 const SUFFICIENT: f64 = 1e-4;
 /// Points that are tried on the way back, and on the way on.
 const BACK: usize = 20;
-const ON: usize = 10;
+const ON: usize = 5;
 /// What is left of α on the way back, at least and at most.
 const LEAST: f64 = 0.02;
 const MOST: f64 = 0.5;

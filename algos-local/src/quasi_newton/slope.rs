@@ -4,7 +4,7 @@ use moths_core::{Result, objective::Losses};
 
 use crate::{Oracle, Room};
 
-/// A slope is no larger, so that sums of squares are finite.
+/// What is steeper is the slope of a point that has failed, with a huge loss: sums of squares are finite.
 const STEEPEST: f64 = 1e100;
 /// What [`Room::least_deviation`] is of a level.
 const LEVEL: f64 = 10.0;
@@ -82,5 +82,5 @@ fn record(sides: &mut [[(f64, f64); 2]], asked: &[(usize, f64)], steps: &[f64], 
 fn slope([(up, above), (down, below)]: &[(f64, f64); 2]) -> f64 {
     let over = up - down;
     let slope = if over > 0.0 { (above - below) / over } else { 0.0 };
-    if slope.is_finite() { slope.clamp(-STEEPEST, STEEPEST) } else { 0.0 }
+    if slope.abs() < STEEPEST { slope } else { 0.0 }
 }
