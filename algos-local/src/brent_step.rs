@@ -1,9 +1,65 @@
-//! Brent-STEP: global line searches along the coordinates.
+//! Brent-STEP: global line searches along the coordinates, for functions that are separable or nearly so, however many minima each coordinate has.
+//!
+//! ```text
+//! line i      the points evaluated along coordinate i through the best one, from the lower end l_i to the upper u_i; f_b: the lowest loss
+//! difficulty  a = (√(f_1 − f_b + ε) + √(f_2 − f_b + ε))² / (x_2 − x_1)²          of two neighbours: the least curvature of a parabola
+//!                                                                                 through both that reaches f_b − ε
+//! step        bisect the interval of least a                                      (STEP: select the easiest point)
+//! parabola    go to the lowest point of the parabola through three neighbours, f_2 ≤ f_1, f_3, that falls furthest below f_b   (Brent)
+//! turn        on every line step and parabola take turns; where one has nothing to propose, the other does
+//! best        a lower point moves x along its coordinate; of all other lines the rises f − f_b stay what they were
+//! ```
+//!
+//! x, l, u: \[d\]. The ends of a line are its first points. Coordinates without bounds begin with x_i ± 5, and a line whose best point is its last
+//! grows there by twice its width. "round-robin" serves one line after another; "quadratic-interpolation" gives every other turn to the
+//! line whose parabola promises most. ε and the gain of a parabola are in units of what losses of the line differ by, where that is less than 1.
+//!
+//! **What is remembered.** That rises stay what they were when x moves along another coordinate is exact for separable functions, f = Σ f_i(x_i). For
+//! others it is an approximation, and lines mislead the more the further x has gone since.
+//!
+//! **Converged.** A line is resolved when no parabola promises a gain of `tolerance` and a of every interval is 20 times the largest curvature
+//! seen on it, or the interval as short as numbers of the dtype, or half a level of a discrete coordinate. `converged` is said when all lines
+//! are, or after `patience` rounds without a gain.
+//!
+//! **Stochastic objectives.** Nothing is remembered: a step is a line search along one coordinate, x and K points on the same data, by the same rules,
+//! within a reach that doubles when the best is at its end, and else becomes twice as far as x has moved, but half of what it was at
+//! least.
+//!
+//! Source: Pošík & Baudiš 2015, "Dimension selection in axis-parallel Brent-STEP method for black-box optimization of separable continuous
+//! functions", doi:10.1145/2739482.2768468; Swarzberg, Seront & Bersini 1994, "S.T.E.P.: the easiest way to optimize a function",
+//! doi:10.1109/ICEC.1994.349896; Brent 1973, "Algorithms for minimization without derivatives".
+//! Differs from the papers: parabolas go through neighbours on the line, wherever they promise most, and need no bracket; they alternate with
+//! bisections instead of replacing them; what a line has learnt goes on being used when x moves along others; the two criteria of convergence;
+//! lines without ends; stochastic objectives.
+//! Cost per step: a round of d evaluations, one after another, less for every line that is resolved; K + 1 of a stochastic objective. A line
+//! remembers 1,000 points at most, and drops the highest beyond: up to 2,005 numbers (f64) per parameter. O(points of the line)
+//! arithmetic an evaluation.
+//!
+//! Take it when the parameters hardly depend on each other, and as insurance beside methods that adapt to rotations: on the separable functions of BBOB it
+//! reaches 1e-8 within 600 d evaluations in 2 to 20 dimensions, Rastrigin's and Büche's included, where `cma-es` stays in a local minimum. On
+//! others it goes no faster than one coordinate at a time: take `restart` around `cma-es`. Put `restart` around it as well.
+//!
+//! Tune first: nothing for a separable function; `patience`, less where restarts should come sooner.
+//!
+//! ```
+//! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
+//! use moths_local as _; // the facade `moths` does this
+//!
+//! let space = Space::bounded([(-5.0, 5.0); 4])?;
+//! let rastrigin = |x: &[f64]| x.iter().map(|x| (x - 1.2).powi(2) + 10.0 - 10.0 * (2.0 * std::f64::consts::PI * (x - 1.2)).cos()).sum();
+//! let mut optimizer = registry::build(&Spec::new("brent-step"), &space, Key::new(1))?;
+//! let end = minimize(&mut *optimizer, &mut Function::new(space, rastrigin), &Stop::evaluations(4000).or_target(1e-8))?;
+//! assert!(end.tally.lowest < 1e-8);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+//BS #![doc = include_str!("settings/brent-step.md")]
 
 mod line;
+#[cfg(test)]
+mod tests;
 
 use moths_core::{
-    Result,
+    Result, Space,
     optimizer::{Capabilities, Family, Meta},
     persist, register,
 };
@@ -11,23 +67,44 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{LocalSearch, Method, Oracle, Room};
-use line::{Line, Lines, Track};
+use line::{Line, Lines, OPEN, Track, WIDEST};
+
+/// An interval that is more curved than anything seen by this factor hides nothing.
+const BEND: f64 = 20.0;
+
+/// Which coordinate is next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Selection {
+    /// One after another.
+    RoundRobin,
+    /// In turn one after another, and the one whose parabola promises most.
+    QuadraticInterpolation,
+}
 
 /// Settings of [`BrentStep`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BrentStepConfig {
-    /// ε, a gain that is not worth looking for; where losses on a line differ by less than 1, in units of what they differ by.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    /// Which coordinate is next.
+    pub selection: Selection,
+    /// ε, the gain that intervals are searched for; where losses on a line differ by less than 1, in units of what they differ by.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    pub epsilon: f64,
+    /// The gain for which a parabola is followed, in the same units.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub tolerance: f64,
-    /// Points of a line in a step on a stochastic objective, beside the one where the search is.
-    #[schemars(range(min = 2, max = 1000))]
+    /// Rounds without such a gain after which the search has converged.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub patience: u64,
+    /// K, points of a line beside the best one in a step on a stochastic objective.
+    #[schemars(range(min = 2, max = 999))]
     pub points: usize,
 }
 
 impl Default for BrentStepConfig {
     fn default() -> Self {
-        Self { tolerance: 1e-10, points: 6 }
+        Self { selection: Selection::RoundRobin, epsilon: 1e-7, tolerance: 1e-10, patience: 100, points: 6 }
     }
 }
 
@@ -37,25 +114,27 @@ pub type BrentStep = LocalSearch<BrentStepMethod>;
 /// The state of [`BrentStep`].
 #[derive(Clone)]
 pub struct BrentStepMethod {
-    tolerance: f64,
-    points: usize,
+    config: BrentStepConfig,
     x: Vec<f64>,
-    /// +∞ until x has been evaluated, and where it failed.
+    /// f_b: +∞ until x has been evaluated, and where it failed.
     loss: f64,
     begun: bool,
-    /// The coordinate whose turn it is.
+    /// Rounds since the last gain.
+    idle: u64,
+    /// Is it the turn of what promises most?
+    favour: bool,
+    /// The coordinate whose turn it is otherwise.
     next: usize,
-    /// On a stochastic objective, how far from x its line reaches.
+    /// How far from x a line is searched on a stochastic objective.
     reach: Vec<f64>,
     lines: Lines,
 }
-persist!(BrentStepMethod { x, loss, begun, next in |method| 0..method.x.len().max(1), reach, lines });
 
 impl Method for BrentStepMethod {
     const META: Meta = Meta::new(
         "brent-step",
         Family::Local,
-        "Global line searches along the coordinates, in rotation, for what is nearly separable.",
+        "Global line searches along the coordinates, for what is nearly separable.",
         "Pošík & Baudiš 2015, doi:10.1145/2739482.2768468",
     )
     .capabilities(
@@ -66,29 +145,28 @@ impl Method for BrentStepMethod {
             .at_walls(true)
             .converges(true)
             .discrete(true)
-            .state_per_parameter(4.0 * line::MOST as f64 + 8.0),
+            // f64, where the space may be f32.
+            .state_per_parameter(4.0 * line::MOST as f64 + 10.0),
     );
     type Config = BrentStepConfig;
 
     fn new(config: &Self::Config, room: &Room, at: &[f64]) -> Result<Self> {
-        let reach = |i| {
-            let (lower, upper) = room.interval(i);
-            if (upper - lower).is_finite() { 0.5 * (upper - lower) } else { UNBOUNDED }
-        };
         Ok(Self {
-            tolerance: config.tolerance,
-            points: config.points,
+            config: config.clone(),
             x: at.to_vec(),
             loss: f64::INFINITY,
             begun: false,
+            idle: 0,
+            favour: false,
             next: 0,
-            reach: (0..at.len()).map(reach).collect(),
+            reach: (0..at.len()).map(|i| widest(room, i).min(OPEN)).collect(),
             lines: Lines::through(at),
         })
     }
 
-    fn evaluations_per_step(config: &Self::Config, _space: &moths_core::Space, stochastic: bool) -> Option<u64> {
-        Some(if stochastic { config.points as u64 + 1 } else { 1 })
+    fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Option<u64> {
+        let searched = space.fixed().filter(|fixed| !fixed).count();
+        Some(if stochastic { config.points as u64 + 1 } else { searched.max(1) as u64 })
     }
 
     fn advance(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
@@ -98,22 +176,20 @@ impl Method for BrentStepMethod {
         if !self.begun {
             self.loss = oracle.loss(&mut self.x)?;
             (self.begun, self.lines) = (true, Lines::through(&self.x));
-            return Ok(None);
         }
-        let Some((i, at)) = self.proposal(oracle.room()) else {
+        let searched = (0..self.x.len()).filter(|i| !self.is_done(oracle.room(), *i)).count();
+        let (mut gained, mut looked) = (false, false);
+        for _ in 0..searched {
+            let Some((i, at)) = self.proposal(oracle.room()) else { break };
+            gained |= self.look(oracle, i, at)?;
+            looked = true;
+        }
+        if !looked {
             self.loss = oracle.loss(&mut self.x)?;
-            return Ok(Some(RESOLVED));
-        };
-        let mut candidate = self.x.clone();
-        candidate[i] = at;
-        let loss = oracle.loss(&mut candidate)?;
-        let rise = if loss.is_finite() { loss - self.loss } else { f64::INFINITY };
-        self.lines.get_mut(i).learn(candidate[i], rise);
-        if loss < self.loss {
-            (self.x, self.loss) = (candidate, loss);
+            return Ok(Some("resolved: no interval of any line hides a gain"));
         }
-        self.next = (i + 1) % self.x.len();
-        Ok(self.proposal(oracle.room()).is_none().then_some(RESOLVED))
+        self.idle = if gained { 0 } else { self.idle.saturating_add(1) };
+        Ok((self.idle >= self.config.patience).then_some("patience: rounds without a gain"))
     }
 
     fn point(&self) -> &[f64] {
@@ -122,54 +198,88 @@ impl Method for BrentStepMethod {
 
     fn moved(&mut self, to: &[f64]) {
         self.x.copy_from_slice(to);
-        (self.loss, self.begun, self.lines) = (f64::INFINITY, false, Lines::through(to));
+        (self.loss, self.begun, self.idle, self.lines) = (f64::INFINITY, false, 0, Lines::through(to));
     }
 }
-
-const RESOLVED: &str = "lines: no coordinate promises a gain";
-
-/// How far the line of a coordinate without bounds reaches at first.
-const UNBOUNDED: f64 = 5.0;
 
 impl BrentStepMethod {
     fn track(&self, room: &Room, i: usize) -> Track {
         let (lower, upper) = room.interval(i);
-        let level = 10.0 * room.least_deviation(i);
-        let scale = [self.x[i].abs(), 1.0].into_iter().fold(0.0, f64::max);
         Track {
             lower,
             upper,
-            resolution: (4.0 * room.epsilon() * scale).max(0.5 * level),
-            epsilon: self.tolerance,
-            rounding: 4.0 * f64::EPSILON * if self.loss.is_finite() { self.loss.abs() } else { 0.0 },
+            // Half a level of a discrete coordinate, whose least deviation is a tenth.
+            resolution: (4.0 * room.epsilon() * self.x[i].abs().max(1.0)).max(5.0 * room.least_deviation(i)),
+            epsilon: self.config.epsilon,
+            tolerance: self.config.tolerance,
+            rounding: if self.loss.is_finite() { 4.0 * f64::EPSILON * self.loss.abs() } else { 0.0 },
+            bend: BEND,
         }
     }
 
-    /// The next coordinate whose line promises a gain, and where.
+    fn is_done(&self, room: &Room, i: usize) -> bool {
+        room.is_fixed(i) || self.lines.line(i).is_resolved()
+    }
+
+    /// The next coordinate whose line has something to look at, and where.
     fn proposal(&mut self, room: &Room) -> Option<(usize, f64)> {
+        if self.config.selection == Selection::QuadraticInterpolation {
+            self.favour = !self.favour;
+        }
+        if self.favour
+            && let Some(favourite) = self.favourite(room)
+        {
+            return Some(favourite);
+        }
         let d = self.x.len();
         for i in (self.next..d).chain(0..self.next) {
-            if room.is_fixed(i) || self.lines.get(i).is_resolved() {
+            if self.is_done(room, i) {
                 continue;
             }
-            if let Some(at) = self.lines.get(i).propose(&self.track(room, i)) {
+            if let Some(at) = self.lines.line(i).propose(&self.track(room, i)) {
+                self.next = (i + 1) % d;
                 return Some((i, at));
             }
-            self.lines.get_mut(i).resolve();
+            self.lines.line_mut(i).resolve();
         }
         None
     }
 
+    /// Evaluates a point of line `i`; was it a gain?
+    fn look(&mut self, oracle: &mut Oracle<'_>, i: usize, at: f64) -> Result<bool> {
+        let mut candidate = self.x.clone();
+        candidate[i] = at;
+        let loss = oracle.loss(&mut candidate)?;
+        let rise = if loss.is_finite() { loss - self.loss } else { f64::INFINITY };
+        let track = self.track(oracle.room(), i);
+        let line = self.lines.line_mut(i);
+        let gained = rise < -line.least_gain(&track);
+        line.learn(candidate[i], rise);
+        if self.config.selection == Selection::QuadraticInterpolation {
+            line.foresee(&track);
+        }
+        if loss < self.loss {
+            (self.x, self.loss) = (candidate, loss);
+        }
+        Ok(gained)
+    }
+
+    /// The line whose parabola promises most, and where.
+    fn favourite(&self, room: &Room) -> Option<(usize, f64)> {
+        let open = (0..self.x.len()).filter(|i| !self.is_done(room, *i));
+        let i = open.max_by(|i, j| self.lines.line(*i).promise().total_cmp(&self.lines.line(*j).promise()))?;
+        Some((i, self.lines.line(i).parabola(&self.track(room, i))?))
+    }
+
     /// A line search on the data of this step: nothing that is remembered can be compared with it.
     fn line_afresh(&mut self, oracle: &mut Oracle<'_>) -> Result<()> {
-        let d = self.x.len();
-        let i = (self.next..d).chain(0..self.next).find(|i| !oracle.room().is_fixed(*i)).unwrap_or(0);
-        let base = oracle.loss(&mut self.x)?;
-        let (x, reach) = (self.x[i], self.reach[i]);
-        let whole = self.track(oracle.room(), i);
-        let track = Track { lower: whole.lower.max(x - reach), upper: whole.upper.min(x + reach), ..whole };
-        let (mut line, mut lowest) = (Line::at(x), base);
-        for _ in 0..self.points {
+        let (d, room) = (self.x.len(), oracle.room());
+        let i = (self.next..d).chain(0..self.next).find(|i| !room.is_fixed(*i)).unwrap_or(0);
+        let mut lowest = oracle.loss(&mut self.x)?;
+        let (x, reach, whole) = (self.x[i], self.reach[i], self.track(room, i));
+        let track = Track { lower: whole.lower.max(x - reach), upper: whole.upper.min(x + reach), bend: f64::INFINITY, ..whole };
+        let mut line = Line::through(x);
+        for _ in 0..self.config.points {
             let Some(at) = line.propose(&track) else { break };
             let mut candidate = self.x.clone();
             candidate[i] = at;
@@ -177,15 +287,20 @@ impl BrentStepMethod {
             line.learn(candidate[i], if loss.is_finite() { loss - lowest } else { f64::INFINITY });
             lowest = lowest.min(loss);
         }
-        let best = line.best();
-        let widest = if (whole.upper - whole.lower).is_finite() { whole.upper - whole.lower } else { f64::MAX.sqrt() };
-        let moved = (best - x).abs();
-        self.reach[i] =
-            if moved > 0.9 * reach { 2.0 * reach } else { (0.5 * reach).max(2.0 * moved) }.clamp(2.0 * whole.resolution, widest);
-        self.x[i] = best;
+        self.x[i] = line.best();
+        let moved = (self.x[i] - x).abs();
+        let next = if moved >= 0.9 * reach { 2.0 * reach } else { (0.5 * reach).max(2.0 * moved) };
+        self.reach[i] = next.max(4.0 * whole.resolution).min(widest(room, i));
         self.next = (i + 1) % d;
         Ok(())
     }
 }
 
+/// The width of coordinate `i`, or of what may be searched where it has no bounds.
+fn widest(room: &Room, i: usize) -> f64 {
+    let (lower, upper) = room.interval(i);
+    (upper - lower).min(WIDEST)
+}
+
+persist!(BrentStepMethod { x, loss, begun, idle, favour, next in |method| 0..method.x.len().max(1), reach, lines });
 register!(BrentStep);

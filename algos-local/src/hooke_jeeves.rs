@@ -122,7 +122,9 @@ impl Method for HookeJeevesMethod {
     }
 
     fn evaluations_per_step(_config: &Self::Config, space: &Space, _stochastic: bool) -> Option<u64> {
-        Some(2 * space.dim() as u64 + 1)
+        // Half of all signs are right at once.
+        let searched = space.fixed().filter(|fixed| !fixed).count() as u64;
+        Some((3 * searched).div_ceil(2) + 1)
     }
 
     fn advance(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
@@ -152,10 +154,12 @@ impl Method for HookeJeevesMethod {
     }
 
     fn moved(&mut self, to: &[f64]) {
+        // Lengths that reach back to where the search was, but no more than the first.
+        for (h, (x, to)) in self.h.iter_mut().zip(self.x.iter().zip(to)) {
+            *h = h.max((x - to).abs().min(self.length));
+        }
         self.x.copy_from_slice(to);
         (self.loss, self.begun, self.pattern) = (f64::INFINITY, false, false);
-        self.h.fill(self.length);
-        self.s.fill(1.0);
     }
 }
 
