@@ -215,7 +215,11 @@ impl Race {
 
 /// A member in a few words: what it is, and what is inside.
 fn short(spec: &Spec) -> String {
-    let inside: Vec<String> = spec.settings.values().filter_map(|value| value.get("name")?.as_str()).map(str::to_owned).collect();
+    let named = |value: &serde_json::Value| {
+        let name = value.get("name").unwrap_or(value).as_str()?;
+        registry::find(name).is_ok().then(|| name.to_owned())
+    };
+    let inside: Vec<String> = spec.settings.values().filter_map(named).collect();
     if inside.is_empty() { spec.name.clone() } else { format!("{}({})", spec.name, inside.join(", ")) }
 }
 

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! Members of a race do not know of each other, so that the race of any of them, by any rounds, follows from their runs alone. For every dimension
-//! and budget all races of at most four arms are looked at, by the share of the 51 targets that they reach; the best is a row. Beside it stands the
-//! share that it reaches on functions it was not chosen by: the mean, over the functions, of what the race reaches there that is best on the others.
+//! and budget all races of at most four arms are looked at, by the share of the 51 targets that they reach there and at the next dimensions and
+//! budgets; the best is a row. `share` is what it reaches; `held_out` what is reached on functions that a race was not chosen by: the mean, over the
+//! functions, of what the race reaches there that is best on the others.
 
 use std::{collections::BTreeMap, error::Error, fs::File, io::BufReader, path::Path};
 
@@ -23,9 +24,9 @@ const MOST: usize = 4;
 
 /// By a short name; those whose settings depend on the length of the run are told it in the run itself, so that they are measured at one budget.
 fn arms() -> BTreeMap<&'static str, Value> {
-    let restarted = |inner: &str| json!({ "name": "restart", "inner": { "name": inner } });
+    let restarted = |inner: &str| json!({ "name": "restart", "inner": inner });
     BTreeMap::from([
-        ("bipop", json!({ "name": "restart", "scheme": "bipop", "inner": { "name": "cma-es" } })),
+        ("bipop", json!({ "name": "restart", "scheme": "bipop", "inner": "cma-es" })),
         ("brent", restarted("brent-step")),
         ("jade", json!({ "name": "jade" })),
         ("lq", restarted("lq-cma-es")),
@@ -48,16 +49,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     for folder in &folders {
         read(Path::new(folder), &mut by_dim)?;
     }
+    let arms = arms();
+    let names: Vec<&str> = arms.keys().copied().collect();
+    let setups = setups(names.len());
+    let at = |dim: &u64, runs: &Runs| BUDGETS.map(|budget| shares(&names, &setups, *dim, budget, runs)).to_vec();
+    let all: Vec<Vec<Shares>> = by_dim.iter().map(|(dim, runs)| at(dim, runs)).collect();
     let mut rows = vec![];
-    for (dim, runs) in &by_dim {
-        for budget in BUDGETS {
-            let row = best(*dim, budget, runs);
+    for (i, dim) in by_dim.keys().enumerate() {
+        for (k, budget) in BUDGETS.iter().enumerate() {
+            let Some((setup, share, held_out)) = best(&setups, &all, i, k) else { continue };
+            let members: Vec<&str> = setups[setup].members.iter().map(|&i| names[i]).collect();
+            let (rounds, thousandths) = (&setups[setup].rounds, |x: f64| (1000.0 * x).round() / 1000.0);
+            let [share, held_out] = [share, held_out].map(thousandths);
+            let row = json!({
+                "dim": dim, "budget": budget, "members": members, "rounds": rounds, "share": share, "held_out": held_out,
+            });
             eprintln!("{row}");
             rows.push(row);
         }
     }
     let lines: Vec<String> = rows.iter().map(|row| format!("    {row}")).collect();
-    let arms: Vec<String> = arms().iter().map(|(name, spec)| format!("    \"{name}\": {spec}")).collect();
+    let arms: Vec<String> = arms.iter().map(|(name, spec)| format!("    \"{name}\": {spec}")).collect();
     println!("{{\n  \"arms\": {{\n{}\n  }},\n  \"rows\": [\n{}\n  ]\n}}", arms.join(",\n"), lines.join(",\n"));
     Ok(())
 }
@@ -84,34 +96,69 @@ fn read(folder: &Path, by_dim: &mut BTreeMap<u64, Runs>) -> Result<(), Box<dyn E
     Ok(())
 }
 
-/// The best race of a dimension at a budget, and what it reaches elsewhere.
-fn best(dim: u64, budget: u64, runs: &Runs) -> Value {
-    let names: Vec<&String> = runs.keys().collect();
-    let mut best: Option<(f64, Vec<usize>, Vec<u64>)> = None;
-    // By function left out: the best share on the others, and that on itself.
-    let functions: Vec<&String> = runs.values().next().map(|of| of.keys().collect()).unwrap_or_default();
-    let mut left_out = vec![(f64::NEG_INFINITY, 0.0); functions.len()];
-    for (members, rounds) in races(names.len(), budget) {
-        let shares: Vec<f64> =
-            functions.iter().map(|function| share(&names, &members, &rounds, dim, budget, function, runs)).collect();
-        let sum: f64 = shares.iter().sum();
-        for (out, share) in left_out.iter_mut().zip(&shares).filter(|(out, share)| sum - **share > out.0) {
-            *out = (sum - share, *share);
-        }
-        let mean = sum / functions.len() as f64;
-        if best.as_ref().is_none_or(|best| mean > best.0) {
-            best = Some((mean, members, rounds));
-        }
-    }
-    let (mean, members, rounds) = best.unwrap_or_default();
-    let held_out = left_out.iter().map(|(_, share)| share).sum::<f64>() / functions.len().max(1) as f64;
-    let thousandths = |x: f64| (1000.0 * x).round() / 1000.0;
-    let members: Vec<&String> = members.iter().map(|&i| names[i]).collect();
-    json!({ "dim": dim, "budget": budget, "members": members, "rounds": rounds, "share": thousandths(mean), "held_out": thousandths(held_out) })
+/// A race: members by their place in the list of arms, and rounds.
+struct Setup {
+    members: Vec<usize>,
+    rounds: Vec<u64>,
 }
 
-/// All races of some of `n` arms in any order, with rounds that leave the winner something.
-fn races(n: usize, budget: u64) -> Vec<(Vec<usize>, Vec<u64>)> {
+/// The shares of every race, of every function, at one dimension and budget; none where an arm was not run.
+type Shares = Vec<Option<Vec<f64>>>;
+
+/// How much a figure counts for a row: its own, and half of it those of the next budgets and dimensions. What is good at one place only is luck.
+fn weight(rows: usize, columns: usize) -> f64 {
+    match (rows, columns) {
+        (0, 0) => 1.0,
+        (1, 0) | (0, 1) => 0.5,
+        _ => 0.0,
+    }
+}
+
+/// The best race for place (i, k) among all dimensions and budgets, and what it reaches on functions that it was not chosen by.
+fn best(setups: &[Setup], shares: &[Vec<Shares>], i: usize, k: usize) -> Option<(usize, f64, f64)> {
+    let functions = shares[i][k].iter().flatten().next()?.len();
+    let mut best: Option<(usize, f64)> = None;
+    // By function left out: the best score on the others, and the share on itself.
+    let mut left_out = vec![(f64::NEG_INFINITY, 0.0); functions];
+    for (setup, own) in shares[i][k].iter().enumerate() {
+        let Some(own) = own.as_ref().filter(|_| fits(&setups[setup], BUDGETS[k])) else { continue };
+        let (mut score, mut sum) = (vec![0.0; functions], 0.0);
+        for (row, of_dim) in shares.iter().enumerate() {
+            for (column, of_budget) in of_dim.iter().enumerate() {
+                let weight = weight(row.abs_diff(i), column.abs_diff(k));
+                let Some(there) = of_budget[setup].as_ref().filter(|_| weight > 0.0) else { continue };
+                score.iter_mut().zip(there).for_each(|(score, share)| *score += weight * share);
+                sum += weight;
+            }
+        }
+        score.iter_mut().for_each(|score| *score /= sum);
+        let whole: f64 = score.iter().sum();
+        for (f, out) in left_out.iter_mut().enumerate().filter(|(f, out)| whole - score[*f] > out.0) {
+            *out = (whole - score[f], own[f]);
+        }
+        if best.is_none_or(|(_, most)| whole > most) {
+            best = Some((setup, whole));
+        }
+    }
+    let (setup, _) = best?;
+    let mean = |shares: &mut dyn Iterator<Item = f64>| shares.sum::<f64>() / functions as f64;
+    let own = shares[i][k][setup].as_ref()?;
+    Some((setup, mean(&mut own.iter().copied()), mean(&mut left_out.iter().map(|(_, share)| *share))))
+}
+
+/// Do the rounds leave the winner something?
+fn fits(setup: &Setup, budget: u64) -> bool {
+    let count = setup.members.len() as u64;
+    let spent = match setup.rounds[..] {
+        [] => 0,
+        [first] => count * first,
+        [first, second, ..] => count * first + count.div_ceil(2) * (second - first),
+    };
+    spent < budget
+}
+
+/// All races of some of `n` arms in any order.
+fn setups(n: usize) -> Vec<Setup> {
     let mut lists: Vec<Vec<usize>> = vec![vec![]];
     let mut from = 0;
     for _ in 0..MOST {
@@ -123,30 +170,35 @@ fn races(n: usize, budget: u64) -> Vec<(Vec<usize>, Vec<u64>)> {
         }
         from = until;
     }
-    let firsts = [5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 240, 320];
-    let mut races = vec![];
+    let firsts = [5, 10, 15, 20, 30, 40, 60, 80, 120, 160];
+    let mut setups = vec![];
     for members in lists.into_iter().skip(1) {
-        let count = members.len() as u64;
-        let rounds: Vec<Vec<u64>> = match count {
+        let rounds: Vec<Vec<u64>> = match members.len() {
             1 => vec![vec![]],
-            2 => firsts.iter().filter(|&&a| 2 * a < budget).map(|&a| vec![a]).collect(),
-            _ => {
-                let second = |a: u64| [2, 4, 8].into_iter().map(move |times| vec![a, a * times]);
-                let spent = |rounds: &Vec<u64>| count * rounds[0] + count.div_ceil(2) * (rounds[1] - rounds[0]);
-                firsts.iter().flat_map(|&a| second(a)).filter(|rounds| spent(rounds) < budget).collect()
-            }
+            2 => firsts.iter().map(|&a| vec![a]).collect(),
+            _ => firsts.iter().flat_map(|&a| [2, 4, 8].map(|times| vec![a, a * times])).collect(),
         };
-        races.extend(rounds.into_iter().map(|rounds| (members.clone(), rounds)));
+        setups.extend(rounds.into_iter().map(|rounds| Setup { members: members.clone(), rounds }));
     }
-    races
+    setups
+}
+
+/// The shares of all races at a budget.
+fn shares(names: &[&str], setups: &[Setup], dim: u64, budget: u64, runs: &Runs) -> Shares {
+    let functions: Vec<&String> = runs.values().next().map(|of| of.keys().collect()).unwrap_or_default();
+    let of = |setup: &Setup| {
+        let there = setup.members.iter().all(|&i| runs.contains_key(names[i]));
+        there.then(|| functions.iter().map(|function| share(names, setup, dim, budget, function, runs)).collect())
+    };
+    setups.iter().map(of).collect()
 }
 
 /// The share of the targets that a race reaches on a function: the mean over its repetitions.
-fn share(names: &[&String], members: &[usize], rounds: &[u64], dim: u64, budget: u64, function: &str, runs: &Runs) -> f64 {
-    let of: Vec<&Vec<Record>> = members.iter().map(|&i| &runs[names[i]][function]).collect();
+fn share(names: &[&str], setup: &Setup, dim: u64, budget: u64, function: &str, runs: &Runs) -> f64 {
+    let of: Vec<&Vec<Record>> = setup.members.iter().map(|&i| &runs[names[i]][function]).collect();
     let repetitions = of.iter().map(|runs| runs.len()).min().unwrap_or(0);
     let each = (0..repetitions).map(|k| {
-        let lowest = lowest(&of.iter().map(|runs| &runs[k]).collect::<Vec<_>>(), rounds, dim, budget);
+        let lowest = lowest(&of.iter().map(|runs| &runs[k]).collect::<Vec<_>>(), &setup.rounds, dim, budget);
         targets().iter().filter(|target| lowest <= **target).count() as f64 / targets().len() as f64
     });
     each.sum::<f64>() / repetitions.max(1) as f64

@@ -16,6 +16,8 @@ pub(super) struct Choice {
 
 /// More parameters than this are no longer those of a function; the table ends before.
 const FUNCTIONS: usize = 100;
+/// More than this are those of a network.
+const NETWORKS: usize = 1000;
 
 impl Choice {
     /// The best known for a situation, of whatever is linked and fits into memory.
@@ -65,22 +67,30 @@ impl Choice {
 /// Where no table was measured: what the benchmarks say, in docs/how-to-choose.md.
 fn rule(situation: &Situation) -> Result<Choice> {
     let Situation { dim, discrete, stochastic, outputs, .. } = *situation;
-    let restarted = |inner: Spec| Spec::new("restart").with("inner", json!(inner));
-    let choice = match (discrete > 0, stochastic) {
-        _ if outputs && dim > FUNCTIONS => {
+    let few = dim <= FUNCTIONS;
+    let restarted = |inner: &str| Spec::new("restart").with("inner", json!({ "name": inner }));
+    Ok(match (discrete > 0, stochastic) {
+        _ if outputs && dim > NETWORKS => {
             Choice::one(Spec::new("ensemble-kalman"), "what a model answers says more than its loss")
         }
-        (true, _) if dim > FUNCTIONS => Choice::one(Spec::new("sep-cma-es"), "its deviations keep integers and flags moving"),
-        (true, _) => Choice::one(restarted(Spec::new("cma-es"))?, "its margin keeps integers and flags moving"),
-        (false, true) if dim > FUNCTIONS => {
+        (true, _) if few => Choice::one(restarted("cma-es")?, "its margin keeps integers and flags moving"),
+        (true, _) => Choice::one(Spec::new("sep-cma-es"), "its deviations keep integers and flags moving"),
+        (false, true) if few => Choice::one(Spec::new("cma-es"), "under noise, too, it is worth its matrix"),
+        (false, true) if dim <= NETWORKS => Choice::one(Spec::new("sep-cma-es"), "a deviation each is what so many can afford"),
+        (false, true) => {
             let spec = Spec::new("gaussian-smoothing").with("directions", 16)?;
             Choice::one(spec, "small batches of data want a gradient that is averaged over many steps")
         }
-        (false, true) => {
-            let spec = Spec::new("cma-es").with("learning_rate", "adapted")?;
-            Choice::one(spec, "its steps are as long as the noise lets it be sure of")
+        (false, false) if dim <= NETWORKS => {
+            Choice::one(Spec::new("cr-fm-nes"), "a normal distribution with one long axis is what so many can afford")
         }
-        (false, false) => Choice::one(Spec::new("open-es"), "of many parameters the gradient is all that can be learnt"),
-    };
-    Ok(choice)
+        (false, false) => Choice::one(network()?, "of so many the gradient is all that can be learnt"),
+    })
+}
+
+/// OpenES as it was chosen on the digits, on a part of the training data: wide perturbations, and a rate that falls to 0 over the run.
+fn network() -> Result<Spec> {
+    let rate = json!({ "cosine": { "from": 0.3, "to": 0.0 } });
+    let descent = json!({ "name": "adamw", "rate": rate, "weight_decay": 0.005 });
+    Spec::new("open-es").with("pairs", 32)?.with("sigma", 0.8)?.with("descent", descent)
 }

@@ -26,7 +26,10 @@ struct Row {
     members: Vec<String>,
     /// Evaluations a parameter.
     rounds: Vec<f64>,
-    /// The share of the targets that were reached on functions that the row was not chosen by.
+    /// The share of the targets that it reaches.
+    #[serde(rename = "share")]
+    _share: f64,
+    /// The share that is reached on functions that a row was not chosen by.
     held_out: f64,
 }
 
