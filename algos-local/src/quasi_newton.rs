@@ -77,6 +77,9 @@ use slope::Differences;
 const MOST_BYTES: usize = 1 << 30;
 /// h on a stochastic objective.
 const NOISY_INTERVAL: f64 = 0.1;
+/// How many times ε |f| a gain may be that is rounding; and how many times that one of which the line may miss.
+const ROUNDING: f64 = 8.0;
+const MISSED: f64 = 100.0;
 /// How much larger an interval must be to be worth going on.
 const LARGER: f64 = 100.0;
 /// Radii at which a point that has a loss is looked for around one that has none.
@@ -220,13 +223,13 @@ impl QuasiNewtonMethod {
 
     /// A gain that is rounding.
     fn resolution(&self) -> f64 {
-        f64::EPSILON * self.f.abs()
+        ROUNDING * f64::EPSILON * self.f.abs()
     }
 
     fn direction(&self, room: &Room) -> Result<Vec<f64>> {
         let held = |i: &usize| {
             let ((lower, upper), x, g) = (room.interval(*i), self.x[*i], self.g[*i]);
-            g == 0.0 || (x <= lower && g > 0.0) || (x >= upper && g < 0.0)
+            (x <= lower && g > 0.0) || (x >= upper && g < 0.0)
         };
         let held: Vec<usize> = (0..self.x.len()).filter(held).collect();
         self.inverse.direction(&self.g, &held)
@@ -235,17 +238,19 @@ impl QuasiNewtonMethod {
     /// Better slopes, until they promise something; and why going on is pointless, if they do not.
     fn go_on(&mut self, mut stuck: bool, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
         loop {
-            let p = self.direction(oracle.room())?;
-            if !stuck && -0.5 * dot(&self.g, &p) > self.resolution() {
+            let promised = -0.5 * dot(&self.g, &self.direction(oracle.room())?);
+            if !stuck && promised > self.resolution() {
                 return Ok(None);
             }
+            // Either the slopes mean nothing, or B does.
+            let lost = self.g.iter().all(|g| *g == 0.0) || (stuck && promised > MISSED * self.resolution());
             stuck = false;
             if !self.central {
                 self.central = true;
-            } else if !self.inverse.fresh {
+            } else if lost && !self.inverse.fresh {
                 self.inverse.forget(self.inverse.reach);
                 continue;
-            } else if !self.measured && self.config.interval.is_none() && self.is_noisy(oracle)? {
+            } else if lost && !self.measured && self.config.interval.is_none() && self.is_noisy(oracle)? {
                 self.central = false;
             } else {
                 self.forget();
