@@ -176,15 +176,16 @@ impl Method for QuasiNewtonMethod {
             return self.look_around(oracle);
         }
         self.failed = 0;
-        let p = self.direction(oracle.room())?;
-        let line = Line { x: &self.x, f: self.f, g: &self.g, p: &p, resolution: self.resolution() };
-        let found = if dot(&self.g, &p) < 0.0 { line.search(oracle)? } else { None };
+        let Way { g, p, v } = self.way(oracle)?;
+        let line = Line { x: &self.x, f: self.f, g: &g, p: &p, resolution: self.resolution() };
+        let found = if dot(&g, &p) < 0.0 { line.search(oracle)? } else { None };
         let stuck = found.is_none();
         if let Some(trial) = found {
             let (f, g) = self.differences(oracle).at(&trial.x, Some(trial.f), oracle)?;
             let s: Vec<f64> = trial.x.iter().zip(&self.x).map(|(new, old)| new - old).collect();
             let y: Vec<f64> = g.iter().zip(&self.g).map(|(new, old)| new - old).collect();
-            self.inverse.update(&s, &y, &self.g);
+            let expected = trial.straight.map(|at| v.iter().map(|v| -at * v).collect::<Vec<f64>>());
+            self.inverse.update(&s, &y, &self.g, expected.as_deref());
             (self.x, self.f, self.g) = (trial.x, f, g);
         }
         if oracle.stochastic() {
@@ -204,6 +205,13 @@ impl Method for QuasiNewtonMethod {
         self.x.copy_from_slice(to);
         self.forget();
     }
+}
+
+/// Where to go: along p = −B v, from where the slope is g.
+struct Way {
+    g: Vec<f64>,
+    p: Vec<f64>,
+    v: Vec<f64>,
 }
 
 impl QuasiNewtonMethod {
@@ -226,19 +234,23 @@ impl QuasiNewtonMethod {
         ROUNDING * f64::EPSILON * self.f.abs()
     }
 
-    fn direction(&self, room: &Room) -> Result<Vec<f64>> {
+    fn way(&self, oracle: &Oracle<'_>) -> Result<Way> {
+        let room = oracle.room();
+        let g = self.differences(oracle).corrected(&self.g, self.inverse.diagonal(), &self.x, room);
         let held = |i: &usize| {
-            let ((lower, upper), x, g) = (room.interval(*i), self.x[*i], self.g[*i]);
+            let ((lower, upper), x, g) = (room.interval(*i), self.x[*i], g[*i]);
             (x <= lower && g > 0.0) || (x >= upper && g < 0.0)
         };
         let held: Vec<usize> = (0..self.x.len()).filter(held).collect();
-        self.inverse.direction(&self.g, &held)
+        let (p, v) = self.inverse.direction(&g, &held)?;
+        Ok(Way { g, p, v })
     }
 
     /// Better slopes, until they promise something; and why going on is pointless, if they do not.
     fn go_on(&mut self, mut stuck: bool, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
         loop {
-            let promised = -0.5 * dot(&self.g, &self.direction(oracle.room())?);
+            let Way { g, p, .. } = self.way(oracle)?;
+            let promised = -0.5 * dot(&g, &p);
             if !stuck && promised > self.resolution() {
                 return Ok(None);
             }
