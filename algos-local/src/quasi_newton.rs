@@ -77,6 +77,9 @@ use slope::Differences;
 const MOST_BYTES: usize = 1 << 30;
 /// h on a stochastic objective.
 const NOISY_INTERVAL: f64 = 0.1;
+/// How many times ε |f| a gain may be that is rounding; and how many times that one of which the line may miss.
+const ROUNDING: f64 = 8.0;
+const MISSED: f64 = 100.0;
 /// How much larger an interval must be to be worth going on.
 const LARGER: f64 = 100.0;
 /// Radii at which a point that has a loss is looked for around one that has none.
@@ -173,15 +176,16 @@ impl Method for QuasiNewtonMethod {
             return self.look_around(oracle);
         }
         self.failed = 0;
-        let p = self.direction(oracle.room())?;
-        let line = Line { x: &self.x, f: self.f, g: &self.g, p: &p, resolution: self.resolution() };
-        let found = if dot(&self.g, &p) < 0.0 { line.search(oracle)? } else { None };
+        let Way { g, p, v } = self.way(oracle)?;
+        let line = Line { x: &self.x, f: self.f, g: &g, p: &p, resolution: self.resolution() };
+        let found = if dot(&g, &p) < 0.0 { line.search(oracle)? } else { None };
         let stuck = found.is_none();
         if let Some(trial) = found {
             let (f, g) = self.differences(oracle).at(&trial.x, Some(trial.f), oracle)?;
             let s: Vec<f64> = trial.x.iter().zip(&self.x).map(|(new, old)| new - old).collect();
             let y: Vec<f64> = g.iter().zip(&self.g).map(|(new, old)| new - old).collect();
-            self.inverse.update(&s, &y, &self.g);
+            let expected = trial.straight.map(|at| v.iter().map(|v| -at * v).collect::<Vec<f64>>());
+            self.inverse.update(&s, &y, &self.g, expected.as_deref());
             (self.x, self.f, self.g) = (trial.x, f, g);
         }
         if oracle.stochastic() {
@@ -203,6 +207,13 @@ impl Method for QuasiNewtonMethod {
     }
 }
 
+/// Where to go: along p = −B v, from where the slope is g.
+struct Way {
+    g: Vec<f64>,
+    p: Vec<f64>,
+    v: Vec<f64>,
+}
+
 impl QuasiNewtonMethod {
     fn forget(&mut self) {
         self.f = f64::INFINITY;
@@ -220,32 +231,38 @@ impl QuasiNewtonMethod {
 
     /// A gain that is rounding.
     fn resolution(&self) -> f64 {
-        f64::EPSILON * self.f.abs()
+        ROUNDING * f64::EPSILON * self.f.abs()
     }
 
-    fn direction(&self, room: &Room) -> Result<Vec<f64>> {
+    fn way(&self, oracle: &Oracle<'_>) -> Result<Way> {
+        let room = oracle.room();
+        let g = self.differences(oracle).corrected(&self.g, self.inverse.diagonal(), &self.x, room);
         let held = |i: &usize| {
-            let ((lower, upper), x, g) = (room.interval(*i), self.x[*i], self.g[*i]);
-            g == 0.0 || (x <= lower && g > 0.0) || (x >= upper && g < 0.0)
+            let ((lower, upper), x, g) = (room.interval(*i), self.x[*i], g[*i]);
+            (x <= lower && g > 0.0) || (x >= upper && g < 0.0)
         };
         let held: Vec<usize> = (0..self.x.len()).filter(held).collect();
-        self.inverse.direction(&self.g, &held)
+        let (p, v) = self.inverse.direction(&g, &held)?;
+        Ok(Way { g, p, v })
     }
 
     /// Better slopes, until they promise something; and why going on is pointless, if they do not.
     fn go_on(&mut self, mut stuck: bool, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
         loop {
-            let p = self.direction(oracle.room())?;
-            if !stuck && -0.5 * dot(&self.g, &p) > self.resolution() {
+            let Way { g, p, .. } = self.way(oracle)?;
+            let promised = -0.5 * dot(&g, &p);
+            if !stuck && promised > self.resolution() {
                 return Ok(None);
             }
+            // Either the slopes mean nothing, or B does.
+            let lost = self.g.iter().all(|g| *g == 0.0) || (stuck && promised > MISSED * self.resolution());
             stuck = false;
             if !self.central {
                 self.central = true;
-            } else if !self.inverse.fresh {
+            } else if lost && !self.inverse.fresh {
                 self.inverse.forget(self.inverse.reach);
                 continue;
-            } else if !self.measured && self.config.interval.is_none() && self.is_noisy(oracle)? {
+            } else if lost && !self.measured && self.config.interval.is_none() && self.is_noisy(oracle)? {
                 self.central = false;
             } else {
                 self.forget();

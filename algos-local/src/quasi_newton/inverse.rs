@@ -13,37 +13,45 @@ const BOLD: f64 = 100.0;
 #[derive(Clone)]
 pub(super) struct Inverse {
     matrix: Vec<f64>,
+    /// That of the Hessian that B is the inverse of.
+    diagonal: Vec<f64>,
     /// Is nothing known? Then the direction is that of the slope, `reach` long.
     pub(super) fresh: bool,
     pub(super) reach: f64,
 }
 
-persist!(Inverse { matrix, fresh, reach });
+persist!(Inverse { matrix, diagonal, fresh, reach });
 
 impl Inverse {
     pub(super) fn new(d: usize, reach: f64) -> Self {
-        Self { matrix: vec![0.0; d * d], fresh: true, reach }
+        Self { matrix: vec![0.0; d * d], diagonal: vec![0.0; d], fresh: true, reach }
     }
 
     /// Nothing is known any more.
     pub(super) fn forget(&mut self, reach: f64) {
+        self.diagonal.fill(0.0);
         (self.fresh, self.reach) = (true, reach);
     }
 
-    /// p = −B v, where v is g in coordinates that are not held, and such that p = 0 in those that are.
-    pub(super) fn direction(&self, g: &[f64], held: &[usize]) -> Result<Vec<f64>> {
+    /// The diagonal of the Hessian; 0 as long as nothing is known.
+    pub(super) fn diagonal(&self) -> &[f64] {
+        &self.diagonal
+    }
+
+    /// p = −B v, and v: g in coordinates that are not held, and such that p = 0 in those that are.
+    pub(super) fn direction(&self, g: &[f64], held: &[usize]) -> Result<(Vec<f64>, Vec<f64>)> {
         let mut v = g.to_vec();
         held.iter().for_each(|i| v[*i] = 0.0);
         if self.fresh {
             let scale = -self.reach / dot(&v, &v).sqrt().max(f64::MIN_POSITIVE);
-            return Ok(v.iter().map(|v| scale * v).collect());
+            return Ok((v.iter().map(|v| scale * v).collect(), v));
         }
         if !held.is_empty() {
             self.compensate(&mut v, held)?;
         }
         let mut p: Vec<f64> = self.product(&v).iter().map(|x| -x).collect();
         held.iter().for_each(|i| p[*i] = 0.0);
-        Ok(p)
+        Ok((p, v))
     }
 
     /// v_A = −B_AA⁻¹ (B v)_A.
@@ -63,18 +71,28 @@ impl Inverse {
         self.matrix.chunks_exact(v.len()).map(|row| dot(row, v)).collect()
     }
 
-    /// B ← (I − ρ s y') B (I − ρ y s') + ρ s s' for a step s from where the slope was g, and what it changed by, y.
-    pub(super) fn update(&mut self, s: &[f64], y: &[f64], g: &[f64]) {
+    /// B ← (I − ρ s y') B (I − ρ y s') + ρ s s' for a step s from where the slope was g, and what it changed by, y; `expected`: what
+    /// B thought that it would, B⁻¹ s, where that is known.
+    pub(super) fn update(&mut self, s: &[f64], y: &[f64], g: &[f64], expected: Option<&[f64]>) {
         let (sy, yy, ss, d) = (dot(s, y), dot(y, y), dot(s, s), s.len());
         let first = BOLD * self.reach / dot(g, g).sqrt();
         self.reach = ss.sqrt();
         if !(sy > LEAST_CURVATURE * (yy * ss).sqrt() && yy.is_finite()) {
             return;
         }
+        let mut expected = expected.map(<[f64]>::to_vec);
         if self.fresh {
             self.matrix.fill(0.0);
             self.matrix.iter_mut().step_by(d + 1).for_each(|b| *b = first);
+            self.diagonal.fill(1.0 / first);
+            expected = Some(s.iter().map(|s| s / first).collect());
             self.fresh = false;
+        }
+        if let Some(e) = expected {
+            let es = dot(&e, s);
+            for (h, (y, e)) in self.diagonal.iter_mut().zip(y.iter().zip(&e)) {
+                *h = (*h + y * y / sy - e * e / es).max(0.0);
+            }
         }
         let by = self.product(y);
         let factor = (1.0 + dot(y, &by) / sy) / sy;

@@ -32,8 +32,9 @@ pub(super) struct Line<'a> {
 pub(super) struct Trial {
     pub(super) x: Vec<f64>,
     pub(super) f: f64,
-    /// α
-    pub(super) at: f64,
+    /// α; `None` where walls were met.
+    pub(super) straight: Option<f64>,
+    at: f64,
     /// g'(x − x_0)
     promised: f64,
 }
@@ -82,13 +83,15 @@ impl Line<'_> {
     /// P(x + α p); `None` where that is x.
     fn ask(&self, at: f64, oracle: &mut Oracle<'_>) -> Result<Option<Trial>> {
         let mut x: Vec<f64> = self.x.iter().zip(self.p).map(|(x, p)| x + at * p).collect();
+        let free = x.clone();
         oracle.room().confine(&mut x);
+        let straight = (free == x).then_some(at);
         let steps = x.iter().zip(self.x).map(|(x, x_0)| x - x_0);
         if steps.clone().all(|step| step == 0.0) || x.iter().any(|x| !x.is_finite()) {
             return Ok(None);
         }
         let f = oracle.loss(&mut x)?;
         let steps: Vec<f64> = x.iter().zip(self.x).map(|(x, x_0)| x - x_0).collect();
-        Ok(Some(Trial { f, at, promised: dot(self.g, &steps), x }))
+        Ok(Some(Trial { f, at, straight, promised: dot(self.g, &steps), x }))
     }
 }

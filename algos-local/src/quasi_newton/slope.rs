@@ -44,6 +44,15 @@ impl Differences {
         Ok((f, sides.iter().map(slope).collect()))
     }
 
+    /// Slopes without what forward differences are off by: h_i times half the curvature of the coordinate.
+    pub(super) fn corrected(self, slopes: &[f64], curvatures: &[f64], x: &[f64], room: &Room) -> Vec<f64> {
+        if self.central {
+            return slopes.to_vec();
+        }
+        let off = |i: usize| 0.5 * self.reach(room, i, x[i]) * curvatures[i];
+        slopes.iter().enumerate().map(|(i, slope)| slope - off(i)).collect()
+    }
+
     /// The interval of a coordinate, inwards where it would end outside.
     fn reach(self, room: &Room, i: usize, x: f64) -> f64 {
         let (_, upper) = room.interval(i);
