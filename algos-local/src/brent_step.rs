@@ -10,8 +10,8 @@
 //! best        a lower point moves x along its coordinate; of all other lines the rises f − f_b stay what they were
 //! ```
 //!
-//! x, l, u: \[d\]. The ends of a line are its first points. Coordinates without bounds begin with x_i ± 5, and a line whose best point is its last
-//! grows there by twice its width. "round-robin" serves one line after another; "quadratic-interpolation" gives every other turn to the
+//! x, l, u: \[d\]. The ends of a line are its first points. Coordinates without bounds begin with x_i ± 5, and a line that falls towards
+//! its last point grows there by twice its width. "round-robin" serves one line after another; "quadratic-interpolation" gives every other turn to the
 //! line whose parabola promises most. ε and the gain of a parabola are in units of what losses of the line differ by, where that is less than 1.
 //!
 //! **What is remembered.** That rises stay what they were when x moves along another coordinate is exact for separable functions, f = Σ f_i(x_i). For
@@ -52,7 +52,7 @@
 //! assert!(end.tally.lowest < 1e-8);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
-//BS #![doc = include_str!("settings/brent-step.md")]
+#![doc = include_str!("settings/brent-step.md")]
 
 mod line;
 #[cfg(test)]
@@ -91,10 +91,10 @@ pub struct BrentStepConfig {
     /// ε, the gain that intervals are searched for; where losses on a line differ by less than 1, in units of what they differ by.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub epsilon: f64,
-    /// The gain for which a parabola is followed, in the same units.
+    /// The gain for which a parabola is followed, in the units of `epsilon`.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub tolerance: f64,
-    /// Rounds without such a gain after which the search has converged.
+    /// Rounds without a gain of `tolerance` after which the search has converged.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub patience: u64,
     /// K, points of a line beside the best one in a step on a stochastic objective.

@@ -34,7 +34,7 @@
 //! assert!(answer.iter().zip([1.0, 1.0, 0.0]).all(|(x, best)| (x - best).abs() < 1e-6));
 //! # Ok::<(), moths_core::Error>(())
 //! ```
-//HJ #![doc = include_str!("settings/hooke-jeeves.md")]
+#![doc = include_str!("settings/hooke-jeeves.md")]
 
 use moths_core::{
     Result, Space,
