@@ -13,6 +13,8 @@ pub(super) const MOST: usize = 1000;
 const FEW: usize = 9;
 /// The part of a line's width below which neighbours say nothing of its curvature: differences of losses are rounded there.
 const SHORTEST: f64 = 1e-3;
+/// Losses this many times lower than others are nothing beside them.
+const NOTHING: f64 = 1e-12;
 /// How far a line reaches beyond its best point where it has no end.
 pub(super) const OPEN: f64 = 5.0;
 /// Such a line does not become wider.
@@ -23,8 +25,10 @@ pub(super) const WIDEST: f64 = 1e12;
 pub(super) struct Track {
     pub lower: f64,
     pub upper: f64,
-    /// Points nearer than this are one.
+    /// Points nearer than this are one, to the dtype.
     pub resolution: f64,
+    /// Intervals up to this width are not bisected.
+    pub shortest: f64,
     /// ε.
     pub epsilon: f64,
     /// A gain for which no parabola is followed.
@@ -41,7 +45,7 @@ pub(super) struct Line {
     at: Vec<f64>,
     /// f - f_b, how much higher than the best point each is.
     rise: Vec<f64>,
-    /// The highest rise that is finite.
+    /// The highest rise that is to be believed: what is higher has failed.
     range: f64,
     /// The largest curvature seen.
     curvature: f64,
@@ -140,7 +144,20 @@ impl Line {
         if self.points() > MOST {
             self.forget();
         }
-        self.range = self.rise.iter().copied().filter(|rise| rise.is_finite()).fold(0.0, f64::max);
+        self.range = self.highest();
+    }
+
+    /// The highest rise, those apart beside which more than half of the others are nothing.
+    fn highest(&self) -> f64 {
+        let mut cliff = f64::INFINITY;
+        loop {
+            let highest = self.rise.iter().copied().filter(|rise| *rise < cliff).fold(0.0, f64::max);
+            let next = NOTHING * highest;
+            if next <= 0.0 || 2 * self.rise.iter().filter(|rise| **rise > next).count() >= self.points() {
+                return highest;
+            }
+            cliff = next;
+        }
     }
 
     /// Drops the highest point between the ends.
@@ -224,7 +241,7 @@ impl Line {
             let a = (right - left) / (to_left + to_right);
             let slope = (left * to_right + right * to_left) / (to_left + to_right);
             let vertex = Vertex { at: self.at[k] - slope / (2.0 * a), gain: slope * slope / (4.0 * a) - f_1 };
-            let apart = (k - 1..=k + 1).all(|j| (vertex.at - self.at[j]).abs() > track.resolution);
+            let apart = (k - 1..=k + 1).all(|j| (vertex.at - self.at[j]).abs() > 0.5 * track.shortest);
             if vertex.gain > best.map_or(least, |best| best.gain) && apart {
                 best = Some(vertex);
             }
@@ -237,14 +254,14 @@ impl Line {
         let epsilon = track.epsilon * unit(self.range);
         // What failed is as high as the other side, so that the edge of what does not fail is found; two that failed as high as anything.
         let side = |k: usize, other: usize| {
-            let rise = if self.rise[k].is_finite() { self.rise[k] } else { self.rise[other].min(self.range) };
+            let rise = if self.rise[k] <= self.range { self.rise[k] } else { self.rise[other].min(self.range) };
             rise.max(0.0) + epsilon
         };
         let (mut least, mut middle) = (f64::INFINITY, None);
         for k in 1..self.points() {
             let (below, above, width) = (side(k - 1, k), side(k, k - 1), self.at[k] - self.at[k - 1]);
             // One side alone makes it too difficult: no roots are needed to see that.
-            if below.max(above) >= least * width * width || width <= 2.0 * track.resolution {
+            if below.max(above) >= least * width * width || width <= track.shortest {
                 continue;
             }
             let difficulty = (below + above + 2.0 * (below * above).sqrt()) / (width * width);
