@@ -10,16 +10,19 @@
 //! best        a lower point moves x along its coordinate; of all other lines the rises f − f_b stay what they were
 //! ```
 //!
-//! x, l, u: \[d\]. The ends of a line are its first points. Coordinates without bounds begin with x_i ± 5, and a line whose best point is its last
-//! grows there by twice its width. "round-robin" serves one line after another; "quadratic-interpolation" gives every other turn to the
+//! x, l, u: \[d\]. The ends of a line are its first points. Coordinates without bounds begin with x_i ± 5, and a line that falls towards
+//! its last point grows there by twice its width. "round-robin" serves one line after another; "quadratic-interpolation" gives every other turn to the
 //! line whose parabola promises most. ε and the gain of a parabola are in units of what losses of the line differ by, where that is less than 1.
 //!
 //! **What is remembered.** That rises stay what they were when x moves along another coordinate is exact for separable functions, f = Σ f_i(x_i). For
 //! others it is an approximation, and lines mislead the more the further x has gone since.
 //!
-//! **Converged.** A line is resolved when no parabola promises a gain of `tolerance` and a of every interval is 20 times the largest curvature
-//! seen on it, or the interval as short as numbers of the dtype, or half a level of a discrete coordinate. `converged` is said when all lines
-//! are, or after `patience` rounds without a gain.
+//! **Converged.** A line is resolved when no parabola promises a gain of `tolerance`, and every interval is 20 times as difficult as the largest
+//! curvature seen on it, or as short as a level of a discrete coordinate, or as numbers of the dtype can be told apart. `converged` is
+//! said when all lines are resolved, or after `patience` rounds without a gain.
+//!
+//! **Failures.** A point that failed, or is so high that most others are nothing beside it, counts as the other end of the interval does: the edge
+//! of what does not fail is looked for where losses are low.
 //!
 //! **Stochastic objectives.** Nothing is remembered: a step is a line search along one coordinate, x and K points on the same data, by the same rules,
 //! within a reach that doubles when the best is at its end, and else becomes twice as far as x has moved, but half of what it was at
@@ -52,7 +55,7 @@
 //! assert!(end.tally.lowest < 1e-8);
 //! # Ok::<(), moths_core::Error>(())
 //! ```
-//BS #![doc = include_str!("settings/brent-step.md")]
+#![doc = include_str!("settings/brent-step.md")]
 
 mod line;
 #[cfg(test)]
@@ -91,10 +94,10 @@ pub struct BrentStepConfig {
     /// ε, the gain that intervals are searched for; where losses on a line differ by less than 1, in units of what they differ by.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub epsilon: f64,
-    /// The gain for which a parabola is followed, in the same units.
+    /// The gain for which a parabola is followed, in the units of `epsilon`.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub tolerance: f64,
-    /// Rounds without such a gain after which the search has converged.
+    /// Rounds without a gain of `tolerance` after which the search has converged.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub patience: u64,
     /// K, points of a line beside the best one in a step on a stochastic objective.
@@ -205,11 +208,13 @@ impl Method for BrentStepMethod {
 impl BrentStepMethod {
     fn track(&self, room: &Room, i: usize) -> Track {
         let (lower, upper) = room.interval(i);
+        let resolution = 4.0 * room.epsilon() * self.x[i].abs().max(1.0);
         Track {
             lower,
             upper,
-            // Half a level of a discrete coordinate, whose least deviation is a tenth.
-            resolution: (4.0 * room.epsilon() * self.x[i].abs().max(1.0)).max(5.0 * room.least_deviation(i)),
+            resolution,
+            // A level of a discrete coordinate, whose least deviation is a tenth.
+            shortest: (2.0 * resolution).max(10.0 * room.least_deviation(i)),
             epsilon: self.config.epsilon,
             tolerance: self.config.tolerance,
             rounding: if self.loss.is_finite() { 4.0 * f64::EPSILON * self.loss.abs() } else { 0.0 },
@@ -290,7 +295,7 @@ impl BrentStepMethod {
         self.x[i] = line.best();
         let moved = (self.x[i] - x).abs();
         let next = if moved >= 0.9 * reach { 2.0 * reach } else { (0.5 * reach).max(2.0 * moved) };
-        self.reach[i] = next.max(4.0 * whole.resolution).min(widest(room, i));
+        self.reach[i] = next.max(whole.shortest).min(widest(room, i));
         self.next = (i + 1) % d;
         Ok(())
     }

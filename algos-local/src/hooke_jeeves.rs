@@ -8,7 +8,7 @@
 //! ```
 //!
 //! x, x⁻, y, h, s, e_i: \[d\]; h begins with `length` in every coordinate, s with 1. `converged` is said when nothing is lower with the shortest
-//! lengths, 1e-12 of the first or four times the distance of neighbouring numbers of the dtype, whichever is more.
+//! lengths, `tolerance` of the first or four times the distance of neighbouring numbers of the dtype, whichever is more.
 //! Source: Hooke & Jeeves 1961, "\"Direct search\" solution of numerical and statistical problems", doi:10.1145/321062.321069.
 //! Differs from the paper: a coordinate that is discrete keeps steps of one level when those of others become shorter; a step that ends at the wall
 //! where it began is not evaluated; the sign that helped last is tried first, as in later codes of the authors' time.
@@ -20,7 +20,7 @@
 //! narrow and oblique, too. In runs long enough to converge put `restart` around it.
 //!
 //! Tune first: `length`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be in a
-//! coordinate: short ones find the nearest valley, long ones look beyond.
+//! coordinate: short ones find the nearest valley, long ones look beyond; `tolerance`, more where restarts should come sooner.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, registry};
@@ -34,7 +34,7 @@
 //! assert!(answer.iter().zip([1.0, 1.0, 0.0]).all(|(x, best)| (x - best).abs() < 1e-6));
 //! # Ok::<(), moths_core::Error>(())
 //! ```
-//HJ #![doc = include_str!("settings/hooke-jeeves.md")]
+#![doc = include_str!("settings/hooke-jeeves.md")]
 
 use moths_core::{
     Result, Space,
@@ -46,9 +46,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{LocalSearch, Method, Oracle, Room};
 
-/// The shortest length, as a part of the first.
-const SHORTEST: f64 = 1e-12;
-
 /// Settings of [`HookeJeeves`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -56,11 +53,14 @@ pub struct HookeJeevesConfig {
     /// The first length of a step, h, in search coordinates.
     #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
     pub length: f64,
+    /// The shortest length, as a part of the first.
+    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1.0))]
+    pub tolerance: f64,
 }
 
 impl Default for HookeJeevesConfig {
     fn default() -> Self {
-        Self { length: 1.0 }
+        Self { length: 1.0, tolerance: 1e-9 }
     }
 }
 
@@ -70,8 +70,7 @@ pub type HookeJeeves = LocalSearch<HookeJeevesMethod>;
 /// The state of [`HookeJeeves`].
 #[derive(Clone)]
 pub struct HookeJeevesMethod {
-    /// The first length.
-    length: f64,
+    config: HookeJeevesConfig,
     x: Vec<f64>,
     /// x⁻, where there is a pattern.
     before: Vec<f64>,
@@ -108,7 +107,7 @@ impl Method for HookeJeevesMethod {
 
     fn new(config: &Self::Config, room: &Room, at: &[f64]) -> Result<Self> {
         let mut method = Self {
-            length: config.length,
+            config: config.clone(),
             x: at.to_vec(),
             before: at.to_vec(),
             pattern: false,
@@ -156,7 +155,7 @@ impl Method for HookeJeevesMethod {
     fn moved(&mut self, to: &[f64]) {
         // Lengths that reach back to where the search was, but no more than the first.
         for (h, (x, to)) in self.h.iter_mut().zip(self.x.iter().zip(to)) {
-            *h = h.max((x - to).abs().min(self.length));
+            *h = h.max((x - to).abs().min(self.config.length));
         }
         self.x.copy_from_slice(to);
         (self.loss, self.begun, self.pattern) = (f64::INFINITY, false, false);
@@ -199,7 +198,7 @@ impl HookeJeevesMethod {
     /// The shortest step of coordinate `i`: a level, or what still makes a difference.
     fn shortest(&self, room: &Room, i: usize) -> f64 {
         let level = 10.0 * room.least_deviation(i);
-        if level > 0.0 { level } else { (SHORTEST * self.length).max(4.0 * room.epsilon() * self.x[i].abs()) }
+        if level > 0.0 { level } else { (self.config.tolerance * self.config.length).max(4.0 * room.epsilon() * self.x[i].abs()) }
     }
 }
 

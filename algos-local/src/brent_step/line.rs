@@ -13,6 +13,8 @@ pub(super) const MOST: usize = 1000;
 const FEW: usize = 9;
 /// The part of a line's width below which neighbours say nothing of its curvature: differences of losses are rounded there.
 const SHORTEST: f64 = 1e-3;
+/// Losses this many times lower than others are nothing beside them.
+const NOTHING: f64 = 1e-12;
 /// How far a line reaches beyond its best point where it has no end.
 pub(super) const OPEN: f64 = 5.0;
 /// Such a line does not become wider.
@@ -23,8 +25,10 @@ pub(super) const WIDEST: f64 = 1e12;
 pub(super) struct Track {
     pub lower: f64,
     pub upper: f64,
-    /// Points nearer than this are one.
+    /// Points nearer than this are one, to the dtype.
     pub resolution: f64,
+    /// Intervals up to this width are not bisected.
+    pub shortest: f64,
     /// ε.
     pub epsilon: f64,
     /// A gain for which no parabola is followed.
@@ -41,6 +45,8 @@ pub(super) struct Line {
     at: Vec<f64>,
     /// f - f_b, how much higher than the best point each is.
     rise: Vec<f64>,
+    /// The highest rise that is to be believed: what is higher has failed.
+    range: f64,
     /// The largest curvature seen.
     curvature: f64,
     /// Is it the turn of a parabola?
@@ -50,7 +56,15 @@ pub(super) struct Line {
     /// The gain that its best parabola promises, where somebody wants to know.
     promise: f64,
 }
-persist!(Line { at in |_| 1..=MOST, rise in |line| line.at.len()..=line.at.len(), curvature, parabolic, resolved, promise });
+persist!(Line {
+    at in |_| 1..=MOST,
+    rise in |line| line.at.len()..=line.at.len(),
+    range,
+    curvature,
+    parabolic,
+    resolved,
+    promise,
+});
 
 /// A line a coordinate. They are shared between a search and its copies until they change.
 #[derive(Clone)]
@@ -92,21 +106,17 @@ struct Vertex {
 impl Line {
     /// Through one point, the best there is.
     pub(super) fn through(x: f64) -> Self {
-        Self { at: vec![x], rise: vec![0.0], curvature: 0.0, parabolic: true, resolved: false, promise: 0.0 }
+        Self { at: vec![x], rise: vec![0.0], range: 0.0, curvature: 0.0, parabolic: true, resolved: false, promise: 0.0 }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn points(&self) -> usize {
         self.at.len()
-    }
-
-    /// Which point is the lowest.
-    fn home(&self) -> usize {
-        (0..self.len()).min_by(|i, j| self.rise[*i].total_cmp(&self.rise[*j])).unwrap_or(0)
     }
 
     /// The lowest point.
     pub(super) fn best(&self) -> f64 {
-        self.at[self.home()]
+        let lowest = (0..self.points()).min_by(|i, j| self.rise[*i].total_cmp(&self.rise[*j]));
+        self.at[lowest.unwrap_or(0)]
     }
 
     pub(super) fn is_resolved(&self) -> bool {
@@ -131,14 +141,28 @@ impl Line {
         for k in place.saturating_sub(1)..=place + 1 {
             self.curvature = self.curvature.max(self.bend_at(k));
         }
-        if self.len() > MOST {
+        if self.points() > MOST {
             self.forget();
+        }
+        self.range = self.highest();
+    }
+
+    /// The highest rise, those apart beside which more than half of the others are nothing.
+    fn highest(&self) -> f64 {
+        let mut cliff = f64::INFINITY;
+        loop {
+            let highest = self.rise.iter().copied().filter(|rise| *rise < cliff).fold(0.0, f64::max);
+            let next = NOTHING * highest;
+            if next <= 0.0 || 2 * self.rise.iter().filter(|rise| **rise > next).count() >= self.points() {
+                return highest;
+            }
+            cliff = next;
         }
     }
 
     /// Drops the highest point between the ends.
     fn forget(&mut self) {
-        if let Some(i) = (1..self.len() - 1).max_by(|i, j| self.rise[*i].total_cmp(&self.rise[*j])) {
+        if let Some(i) = (1..self.points() - 1).max_by(|i, j| self.rise[*i].total_cmp(&self.rise[*j])) {
             self.at.remove(i);
             self.rise.remove(i);
         }
@@ -154,11 +178,11 @@ impl Line {
 
     /// |a| of the parabola through a point and its neighbours; 0 where it cannot be told.
     fn bend_at(&self, k: usize) -> f64 {
-        if k == 0 || k + 1 >= self.len() {
+        if k == 0 || k + 1 >= self.points() {
             return 0.0;
         }
         let [(left, to_left), (right, to_right)] = self.sides(k);
-        let shortest = SHORTEST * (self.at[self.len() - 1] - self.at[0]);
+        let shortest = SHORTEST * (self.at[self.points() - 1] - self.at[0]);
         let bend = ((right - left) / (to_left + to_right)).abs();
         if to_left.min(to_right) >= shortest && bend.is_finite() { bend } else { 0.0 }
     }
@@ -172,28 +196,22 @@ impl Line {
         })
     }
 
-    /// An end of the line that is still to be evaluated; beyond the last point, where there is no end and the best point is the last.
+    /// An end of the line that is still to be evaluated; beyond the last point, where there is no end and losses fall that way.
     fn end(&self, track: &Track) -> Option<f64> {
-        let (home, last) = (self.home(), self.len() - 1);
-        let (first, width) = (self.at[0], self.at[last] - self.at[0]);
-        let beyond = if width < WIDEST { (2.0 * width).max(OPEN) } else { 0.0 };
-        let below = if track.lower.is_finite() || home > 0 { track.lower } else { first - beyond };
-        let above = if track.upper.is_finite() || home < last { track.upper } else { self.at[last] + beyond };
-        if below.is_finite() && first - below > track.resolution {
-            Some(below)
-        } else {
-            (above.is_finite() && above - self.at[last] > track.resolution).then_some(above)
-        }
-    }
-
-    /// The highest rise that is finite.
-    fn range(&self) -> f64 {
-        self.rise.iter().copied().filter(|rise| rise.is_finite()).fold(0.0, f64::max)
+        let (count, last) = (self.points(), self.points() - 1);
+        let width = self.at[last] - self.at[0];
+        let beyond = if count < 3 { OPEN } else { 2.0 * width };
+        let below = count == 1 || count > 2 && self.rise[0] < self.rise[1] && width < WIDEST;
+        let above = count <= 2 || self.rise[last] < self.rise[last - 1] && width < WIDEST;
+        let open = |end: f64, is_open: bool, beyond: f64| if end.is_infinite() && is_open { beyond } else { end };
+        let ends = [open(track.lower, below, self.at[0] - beyond), open(track.upper, above, self.at[last] + beyond)];
+        let missing = |(end, at): (f64, f64)| (end.is_finite() && (end - at).abs() > track.resolution).then_some(end);
+        missing((ends[0], self.at[0])).or_else(|| missing((ends[1], self.at[last])))
     }
 
     /// A gain that is one.
     pub(super) fn least_gain(&self, track: &Track) -> f64 {
-        (track.tolerance * unit(self.range())).max(track.rounding)
+        (track.tolerance * unit(self.range)).max(track.rounding)
     }
 
     /// Remembers what its best parabola promises.
@@ -214,7 +232,7 @@ impl Line {
     fn vertex(&self, track: &Track) -> Option<Vertex> {
         let least = self.least_gain(track);
         let mut best: Option<Vertex> = None;
-        for k in 1..self.len() - 1 {
+        for k in 1..self.points() - 1 {
             let (f_0, f_1, f_2) = (self.rise[k - 1], self.rise[k], self.rise[k + 1]);
             if !(f_1 <= f_0 && f_1 <= f_2 && f_0.max(f_2).is_finite()) {
                 continue;
@@ -223,7 +241,7 @@ impl Line {
             let a = (right - left) / (to_left + to_right);
             let slope = (left * to_right + right * to_left) / (to_left + to_right);
             let vertex = Vertex { at: self.at[k] - slope / (2.0 * a), gain: slope * slope / (4.0 * a) - f_1 };
-            let apart = (k - 1..=k + 1).all(|j| (vertex.at - self.at[j]).abs() > track.resolution);
+            let apart = (k - 1..=k + 1).all(|j| (vertex.at - self.at[j]).abs() > 0.5 * track.shortest);
             if vertex.gain > best.map_or(least, |best| best.gain) && apart {
                 best = Some(vertex);
             }
@@ -233,22 +251,26 @@ impl Line {
 
     /// The middle of the interval of least difficulty, unless all are too difficult to hide a gain.
     fn easiest(&self, track: &Track) -> Option<f64> {
-        let range = self.range();
-        let epsilon = track.epsilon * unit(range);
-        // What failed is as high as anything known.
-        let root = |k: usize| (self.rise[k].min(range) + epsilon).max(0.0).sqrt();
-        let mut least = (f64::INFINITY, None);
-        let mut below = root(0);
-        for k in 1..self.len() {
-            let (above, width) = (root(k), self.at[k] - self.at[k - 1]);
-            let difficulty = (below + above) / width;
-            if difficulty < least.0 && width > 2.0 * track.resolution {
-                least = (difficulty, Some(self.at[k - 1] + 0.5 * width));
+        let epsilon = track.epsilon * unit(self.range);
+        // What failed is as high as the other side, so that the edge of what does not fail is found; two that failed as high as anything.
+        let side = |k: usize, other: usize| {
+            let rise = if self.rise[k] <= self.range { self.rise[k] } else { self.rise[other].min(self.range) };
+            rise.max(0.0) + epsilon
+        };
+        let (mut least, mut middle) = (f64::INFINITY, None);
+        for k in 1..self.points() {
+            let (below, above, width) = (side(k - 1, k), side(k, k - 1), self.at[k] - self.at[k - 1]);
+            // One side alone makes it too difficult: no roots are needed to see that.
+            if below.max(above) >= least * width * width || width <= track.shortest {
+                continue;
             }
-            below = above;
+            let difficulty = (below + above + 2.0 * (below * above).sqrt()) / (width * width);
+            if difficulty < least {
+                (least, middle) = (difficulty, Some(self.at[k - 1] + 0.5 * width));
+            }
         }
-        let hides = self.len() < FEW || least.0 * least.0 <= track.bend * self.curvature;
-        if hides { least.1 } else { None }
+        let hides = self.points() < FEW || least <= track.bend * self.curvature;
+        if hides { middle } else { None }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod candidates;
 mod kernels;
+mod lines;
 mod memory;
 mod model;
 mod runs;
@@ -32,6 +33,7 @@ fn main() {
             .configure_from_args();
         kernels::bench(&mut criterion);
         candidates::bench(&mut criterion);
+        lines::bench(&mut criterion);
         steps::bench(&mut criterion);
         model::bench(&mut criterion);
         runs::bench(&mut criterion);

@@ -31,7 +31,12 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 
 /// Those that refuse so many parameters, or ask for too many evaluations, have no figure.
 fn step(group: &mut BenchmarkGroup<'_, WallTime>, id: &str, space: &Space) {
-    let Ok(mut optimizer) = registry::build(&Spec::new(id), space, Key::new(1)) else { return };
+    let spec = Spec::new(id);
+    let declared = registry::evaluations_per_step(&spec, space, false).ok().flatten();
+    if declared.is_some_and(|evaluations| evaluations > MOST_EVALUATIONS) {
+        return;
+    }
+    let Ok(mut optimizer) = registry::build(&spec, space, Key::new(1)) else { return };
     let mut objective = Canned::new(space.clone(), MOST_EVALUATIONS);
     if optimizer.step(&mut objective).is_ok() {
         group.bench_function(id, |b| b.iter(|| optimizer.step(&mut objective)));
