@@ -1,7 +1,8 @@
 """The peers, each with its defaults, as somebody who searches [-5, 5]^D would call it.
 
 Where a start is asked for it is uniform in [-4, 4]^D, where a step size is asked for it is 2. A method ends by `Over`, or by its own
-criteria. Its packages are imported when it first runs, so that one that is missing does not stand in the way of the others.
+criteria; a local search is restarted from another start until the budget is used up. Its packages are imported when it first runs, so
+that one that is missing does not stand in the way of the others.
 """
 
 import functools
@@ -15,14 +16,19 @@ import numpy
 
 STEP = 2.0
 
+# Local searches, which the budget ends, are told to go on until only rounding is left: their own tolerances are above a gap of 1e-8.
+LOSS_TOLERANCE = 1e-15
+POINT_TOLERANCE = 1e-10
+
 
 @dataclass(frozen=True)
 class Method:
-    """A peer: what it is, what it is made of, and how it is run with a function and a generator."""
+    """A peer: what it is, what it is made of, how it is run with a function and a generator, and the most evaluations it is run with."""
 
     run: Callable
     summary: str
     packages: tuple
+    most: float = math.inf
 
     def about(self):
         """What it is, with the versions it was run with."""
@@ -54,6 +60,16 @@ def pycma(evaluations, rng, options=None, **arguments):
 def pycma_in_box(evaluations, rng, **arguments):
     """With pycma's own handling of bounds, `BoundTransform`."""
     pycma(evaluations, rng, options={"bounds": [list(ends) for ends in box(evaluations).T]}, **arguments)
+
+
+def pycma_lq(evaluations, rng):
+    """The models that it fits beside the search warn of small samples and of poor conditions."""
+    import cma
+
+    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        silent = {"verbose": -9, "seed": seed(rng)}
+        cma.fmin_lq_surr2(evaluations, lambda: start(evaluations, rng), STEP, silent, restarts=FOREVER)
 
 
 def fcmaes_biteopt(evaluations, rng):
@@ -121,6 +137,63 @@ def scipy_de(evaluations, rng):
     differential_evolution(evaluations, box(evaluations), tol=0, polish=False, maxiter=evaluations.budget, rng=rng)
 
 
+def scipy_local(evaluations, rng, method, options):
+    """A method of `scipy.optimize.minimize` in the box, on finite differences where it wants gradients."""
+    from scipy.optimize import minimize
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while True:
+            minimize(evaluations, start(evaluations, rng), method=method, bounds=box(evaluations), options=options(evaluations))
+
+
+def scipy_slsqp(evaluations, rng):
+    scipy_local(evaluations, rng, "SLSQP", lambda run: {"ftol": LOSS_TOLERANCE, "maxiter": run.budget})
+
+
+def scipy_lbfgsb(evaluations, rng):
+    def options(run):
+        return {"ftol": LOSS_TOLERANCE, "gtol": POINT_TOLERANCE, "maxfun": run.budget, "maxiter": run.budget}
+
+    scipy_local(evaluations, rng, "L-BFGS-B", options)
+
+
+def scipy_neldermead(evaluations, rng):
+    def options(run):
+        tolerances = {"xatol": POINT_TOLERANCE, "fatol": POINT_TOLERANCE}
+        return {"adaptive": True, "maxfev": run.budget, "maxiter": run.budget} | tolerances
+
+    scipy_local(evaluations, rng, "Nelder-Mead", options)
+
+
+def nlopt_local(evaluations, rng, name):
+    """No tolerance of losses: two that are equal by chance would end some of its methods in their first steps."""
+    import nlopt
+
+    while True:
+        search = nlopt.opt(getattr(nlopt, name), evaluations.dim)
+        search.set_min_objective(lambda x, _: evaluations(x.copy()))
+        search.set_lower_bounds(evaluations.bounds[0])
+        search.set_upper_bounds(evaluations.bounds[1])
+        search.set_initial_step(STEP)
+        search.set_xtol_abs(POINT_TOLERANCE)
+        try:
+            search.optimize(start(evaluations, rng))
+        except nlopt.RoundoffLimited:
+            pass
+
+
+def egobox(evaluations, rng):
+    """It takes many points at a time, and `stop_on_error` has it end with `Over`."""
+    import egobox
+
+    def losses(points):
+        return numpy.array([[evaluations(x)] for x in points])
+
+    search = egobox.Egor(box(evaluations), seed=seed(rng))
+    search.minimize(losses, max_iters=evaluations.budget, stop_on_error=True)
+
+
 def pure_random(evaluations, rng):
     while True:
         evaluations(rng.uniform(*evaluations.bounds, evaluations.dim))
@@ -137,6 +210,9 @@ METHODS = {
     "pycma-bipop": Method(
         functools.partial(pycma, restarts=FOREVER, bipop=True), "CMA-ES, restarted with large and small populations", ("cma",)
     ),
+    "pycma-lq": Method(
+        pycma_lq, "CMA-ES with a linear-quadratic surrogate, restarted with twice the population", ("cma",)
+    ),
     "pycma-box": Method(pycma_in_box, "CMA-ES without restarts, in the box", ("cma",)),
     "pycma-ipop-box": Method(
         functools.partial(pycma_in_box, restarts=FOREVER), "CMA-ES in the box, restarted with twice the population", ("cma",)
@@ -152,5 +228,14 @@ METHODS = {
     "cmaes-ipop": Method(cmaes_ipop, "CMA-ES, restarted with twice the population", ("cmaes",)),
     "evosax-snes": Method(evosax_snes, "Separable natural evolution strategy", ("evosax", "jax")),
     "scipy-de": Method(scipy_de, "Differential evolution, to the end of the budget and not polished", ("scipy",)),
+    "scipy-slsqp": Method(scipy_slsqp, "SLSQP on finite differences, in the box, restarted", ("scipy",)),
+    "scipy-lbfgsb": Method(scipy_lbfgsb, "L-BFGS-B on finite differences, in the box, restarted", ("scipy",)),
+    "scipy-neldermead": Method(scipy_neldermead, "Adaptive Nelder-Mead in the box, restarted", ("scipy",)),
+    "nlopt-subplex": Method(functools.partial(nlopt_local, name="LN_SBPLX"), "Subplex in the box, restarted", ("nlopt",)),
+    "nlopt-bobyqa": Method(functools.partial(nlopt_local, name="LN_BOBYQA"), "BOBYQA in the box, restarted", ("nlopt",)),
+    "nlopt-neldermead": Method(
+        functools.partial(nlopt_local, name="LN_NELDERMEAD"), "Nelder-Mead in the box, restarted", ("nlopt",)
+    ),
+    "egobox": Method(egobox, "Efficient global optimization on Gaussian processes, in the box", ("egobox",), most=100),
     "pure-random": Method(pure_random, "Independent uniform points", ("numpy",)),
 }
