@@ -16,8 +16,8 @@ import numpy
 
 STEP = 2.0
 
-# Local searches, which the budget ends, are told to go on until only rounding is left: their own tolerances are above a gap of 1e-8.
-LOSS_TOLERANCE = 1e-15
+# The default tolerances of local searches end them above a gap of 1e-8; lower ones than these cost them restarts.
+LOSS_TOLERANCE = 1e-11
 POINT_TOLERANCE = 1e-10
 
 
