@@ -31,7 +31,7 @@ import numpy
 
 from evaluations import Evaluations, Over, share
 from folder import FORMAT, Folder
-from methods import METHODS
+from methods import METHODS, NotBuilt
 
 PROGRAM = "moths peers 1"
 SEED = 1
@@ -190,11 +190,11 @@ def print_shares(records):
         dim = int(record["problem"].split("/")[2][1:])
         shares[record["optimizer"], dim].append(share(record["trace"]))
     dims = sorted({dim for _, dim in shares})
-    print("".join([f"{'':16}", *(f"{f'{dim}-D':>12}" for dim in dims)]))
+    print("".join([f"{'':18}", *(f"{f'{dim}-D':>12}" for dim in dims)]))
     for method in dict.fromkeys(method for method, _ in shares):
         cells = [shares[method, dim] for dim in dims]
         told = [f"{sum(cell) / len(cell):.3f} ({len(cell)})" if cell else "-" for cell in cells]
-        print("".join([f"{method:16}", *(f"{cell:>12}" for cell in told)]))
+        print("".join([f"{method:18}", *(f"{cell:>12}" for cell in told)]))
 
 
 def main():
@@ -203,6 +203,8 @@ def main():
         folder = Folder(wanted.out, manifest(wanted))
     except PackageNotFoundError as missing:
         sys.exit(f"{missing.name} is not installed; see requirements.txt, or choose with --methods")
+    except NotBuilt as missing:
+        sys.exit(f"{missing}, or choose with --methods")
     try:
         run_all(wanted, folder)
     except KeyboardInterrupt:

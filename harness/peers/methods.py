@@ -7,9 +7,12 @@ that one that is missing does not stand in the way of the others.
 
 import functools
 import math
+import subprocess
+import tomllib
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Callable
 
 import numpy
@@ -20,10 +23,28 @@ STEP = 2.0
 LOSS_TOLERANCE = 1e-11
 POINT_TOLERANCE = 1e-10
 
+# Rust libraries are run by a program that prints points and reads their losses.
+ASKING = Path(__file__).parent / "asking"
+BINARY = ASKING / "target/release/moths-peers-asking"
+CRATES = tomllib.loads((ASKING / "Cargo.toml").read_text())["dependencies"]
+
+
+class NotBuilt(Exception):
+    """The program of the Rust libraries is missing."""
+
+
+def version_of(package):
+    """Of a Python package that is installed, or of a crate that is built."""
+    if package not in CRATES:
+        return version(package)
+    if not BINARY.exists():
+        raise NotBuilt(f"{package} is not built: cargo build --release --manifest-path {ASKING / 'Cargo.toml'}")
+    return CRATES[package].lstrip("=")
+
 
 @dataclass(frozen=True)
 class Method:
-    """A peer: what it is, what it is made of, how it is run with a function and a generator, and the most evaluations it is run with."""
+    """A peer: what it is, what it is made of, how it is run with a function and a generator, and with how many evaluations at most."""
 
     run: Callable
     summary: str
@@ -32,7 +53,7 @@ class Method:
 
     def about(self):
         """What it is, with the versions it was run with."""
-        return f"{self.summary} ({', '.join(f'{package} {version(package)}' for package in self.packages)})"
+        return f"{self.summary} ({', '.join(f'{package} {version_of(package)}' for package in self.packages)})"
 
 
 def start(evaluations, rng):
@@ -194,6 +215,19 @@ def egobox(evaluations, rng):
     search.minimize(losses, max_iters=evaluations.budget, stop_on_error=True)
 
 
+def asking(evaluations, rng, name):
+    """The program, which restarts by itself, ends with its run."""
+    command = [BINARY, name, str(evaluations.dim), str(seed(rng))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            for line in program.stdout:
+                program.stdin.write(f"{evaluations([float(x) for x in line.split()])!r}\n")
+                program.stdin.flush()
+        finally:
+            program.kill()
+    raise RuntimeError(f"the program ended with {program.returncode}")
+
+
 def pure_random(evaluations, rng):
     while True:
         evaluations(rng.uniform(*evaluations.bounds, evaluations.dim))
@@ -210,9 +244,7 @@ METHODS = {
     "pycma-bipop": Method(
         functools.partial(pycma, restarts=FOREVER, bipop=True), "CMA-ES, restarted with large and small populations", ("cma",)
     ),
-    "pycma-lq": Method(
-        pycma_lq, "CMA-ES with a linear-quadratic surrogate, restarted with twice the population", ("cma",)
-    ),
+    "pycma-lq": Method(pycma_lq, "CMA-ES with a linear-quadratic surrogate, restarted with twice the population", ("cma",)),
     "pycma-box": Method(pycma_in_box, "CMA-ES without restarts, in the box", ("cma",)),
     "pycma-ipop-box": Method(
         functools.partial(pycma_in_box, restarts=FOREVER), "CMA-ES in the box, restarted with twice the population", ("cma",)
@@ -238,4 +270,17 @@ METHODS = {
     ),
     "egobox": Method(egobox, "Efficient global optimization on Gaussian processes, in the box", ("egobox",), most=100),
     "pure-random": Method(pure_random, "Independent uniform points", ("numpy",)),
+} | {
+    name: Method(functools.partial(asking, name=name), summary, (name.split("-")[0],))
+    for name, summary in [
+        ("basin-cma-es", "CMA-ES in the box, restarted with twice the population"),
+        ("basin-ma-ls-cma", "Genetic algorithm with chains of CMA-ES"),
+        ("basin-bobyqa", "BOBYQA in the box, restarted"),
+        ("basin-gbnm", "Globalized bounded Nelder-Mead"),
+        ("basin-lbfgsb", "L-BFGS-B on finite differences, in the box, restarted"),
+        ("basin-slsqp", "SLSQP on finite differences, in the box, restarted"),
+        ("argmin-neldermead", "Nelder-Mead, restarted"),
+        ("argmin-lbfgs", "L-BFGS on finite differences, restarted"),
+        ("argmin-pso", "Particle swarm in the box"),
+    ]
 }
