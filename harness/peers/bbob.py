@@ -21,15 +21,17 @@ import time
 from importlib.metadata import PackageNotFoundError
 
 # One run, one thread; what is imported later reads these.
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+# It would report the end of every run as an error.
+os.environ["EGOBOX_LOG"] = "off"
 
 import cocoex
 import numpy
 
 from evaluations import Evaluations, Over, share
 from folder import FORMAT, Folder
-from methods import METHODS
+from methods import METHODS, NotBuilt
 
 PROGRAM = "moths peers 1"
 SEED = 1
@@ -62,14 +64,21 @@ def methods(text):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--methods", type=methods, default=list(METHODS), help="names, by commas [default: all]")
+    parser.add_argument("--methods", type=methods, help="names, by commas [default: all that are for such a budget]")
     parser.add_argument("--functions", type=numbers, default=numbers("1-24"), help="[default: 1-24]")
     parser.add_argument("--dims", type=numbers, default=[2, 5, 10, 20], help="[default: 2,5,10,20]")
     parser.add_argument("--instances", type=numbers, default=[1, 2, 3], help="[default: 1-3]")
     parser.add_argument("--budget", type=positive, default=100, help="evaluations, times the dimension [default: 100]")
     parser.add_argument("--jobs", type=positive, default=1, help="runs side by side [default: 1]")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="the folder; what is in it stays")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    most = wanted.budget * max(wanted.dims)
+    if wanted.methods is None:
+        wanted.methods = [name for name, method in METHODS.items() if most <= method.most]
+    for name in wanted.methods:
+        if most > METHODS[name].most:
+            parser.error(f"{name} is for runs of at most {METHODS[name].most} evaluations, and these have up to {most}")
+    return wanted
 
 
 def address(function, dim, instance):
@@ -181,11 +190,11 @@ def print_shares(records):
         dim = int(record["problem"].split("/")[2][1:])
         shares[record["optimizer"], dim].append(share(record["trace"]))
     dims = sorted({dim for _, dim in shares})
-    print("".join([f"{'':16}", *(f"{f'{dim}-D':>12}" for dim in dims)]))
+    print("".join([f"{'':18}", *(f"{f'{dim}-D':>12}" for dim in dims)]))
     for method in dict.fromkeys(method for method, _ in shares):
         cells = [shares[method, dim] for dim in dims]
         told = [f"{sum(cell) / len(cell):.3f} ({len(cell)})" if cell else "-" for cell in cells]
-        print("".join([f"{method:16}", *(f"{cell:>12}" for cell in told)]))
+        print("".join([f"{method:18}", *(f"{cell:>12}" for cell in told)]))
 
 
 def main():
@@ -194,6 +203,8 @@ def main():
         folder = Folder(wanted.out, manifest(wanted))
     except PackageNotFoundError as missing:
         sys.exit(f"{missing.name} is not installed; see requirements.txt, or choose with --methods")
+    except NotBuilt as missing:
+        sys.exit(f"{missing}, or choose with --methods")
     try:
         run_all(wanted, folder)
     except KeyboardInterrupt:

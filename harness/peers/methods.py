@@ -1,32 +1,59 @@
 """The peers, each with its defaults, as somebody who searches [-5, 5]^D would call it.
 
 Where a start is asked for it is uniform in [-4, 4]^D, where a step size is asked for it is 2. A method ends by `Over`, or by its own
-criteria. Its packages are imported when it first runs, so that one that is missing does not stand in the way of the others.
+criteria; a local search is restarted from another start until the budget is used up. Its packages are imported when it first runs, so
+that one that is missing does not stand in the way of the others.
 """
 
 import functools
 import math
+import subprocess
+import tomllib
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Callable
 
 import numpy
 
 STEP = 2.0
 
+# The default tolerances of local searches end them above a gap of 1e-8; lower ones than these cost them restarts.
+LOSS_TOLERANCE = 1e-11
+POINT_TOLERANCE = 1e-10
+
+# Rust libraries are run by a program that prints points and reads their losses.
+ASKING = Path(__file__).parent / "asking"
+BINARY = ASKING / "target/release/moths-peers-asking"
+CRATES = tomllib.loads((ASKING / "Cargo.toml").read_text())["dependencies"]
+
+
+class NotBuilt(Exception):
+    """The program of the Rust libraries is missing."""
+
+
+def version_of(package):
+    """Of a Python package that is installed, or of a crate that is built."""
+    if package not in CRATES:
+        return version(package)
+    if not BINARY.exists():
+        raise NotBuilt(f"{package} is not built: cargo build --release --manifest-path {ASKING / 'Cargo.toml'}")
+    return CRATES[package].lstrip("=")
+
 
 @dataclass(frozen=True)
 class Method:
-    """A peer: what it is, what it is made of, and how it is run with a function and a generator."""
+    """A peer: what it is, what it is made of, how it is run with a function and a generator, and with how many evaluations at most."""
 
     run: Callable
     summary: str
     packages: tuple
+    most: float = math.inf
 
     def about(self):
         """What it is, with the versions it was run with."""
-        return f"{self.summary} ({', '.join(f'{package} {version(package)}' for package in self.packages)})"
+        return f"{self.summary} ({', '.join(f'{package} {version_of(package)}' for package in self.packages)})"
 
 
 def start(evaluations, rng):
@@ -54,6 +81,16 @@ def pycma(evaluations, rng, options=None, **arguments):
 def pycma_in_box(evaluations, rng, **arguments):
     """With pycma's own handling of bounds, `BoundTransform`."""
     pycma(evaluations, rng, options={"bounds": [list(ends) for ends in box(evaluations).T]}, **arguments)
+
+
+def pycma_lq(evaluations, rng):
+    """The models that it fits beside the search warn of small samples and of poor conditions."""
+    import cma
+
+    with warnings.catch_warnings(), numpy.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        silent = {"verbose": -9, "seed": seed(rng)}
+        cma.fmin_lq_surr2(evaluations, lambda: start(evaluations, rng), STEP, silent, restarts=FOREVER)
 
 
 def fcmaes_biteopt(evaluations, rng):
@@ -121,6 +158,76 @@ def scipy_de(evaluations, rng):
     differential_evolution(evaluations, box(evaluations), tol=0, polish=False, maxiter=evaluations.budget, rng=rng)
 
 
+def scipy_local(evaluations, rng, method, options):
+    """A method of `scipy.optimize.minimize` in the box, on finite differences where it wants gradients."""
+    from scipy.optimize import minimize
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        while True:
+            minimize(evaluations, start(evaluations, rng), method=method, bounds=box(evaluations), options=options(evaluations))
+
+
+def scipy_slsqp(evaluations, rng):
+    scipy_local(evaluations, rng, "SLSQP", lambda run: {"ftol": LOSS_TOLERANCE, "maxiter": run.budget})
+
+
+def scipy_lbfgsb(evaluations, rng):
+    def options(run):
+        return {"ftol": LOSS_TOLERANCE, "gtol": POINT_TOLERANCE, "maxfun": run.budget, "maxiter": run.budget}
+
+    scipy_local(evaluations, rng, "L-BFGS-B", options)
+
+
+def scipy_neldermead(evaluations, rng):
+    def options(run):
+        tolerances = {"xatol": POINT_TOLERANCE, "fatol": POINT_TOLERANCE}
+        return {"adaptive": True, "maxfev": run.budget, "maxiter": run.budget} | tolerances
+
+    scipy_local(evaluations, rng, "Nelder-Mead", options)
+
+
+def nlopt_local(evaluations, rng, name):
+    """No tolerance of losses: two that are equal by chance would end some of its methods in their first steps."""
+    import nlopt
+
+    while True:
+        search = nlopt.opt(getattr(nlopt, name), evaluations.dim)
+        search.set_min_objective(lambda x, _: evaluations(x.copy()))
+        search.set_lower_bounds(evaluations.bounds[0])
+        search.set_upper_bounds(evaluations.bounds[1])
+        search.set_initial_step(STEP)
+        search.set_xtol_abs(POINT_TOLERANCE)
+        try:
+            search.optimize(start(evaluations, rng))
+        except nlopt.RoundoffLimited:
+            pass
+
+
+def egobox(evaluations, rng):
+    """It takes many points at a time, and `stop_on_error` has it end with `Over`."""
+    import egobox
+
+    def losses(points):
+        return numpy.array([[evaluations(x)] for x in points])
+
+    search = egobox.Egor(box(evaluations), seed=seed(rng))
+    search.minimize(losses, max_iters=evaluations.budget, stop_on_error=True)
+
+
+def asking(evaluations, rng, name):
+    """The program, which restarts by itself, ends with its run."""
+    command = [BINARY, name, str(evaluations.dim), str(seed(rng))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            for line in program.stdout:
+                program.stdin.write(f"{evaluations([float(x) for x in line.split()])!r}\n")
+                program.stdin.flush()
+        finally:
+            program.kill()
+    raise RuntimeError(f"the program ended with {program.returncode}")
+
+
 def pure_random(evaluations, rng):
     while True:
         evaluations(rng.uniform(*evaluations.bounds, evaluations.dim))
@@ -137,6 +244,7 @@ METHODS = {
     "pycma-bipop": Method(
         functools.partial(pycma, restarts=FOREVER, bipop=True), "CMA-ES, restarted with large and small populations", ("cma",)
     ),
+    "pycma-lq": Method(pycma_lq, "CMA-ES with a linear-quadratic surrogate, restarted with twice the population", ("cma",)),
     "pycma-box": Method(pycma_in_box, "CMA-ES without restarts, in the box", ("cma",)),
     "pycma-ipop-box": Method(
         functools.partial(pycma_in_box, restarts=FOREVER), "CMA-ES in the box, restarted with twice the population", ("cma",)
@@ -152,5 +260,27 @@ METHODS = {
     "cmaes-ipop": Method(cmaes_ipop, "CMA-ES, restarted with twice the population", ("cmaes",)),
     "evosax-snes": Method(evosax_snes, "Separable natural evolution strategy", ("evosax", "jax")),
     "scipy-de": Method(scipy_de, "Differential evolution, to the end of the budget and not polished", ("scipy",)),
+    "scipy-slsqp": Method(scipy_slsqp, "SLSQP on finite differences, in the box, restarted", ("scipy",)),
+    "scipy-lbfgsb": Method(scipy_lbfgsb, "L-BFGS-B on finite differences, in the box, restarted", ("scipy",)),
+    "scipy-neldermead": Method(scipy_neldermead, "Adaptive Nelder-Mead in the box, restarted", ("scipy",)),
+    "nlopt-subplex": Method(functools.partial(nlopt_local, name="LN_SBPLX"), "Subplex in the box, restarted", ("nlopt",)),
+    "nlopt-bobyqa": Method(functools.partial(nlopt_local, name="LN_BOBYQA"), "BOBYQA in the box, restarted", ("nlopt",)),
+    "nlopt-neldermead": Method(
+        functools.partial(nlopt_local, name="LN_NELDERMEAD"), "Nelder-Mead in the box, restarted", ("nlopt",)
+    ),
+    "egobox": Method(egobox, "Efficient global optimization on Gaussian processes, in the box", ("egobox",), most=100),
     "pure-random": Method(pure_random, "Independent uniform points", ("numpy",)),
+} | {
+    name: Method(functools.partial(asking, name=name), summary, (name.split("-")[0],))
+    for name, summary in [
+        ("basin-cma-es", "CMA-ES in the box, restarted with twice the population"),
+        ("basin-ma-ls-cma", "Genetic algorithm with chains of CMA-ES"),
+        ("basin-bobyqa", "BOBYQA in the box, restarted"),
+        ("basin-gbnm", "Globalized bounded Nelder-Mead"),
+        ("basin-lbfgsb", "L-BFGS-B on finite differences, in the box, restarted"),
+        ("basin-slsqp", "SLSQP on finite differences, in the box, restarted"),
+        ("argmin-neldermead", "Nelder-Mead, restarted"),
+        ("argmin-lbfgs", "L-BFGS on finite differences, restarted"),
+        ("argmin-pso", "Particle swarm in the box"),
+    ]
 }
