@@ -17,7 +17,7 @@
 //! It is chosen in the first step, when the objective is there; before, the answer is where the search begins. A choice is part of the state, and
 //! a run that is resumed goes on with the one it had.
 //! Source: the founding notes of moths; portfolios on COCO: Baudiš & Pošík 2014, doi:10.1007/978-3-319-10762-2_36.
-//! Cost per step: that of a step of a member, and less than a microsecond; one evaluation in the first step where a model shows its outputs.
+//! Cost per step: that of a step of a member, and less than a microsecond.
 //!
 //! Take it when you want a good answer and no opinion. When you know your problem, take what suits it; when you have several like it, race.
 //!
@@ -123,11 +123,12 @@ impl Auto {
     /// A step that begins with a choice, or with suggestions.
     fn begin(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let tried = if self.suggestions.is_empty() { None } else { Some(self.try_out(objective)?) };
-        let seen = if self.race.is_open() { self.choose(objective)? } else { None };
+        if self.race.is_open() {
+            self.choose(objective)?;
+        }
         let report = self.race.step(objective)?;
         self.clock.tick();
-        let beside = tried.into_iter().chain(seen);
-        Ok(beside.fold(report, |report, beside| report.and(beside.loss, beside.evaluations)))
+        Ok(tried.into_iter().fold(report, |report, tried| report.and(tried.loss, tried.evaluations)))
     }
 
     /// Evaluates what was suggested; where one is better than all that was seen, the search goes on there.
@@ -150,18 +151,15 @@ impl Auto {
         Ok(seen.report)
     }
 
-    /// Chooses, and says what it took to know.
-    fn choose(&mut self, objective: &mut dyn Objective) -> Result<Option<Report>> {
-        let outputs = objective.outputs(&Batch::one(&self.at)?)?;
-        let seen = outputs.map(|outputs| Report::of(&outputs.losses));
-        let situation = Situation::of(objective, seen.is_some(), self.config.evaluations);
+    fn choose(&mut self, objective: &dyn Objective) -> Result<()> {
+        let situation = Situation::of(objective, self.config.evaluations);
         let choice = Choice::of(&situation, &self.space)?;
         self.race.enter(&choice.members, choice.rounds.clone(), self.clock.key())?;
         if !is_same_point(&self.at, &self.space.start(), &self.space)? {
             self.race.move_to(&self.at)?;
         }
         self.why = Some(format!("{situation}: {}", choice.why));
-        Ok(seen)
+        Ok(())
     }
 }
 
@@ -179,6 +177,7 @@ impl Optimizer for Auto {
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.at = self.space.point(at)?;
+        self.suggestions.clear();
         if self.race.is_open() { Ok(()) } else { self.race.move_to(at) }
     }
 

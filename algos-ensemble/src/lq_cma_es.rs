@@ -34,6 +34,7 @@ use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, settings},
     persist, register,
+    space::Walls,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,17 +82,22 @@ impl Algorithm for LqCmaEs {
         "CMA-ES against a linear-quadratic model of the function, evaluated only as often as the model needs it.",
         "Hansen 2019, doi:10.1145/3321707.3321842",
     )
-    .capabilities(Surrogate::META.capabilities)
+    .capabilities(
+        Capabilities::NONE
+            .beats_random(true)
+            .walls(Walls::Fold)
+            .converges(true)
+            .suggestible(true)
+            .state_fixed(180_000.0)
+            .state_per_parameter(30.0)
+            .state_per_pair(15.0),
+    )
     .size("population");
     type Config = LqCmaEsConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         Ok(Self { whole: Surrogate::new(config.surrogate()?, space, key)? })
-    }
-
-    fn capabilities(config: &Self::Config) -> Result<Capabilities> {
-        Surrogate::capabilities(&config.surrogate()?)
     }
 }
 

@@ -171,7 +171,7 @@ impl Race {
     fn attempt(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let turn = self.field.turn();
         let report = self.members[turn].optimizer.step(objective)?;
-        self.field.note(turn, &report);
+        self.field.note(turn, &report, objective.stochastic());
         let limit = self.rounds.get(self.field.round()).copied();
         if !self.field.is_over(limit) {
             return Ok(self.said(report));
@@ -245,8 +245,13 @@ impl Optimizer for Race {
         })
     }
 
-    /// To the next in turn.
+    /// To the next in turn, where all take them.
     fn suggest(&mut self, points: &Batch) -> Result<()> {
+        for member in self.members.iter() {
+            if !registry::capabilities(member.spec())?.suggestible {
+                return Err(Error::unsupported("race", "takes no suggestions, as not all of its members do"));
+            }
+        }
         self.members[self.field.turn()].optimizer.suggest(points)
     }
 

@@ -55,7 +55,7 @@ mod tests;
 use candle_core::Tensor;
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
-    optimizer::{Algorithm, Capabilities, Family, Meta, settings},
+    optimizer::{Algorithm, Capabilities, Family, Meta, Suggestions, settings},
     persist, register, registry,
 };
 use schemars::JsonSchema;
@@ -67,6 +67,8 @@ use modelled::Modelled;
 
 /// The most coefficients of a model: a fit takes the third power of them.
 const MOST: usize = 1000;
+/// Of more suggestions the first are dropped.
+const MOST_SUGGESTIONS: usize = 1000;
 
 /// Settings of [`Surrogate`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -95,6 +97,8 @@ pub struct Surrogate {
     suggests: bool,
     richest: Terms,
     archive: Archive,
+    /// What others suggested.
+    wanted: Suggestions,
     /// The model of an archive: not part of the state, as it follows from it.
     fitted: Option<(Archive, Option<Model>)>,
 }
@@ -122,6 +126,7 @@ impl Algorithm for Surrogate {
             archive: Archive::new(d, 2 * richest.count(d)),
             richest,
             fitted: None,
+            wanted: Suggestions::at_most(MOST_SUGGESTIONS),
             space: space.clone(),
         })
     }
@@ -130,6 +135,8 @@ impl Algorithm for Surrogate {
         let inner = registry::capabilities(&config.inner)?;
         // What a model says has values, not ranks, and is rounded; what it holds for the best was never evaluated.
         let told = inner.rank_based(false).translation(false).rotation(false).monotone(false).seeds_only(false);
+        // Levels are no polynomial, nor are losses folded at walls.
+        let told = told.at_walls(false).discrete(false);
         // 2 df (d + 1) numbers of f64, where the space may be f32: with products up to 43 parameters, and 1 + 2d for df from there on.
         let (fixed, pair) = (inner.state_fixed + 180_000.0, inner.state_per_pair + 9.0);
         Ok(told.state_fixed(fixed).state_per_parameter(inner.state_per_parameter + 20.0).state_per_pair(pair))
@@ -140,12 +147,14 @@ impl Optimizer for Surrogate {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let known = self.fitted.take().filter(|(of, _)| *of == self.archive).map(|(_, model)| model);
         let mut asked = Modelled::new(objective, self.archive.clone(), known, self.richest, self.trust);
+        asked.wanted = self.wanted.rows(self.space.dim()).map(<[f64]>::to_vec).collect();
         let report = self.inner.step(&mut asked)?;
         // The step is taken: from here on nothing may fail, and what would suggests nothing.
         let told = Report::new(asked.lowest, asked.evaluations).converged(report.converged).with_births(report.births);
         let lowest = if self.suggests { asked.minimiser().unwrap_or_default() } else { None };
         self.fitted = asked.model.map(|model| (asked.archive.clone(), model));
         self.archive = asked.archive;
+        self.wanted.clear();
         if let Some(batch) = lowest.and_then(|lowest| one(&lowest, &self.space).ok()) {
             let _ = self.inner.suggest(&batch);
         }
@@ -157,11 +166,18 @@ impl Optimizer for Surrogate {
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.inner.move_to(at)
+        self.inner.move_to(at)?;
+        self.wanted.clear();
+        Ok(())
     }
 
+    /// They are evaluated, whatever the model thinks of them.
     fn suggest(&mut self, points: &Batch) -> Result<()> {
-        self.inner.suggest(points)
+        let mut wanted = self.wanted.clone();
+        wanted.add(points, &self.space)?;
+        self.inner.suggest(points)?;
+        self.wanted = wanted;
+        Ok(())
     }
 }
 
@@ -169,5 +185,5 @@ fn one(point: &[f64], space: &Space) -> Result<Batch> {
     Batch::one(&CowTensor::new(Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?))
 }
 
-persist!(Surrogate { inner, archive });
+persist!(Surrogate { inner, archive, wanted });
 register!(Surrogate);

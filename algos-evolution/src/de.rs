@@ -302,6 +302,7 @@ impl Optimizer for De {
         let at = self.space.point(at)?;
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
         self.history.clear();
+        self.suggestions.clear();
         Ok(())
     }
 

@@ -298,6 +298,7 @@ impl<D: Distribution> Optimizer for DistributionSearch<D> {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         self.mean = Self::mean_at(&self.space, self.space.point(at)?)?;
         self.history.clear();
+        self.suggestions.clear();
         Ok(())
     }
 

@@ -270,6 +270,7 @@ impl Optimizer for Pso {
         let at = self.space.point(at)?;
         (self.swarm, _) = self.swarm.moved(&at, &self.space, self.clock.key().fold(4))?;
         self.keeper = self.swarm.best.len();
+        self.suggestions.clear();
         Ok(())
     }
 

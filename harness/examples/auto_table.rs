@@ -18,7 +18,7 @@ use moths_harness::bench::{Manifest, Record, targets::targets};
 use serde_json::{Map, Value, json};
 
 /// Evaluations a parameter that rows are made for.
-const BUDGETS: [u64; 6] = [20, 50, 100, 200, 500, 1000];
+const BUDGETS: [u64; 8] = [20, 50, 100, 200, 500, 1000, 3000, 10_000];
 /// The most members of a race.
 const MOST: usize = 4;
 
@@ -36,6 +36,8 @@ fn arms() -> BTreeMap<&'static str, Value> {
     ])
 }
 
+/// The runs of one length, by dimension.
+type OfLength = BTreeMap<u64, Runs>;
 /// The runs of one dimension: of every arm, of every function, one a repetition.
 type Runs = BTreeMap<String, BTreeMap<String, Vec<Record>>>;
 
@@ -45,19 +47,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", serde_json::to_string(&arms().values().collect::<Vec<_>>())?);
         return Ok(());
     }
-    let mut by_dim: BTreeMap<u64, Runs> = BTreeMap::new();
+    let mut by_length: BTreeMap<u64, OfLength> = BTreeMap::new();
     for folder in &folders {
-        read(Path::new(folder), &mut by_dim)?;
+        read(Path::new(folder), &mut by_length)?;
     }
     let arms = arms();
     let names: Vec<&str> = arms.keys().copied().collect();
     let setups = setups(names.len());
-    let at = |dim: &u64, runs: &Runs| BUDGETS.map(|budget| shares(&names, &setups, *dim, budget, runs)).to_vec();
+    let (mut rows, mut shorter) = (vec![], 0);
+    for (length, runs) in &by_length {
+        let budgets: Vec<u64> = BUDGETS.into_iter().filter(|budget| (shorter + 1..=*length).contains(budget)).collect();
+        shorter = *length;
+        rows.extend(table(&names, &setups, &budgets, runs));
+    }
+    let lines: Vec<String> = rows.iter().map(|row| format!("    {row}")).collect();
+    let arms: Vec<String> = arms.iter().map(|(name, spec)| format!("    \"{name}\": {spec}")).collect();
+    println!("{{\n  \"arms\": {{\n{}\n  }},\n  \"rows\": [\n{}\n  ]\n}}", arms.join(",\n"), lines.join(",\n"));
+    Ok(())
+}
+
+/// The rows for these budgets.
+fn table(names: &[&str], setups: &[Setup], budgets: &[u64], by_dim: &OfLength) -> Vec<Value> {
+    let at = |dim: &u64, runs: &Runs| budgets.iter().map(|budget| shares(names, setups, *dim, *budget, runs)).collect();
     let all: Vec<Vec<Shares>> = by_dim.iter().map(|(dim, runs)| at(dim, runs)).collect();
     let mut rows = vec![];
     for (i, dim) in by_dim.keys().enumerate() {
-        for (k, budget) in BUDGETS.iter().enumerate() {
-            let Some((setup, share, held_out)) = best(&setups, &all, i, k) else { continue };
+        for (k, budget) in budgets.iter().enumerate() {
+            let Some((setup, share, held_out)) = best(setups, *budget, &all, i, k) else { continue };
             let members: Vec<&str> = setups[setup].members.iter().map(|&i| names[i]).collect();
             let (rounds, thousandths) = (&setups[setup].rounds, |x: f64| (1000.0 * x).round() / 1000.0);
             let [share, held_out] = [share, held_out].map(thousandths);
@@ -68,14 +84,11 @@ fn main() -> Result<(), Box<dyn Error>> {
             rows.push(row);
         }
     }
-    let lines: Vec<String> = rows.iter().map(|row| format!("    {row}")).collect();
-    let arms: Vec<String> = arms.iter().map(|(name, spec)| format!("    \"{name}\": {spec}")).collect();
-    println!("{{\n  \"arms\": {{\n{}\n  }},\n  \"rows\": [\n{}\n  ]\n}}", arms.join(",\n"), lines.join(",\n"));
-    Ok(())
+    rows
 }
 
 /// The runs of a results folder that are those of an arm.
-fn read(folder: &Path, by_dim: &mut BTreeMap<u64, Runs>) -> Result<(), Box<dyn Error>> {
+fn read(folder: &Path, by_length: &mut BTreeMap<u64, OfLength>) -> Result<(), Box<dyn Error>> {
     let manifest: Manifest = serde_json::from_reader(BufReader::new(File::open(folder.join("bench.json"))?))?;
     let arms: BTreeMap<&str, Spec> =
         arms().into_iter().map(|(name, spec)| Ok((name, serde_json::from_value(spec)?))).collect::<serde_json::Result<_>>()?;
@@ -90,7 +103,8 @@ fn read(folder: &Path, by_dim: &mut BTreeMap<u64, Runs>) -> Result<(), Box<dyn E
         let record: Record = serde_json::from_value(Value::Object(line))?;
         let parts: Vec<&str> = record.problem.split('/').collect();
         let (Some(name), [_, function, dim, ..]) = (named(&record.optimizer), &parts[..]) else { continue };
-        let of_dim = by_dim.entry(dim.trim_start_matches('d').parse()?).or_default();
+        let dim: u64 = dim.trim_start_matches('d').parse()?;
+        let of_dim = by_length.entry(record.budget / dim).or_default().entry(dim).or_default();
         of_dim.entry(name).or_default().entry((*function).to_owned()).or_default().push(record);
     }
     Ok(())
@@ -115,13 +129,13 @@ fn weight(rows: usize, columns: usize) -> f64 {
 }
 
 /// The best race for place (i, k) among all dimensions and budgets, and what it reaches on functions that it was not chosen by.
-fn best(setups: &[Setup], shares: &[Vec<Shares>], i: usize, k: usize) -> Option<(usize, f64, f64)> {
+fn best(setups: &[Setup], budget: u64, shares: &[Vec<Shares>], i: usize, k: usize) -> Option<(usize, f64, f64)> {
     let functions = shares[i][k].iter().flatten().next()?.len();
     let mut best: Option<(usize, f64)> = None;
     // By function left out: the best score on the others, and the share on itself.
     let mut left_out = vec![(f64::NEG_INFINITY, 0.0); functions];
     for (setup, own) in shares[i][k].iter().enumerate() {
-        let Some(own) = own.as_ref().filter(|_| fits(&setups[setup], BUDGETS[k])) else { continue };
+        let Some(own) = own.as_ref().filter(|_| fits(&setups[setup], budget)) else { continue };
         let (mut score, mut sum) = (vec![0.0; functions], 0.0);
         for (row, of_dim) in shares.iter().enumerate() {
             for (column, of_budget) in of_dim.iter().enumerate() {
@@ -170,7 +184,7 @@ fn setups(n: usize) -> Vec<Setup> {
         }
         from = until;
     }
-    let firsts = [5, 10, 15, 20, 30, 40, 60, 80, 120, 160];
+    let firsts = [5, 10, 15, 20, 30, 40, 60, 80, 120, 160, 320];
     let mut setups = vec![];
     for members in lists.into_iter().skip(1) {
         let rounds: Vec<Vec<u64>> = match members.len() {

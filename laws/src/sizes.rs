@@ -97,6 +97,9 @@ fn size(sized: &Subject, curve: &Value, taken: bool) -> std::result::Result<Opti
 /// Every step takes the evaluations that one of an unchanging size takes, and at most one more for each who joins.
 fn follows(subject: &Subject, name: &str, sized: &Subject, size: &Size) -> Verdict {
     for problem in [Problem::boxed(3, DType::F64)?, Problem::free(3, DType::F32)?.noisy()] {
+        if takes_what_it_likes(subject, &problem)? {
+            continue;
+        }
         let asked = asked(subject, &problem)?;
         let usual = |n: usize| usual(&subject.with_inner(name, &json!(n))?, &problem);
         let (mut optimizer, mut there) = (sized.build(problem.space(), KEY)?, problem.clone());
@@ -114,6 +117,14 @@ fn follows(subject: &Subject, name: &str, sized: &Subject, size: &Size) -> Verdi
         }
     }
     Ok(())
+}
+
+/// Does a wrapper, by what it declares and by what it does, take no fixed number of evaluations where what it wraps does? Then nothing can be counted.
+fn takes_what_it_likes(subject: &Subject, problem: &Problem) -> Result<bool> {
+    let Some(inner) = subject.inner()? else { return Ok(false) };
+    let declared = |of: &Subject| registry::evaluations_per_step(of.spec(), problem.space(), problem.stochastic());
+    let varies = |of: &Subject| Ok::<_, Error>(usual(of, problem)?[1..].windows(2).any(|pair| pair[0] != pair[1]));
+    Ok(declared(subject)?.is_none() && declared(&inner)?.is_some() && varies(subject)? && !varies(&inner)?)
 }
 
 /// What a wrapper asks for at most, beside the steps it wraps.

@@ -35,19 +35,24 @@ fn holds(subject: &Subject) -> Verdict {
 
 fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
     let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
-    let mut most = largest_part(subject, problem.space())?;
+    let mut most = largest_part(subject, problem)?;
     for _ in 0..if subject.wraps()? { TURNS } else { STEPS } {
         most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
     }
     within(&subject.capabilities()?, &State::of(&mut optimizer)?, problem.space(), most)
 }
 
-/// The most candidates that an optimizer of which it is made has: the turn of one may come late.
-fn largest_part(subject: &Subject, space: &Space) -> Result<u64> {
+/// The most candidates that an optimizer of which it is made has, by what it declares and by its first steps: the turn of one may come late.
+fn largest_part(subject: &Subject, problem: &Problem) -> Result<u64> {
     let mut most = 0;
     for part in subject.parts()? {
-        let own = registry::evaluations_per_step(part.spec(), space, false).ok().flatten().unwrap_or(0);
-        most = most.max(own).max(largest_part(&part, space)?);
+        let declared = registry::evaluations_per_step(part.spec(), problem.space(), false).ok().flatten().unwrap_or(0);
+        most = most.max(declared).max(largest_part(&part, problem)?);
+        if let Some(mut optimizer) = part.build_if_able(problem.space(), KEY)? {
+            for _ in 0..STEPS {
+                most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
+            }
+        }
     }
     Ok(most)
 }

@@ -21,14 +21,14 @@ pub(super) struct Situation {
 }
 
 impl Situation {
-    pub(super) fn of(objective: &dyn Objective, outputs: bool, evaluations: Option<u64>) -> Self {
+    pub(super) fn of(objective: &dyn Objective, evaluations: Option<u64>) -> Self {
         let space: &Space = objective.space();
         Self {
             dim: space.dim(),
             discrete: space.least_deviations().filter(|least| *least > 0.0).count(),
             bounded: space.is_bounded(),
             stochastic: objective.stochastic(),
-            outputs,
+            outputs: objective.shows_outputs(),
             evaluations,
         }
     }

@@ -72,11 +72,14 @@ impl Field {
         (0..self.out.len()).filter(|&i| self.out[i] == RACING)
     }
 
-    /// A member took a step.
-    pub(super) fn note(&mut self, i: usize, report: &Report) {
+    /// A member took a step. Losses of data that change are compared when they are [judged](Self::judge), and only then.
+    pub(super) fn note(&mut self, i: usize, report: &Report, stochastic: bool) {
         self.used[i] += report.evaluations;
-        self.lowest[i] = self.lowest[i].min(report.loss);
         self.converged[i] = u64::from(report.converged.is_some());
+        if stochastic {
+            return;
+        }
+        self.lowest[i] = self.lowest[i].min(report.loss);
         if self.lowest[i] < self.lowest[self.leader] {
             self.leader = i;
         }

@@ -28,6 +28,8 @@ pub(super) struct Modelled<'a> {
     trust: f64,
     /// Of the archive as it is; `None`: not known yet.
     pub(super) model: Option<Option<Model>>,
+    /// Points that are evaluated if they are asked for, whatever the model says.
+    pub(super) wanted: Vec<Vec<f64>>,
     pub(super) evaluations: u64,
     pub(super) lowest: f64,
 }
@@ -41,7 +43,7 @@ impl<'a> Modelled<'a> {
         richest: Terms,
         trust: f64,
     ) -> Self {
-        Self { objective, archive, richest, trust, model, evaluations: 0, lowest: f64::INFINITY }
+        Self { objective, archive, richest, trust, model, wanted: vec![], evaluations: 0, lowest: f64::INFINITY }
     }
 
     /// Where the model of what is known now is lowest.
@@ -102,7 +104,9 @@ impl<'a> Modelled<'a> {
             if let Some(values) = &values {
                 unknown.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
             }
-            unknown.truncate(wanted);
+            let is_wanted = |i: &usize| self.wanted.iter().any(|point| points[i * d..(i + 1) * d] == point[..]);
+            unknown.sort_by_key(|i| !is_wanted(i));
+            unknown.truncate(wanted.max(unknown.iter().filter(|i| is_wanted(i)).count()));
             let chosen: Vec<f64> = unknown.iter().flat_map(|&i| points[i * d..(i + 1) * d].to_vec()).collect();
             let losses = self.ask(&Batch::Dense(fuse::gather(rows, &unknown)?), &chosen)?;
             unknown.iter().zip(losses.iter()).for_each(|(&i, loss)| known[i] = Some(*loss));

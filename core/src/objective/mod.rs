@@ -75,6 +75,11 @@ pub trait Objective {
         Ok(None)
     }
 
+    /// Does it answer [`outputs`](Objective::outputs)? Costs nothing.
+    fn shows_outputs(&self) -> bool {
+        false
+    }
+
     /// The outputs of every candidate on the data of the step, their losses, and the derivatives of these by the outputs; `None` where the
     /// objective is no model, or does not show what it answers. It costs what [`evaluate`](Objective::evaluate) does, and the candidates see the
     /// same data.
@@ -180,6 +185,9 @@ macro_rules! forward {
             }
             fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
                 (**self).gradient(at)
+            }
+            fn shows_outputs(&self) -> bool {
+                (**self).shows_outputs()
             }
             fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
                 (**self).outputs(batch)

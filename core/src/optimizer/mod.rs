@@ -83,7 +83,8 @@ pub trait Optimizer: Persist + Send {
 
     /// Points \[n, d\] of somebody else's, in search coordinates: its next step evaluates them, moved inside the bounds, in the place of as many
     /// candidates of its own, and learns from them as from those. What is suggested before a step adds up; where there are more than the step has
-    /// room for, those suggested first are dropped. A step that fails has not looked at them.
+    /// room for, those suggested first are dropped. A step that fails has not looked at them; a
+    /// [`move_to`](Optimizer::move_to) drops what still waits.
     ///
     /// ```
     /// # use moths_core::{Batch, Optimizer, Result, Space};

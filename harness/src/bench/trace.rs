@@ -164,6 +164,10 @@ impl<O: Objective> Objective for Recorder<O> {
         self.inner.skip(steps)
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.inner.shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         let began = Instant::now();
         let outputs = self.inner.outputs(batch)?;

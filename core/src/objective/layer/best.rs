@@ -79,6 +79,10 @@ impl<O: Objective> Objective for Best<O> {
         Ok(losses)
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.inner.shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         let outputs = self.inner.outputs(batch)?;
         if let Some(outputs) = &outputs {

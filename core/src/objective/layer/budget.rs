@@ -79,6 +79,10 @@ impl<O: Objective> Objective for Budget<O> {
         self.pay_if_there(1, |inner| inner.gradient(at))
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.inner.shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         self.pay_if_there(batch.len() as u64, |inner| inner.outputs(batch))
     }

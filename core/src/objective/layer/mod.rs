@@ -33,6 +33,10 @@ macro_rules! passes_on {
         }
     };
     (@ $inner:ident outputs) => {
+        fn shows_outputs(&self) -> bool {
+            self.$inner.shows_outputs()
+        }
+
         fn outputs(&mut self, batch: &$crate::objective::Batch) -> $crate::Result<Option<$crate::objective::Outputs>> {
             self.$inner.outputs(batch)
         }

@@ -104,6 +104,10 @@ impl<O: Objective + Send> Objective for Pool<O> {
         Ok(self.shared(batch, |replica, part| replica.evaluate(part))?.concat())
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.replicas[0].shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         let parts = self.shared(batch, |replica, part| replica.outputs(part))?;
         parts.into_iter().collect::<Option<Vec<_>>>().filter(|parts| !parts.is_empty()).map(Outputs::joined).transpose()

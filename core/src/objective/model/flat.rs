@@ -304,6 +304,10 @@ impl<M> Objective for FlatModel<M> {
             .collect()
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.loss.shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         let mut answers = Answers::default();
         for i in 0..batch.len() {

@@ -40,6 +40,10 @@ impl<M> Loss<M> {
         }
     }
 
+    pub(super) fn shows_outputs(&self) -> bool {
+        matches!(self, Self::OfOutputs(_) | Self::Both(..))
+    }
+
     /// `None` where only the loss as a whole is known.
     pub(super) fn with_outputs(&mut self, model: &M, key: Key) -> Result<Option<Answer>> {
         let (Self::OfOutputs(shown) | Self::Both(_, shown)) = self else { return Ok(None) };

@@ -171,6 +171,10 @@ impl Objective for VarMapModel {
             .collect()
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.loss.shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         let mut answers = Answers::default();
         for i in 0..batch.len() {
