@@ -54,6 +54,7 @@
 #![doc = include_str!("settings/quasi-newton.md")]
 
 mod inverse;
+mod ladder;
 mod line;
 mod noise;
 mod slope;
@@ -77,11 +78,8 @@ use slope::Differences;
 const MOST_BYTES: usize = 1 << 30;
 /// h on a stochastic objective.
 const NOISY_INTERVAL: f64 = 0.1;
-/// How many times ε |f| a gain may be that is rounding; and how many times that one of which the line may miss.
-const ROUNDING: f64 = 8.0;
-const MISSED: f64 = 100.0;
-/// How much larger an interval must be to be worth going on.
-const LARGER: f64 = 100.0;
+/// How many times ε |f| a gain may be that is rounding.
+const ROUNDING: f64 = 100.0;
 /// Radii at which a point that has a loss is looked for around one that has none.
 const RADII: u64 = 10;
 
@@ -141,7 +139,7 @@ impl Method for QuasiNewtonMethod {
             .converges(true)
             .deterministic(true)
             // f64, where the space may be f32.
-            .state_per_parameter(4.0)
+            .state_per_parameter(6.0)
             .state_per_pair(2.0),
     );
     type Config = QuasiNewtonConfig;
@@ -244,41 +242,6 @@ impl QuasiNewtonMethod {
         let held: Vec<usize> = (0..self.x.len()).filter(held).collect();
         let (p, v) = self.inverse.direction(&g, &held)?;
         Ok(Way { g, p, v })
-    }
-
-    /// Better slopes, until they promise something; and why going on is pointless, if they do not.
-    fn go_on(&mut self, mut stuck: bool, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
-        loop {
-            let Way { g, p, .. } = self.way(oracle)?;
-            let promised = -0.5 * dot(&g, &p);
-            if !stuck && promised > self.resolution() {
-                return Ok(None);
-            }
-            // Either the slopes mean nothing, or B does.
-            let lost = self.g.iter().all(|g| *g == 0.0) || (stuck && promised > MISSED * self.resolution());
-            stuck = false;
-            if !self.central {
-                self.central = true;
-            } else if lost && !self.inverse.fresh {
-                self.inverse.forget(self.inverse.reach);
-                continue;
-            } else if lost && !self.measured && self.config.interval.is_none() && self.is_noisy(oracle)? {
-                self.central = false;
-            } else {
-                self.forget();
-                return Ok(Some("tol-fun: no slope promises more than rounding"));
-            }
-            (_, self.g) = self.differences(oracle).at(&self.x, Some(self.f), oracle)?;
-        }
-    }
-
-    /// Are losses so noisy that a much larger interval is better? Then it is taken.
-    fn is_noisy(&mut self, oracle: &mut Oracle<'_>) -> Result<bool> {
-        self.measured = true;
-        let interval = noise::interval(&self.x, self.f, 0.1 * self.interval, oracle)?;
-        let larger = interval.filter(|h| *h > LARGER * self.interval);
-        self.interval = larger.unwrap_or(self.interval);
-        Ok(larger.is_some())
     }
 
     /// Where x failed: to the lowest of points farther and farther around it.
