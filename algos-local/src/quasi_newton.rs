@@ -1,23 +1,28 @@
 //! BFGS on finite differences: learns the curvature of a smooth function from one gradient a step.
 //!
 //! ```text
-//! g_i = (f(x + h_i e_i) − f(x)) / h_i                               h_i = h max(1, |x_i|), inwards at an upper wall
+//! g_i = (f(x + h_i e_i) − f(x)) / h_i − h_i D_i / 2                 h_i = h max(1, |x_i|), inwards at an upper wall
 //! A   = coordinates at a wall of which −g points outside
-//! p   = −B v,  v_i = g_i where i ∉ A,  v_A such that p_A = 0          p = −ℓ g/|g| (p_A = 0) as long as B is not known
+//! p   = −B v,  v_i = g_i where i ∉ A,  v_A such that p_A = 0        p = −ℓ g/|g|, p_A = 0, as long as B is not known
 //! x'  = P(x + α p)                                                  P: the nearest point inside
 //!       α = 1, then the minimum of the parabola through f, g'p and f(x'), until f(x') < f + 10⁻⁴ g'(x' − x);
-//!       where this α is the first and the parabola's minimum is beyond 2 α: on to it, 4 α at most, as long as f falls
-//! s   = x' − x,  y = g' − g,  ρ = 1/y's
+//!       where that minimum is beyond 2 α: on to it, 4 α at most, as long as f falls
+//! s   = x' − x,  y = g' − g (both without D),  ρ = 1/y's
 //! B   ← (I − ρ s y') B (I − ρ y s') + ρ s s'                        where y's > 10⁻¹⁰ |y| |s|;  B = 100 ℓ/|g| I before the first
+//! D_i ← D_i + ρ y_i² − α v_i² / |v's|                               the diagonal of B⁻¹
 //! ```
 //!
-//! x, g, p, s, y: \[d\]; B: \[d, d\], all of them f64. h is √ε of the search's dtype. One step is one iteration: the line, then the
-//! gradient at its end. **Better slopes.** Where the line finds nothing, or the slope promises less than rounding (g'p/2 ≤ ε |f|), g is taken
-//! anew from the same point: from central differences over the same h, (f(x + h_i e_i) − f(x − h_i e_i)) / 2 h_i, with which the search goes on;
-//! then B is forgotten, and ℓ is the length of the last step; then the noise of the losses is estimated from a table of differences along a line,
-//! and where it makes a far larger h the best (8^¼ √(noise/curvature), 100 times as large at least), the search goes on with that one, as with
-//! models in f32. After that it has converged. Central differences cost twice as much, and are where gaps below 10⁻³ come from on rotated
-//! functions of condition 10⁶: forward ones are off by h f_ii/2, which moves the minimum by that over the *least* curvature.
+//! x, g, p, v, s, y, D: \[d\]; B: \[d, d\], all of them f64. h is √ε of the search's dtype. One step is one iteration: the line, then the
+//! gradient at its end. It draws no random numbers.
+//!
+//! **The end.** Where the line finds nothing, or the slope promises no more than rounding (g'p/2 ≤ 100 ε |f|), g is taken anew from the same point, by
+//! central differences over the same h, (f(x + h_i e_i) − f(x − h_i e_i)) / 2 h_i, with which the search goes on; unless forward ones cannot
+//! be off by as much as rounding. Where the line still finds nothing, B is forgotten, and ℓ is the length of the last step; then the noise of
+//! the losses is estimated from a table of differences along a line, and where it makes a far larger h the best (8^¼ √(noise/curvature), 100
+//! times as large at least), the search goes on with that one, as it does with models in f32. After that it has converged. Without D and
+//! central differences the gap stays at 10⁻⁶ to 10⁻³ on rotated functions of condition 10⁶: forward ones are off by half the curvature of
+//! a coordinate times h, and the minimum is then moved by that over the *least* curvature.
+//!
 //! **Bounds.** p is that of a Newton step in the free coordinates while those in A stay where they are, and the line bends at walls. A
 //! point without a loss: the lowest of points around it is gone to, at ten distances. Integers and flags have differences over a level.
 //! **Stochastic objectives.** x, x' and both gradients are evaluated on the data of the step, y is the change from one to the other, and
@@ -27,11 +32,12 @@
 //! Source: Nocedal & Wright 2006, "Numerical optimization", chapters 3, 6 and 8, doi:10.1007/978-0-387-40065-5; Bertsekas 1982, "Projected Newton
 //! methods for optimization problems with simple constraints", doi:10.1137/0320018; Moré & Wild 2011, "Estimating computational noise",
 //! doi:10.1137/100786125, and 2012, "Estimating derivatives of noisy simulations", doi:10.1145/2168773.2168777.
-//! Differs from the sources: B begins far too large, and not as y's/y'y I: on the ellipsoid in ten dimensions that saves half of all
-//! evaluations, as a step too far costs a few of them and a step too short a gradient. The condition on the new slope is not tested, as
-//! a gradient costs more than going on along the line until the loss rises does. Coordinates at walls are left out by solving for v_A.
+//! Differs from the sources: B begins far too large, and not as y's/y'y I: a step too far costs a few evaluations, a step too short a gradient (of
+//! bbob's targets in ten dimensions .36 instead of .28 are reached after 100 d evaluations). The condition on the new slope is not tested,
+//! as a gradient costs more than going on along the line until the loss rises. Forward differences are corrected by D. Coordinates at walls are
+//! left out by solving for v_A.
 //! Cost per step: 1 to 5 evaluations one after the other and d in one round, in the first d + 1 more, 2 d with central differences; of a
-//! stochastic objective 4 d + 2 or so; O(d²) arithmetic, O(|A|³) more at walls; state of d² + 2 d numbers (f64), scratch of d² numbers and of the points.
+//! stochastic objective 4 d + 2 or so; O(d²) arithmetic, O(|A|³) more at walls; state of d² + 3 d numbers (f64), scratch of d² numbers and of the points.
 //! Dimensions for which B takes more than 1 GiB (d > 11,585) are refused.
 //!
 //! Take it when losses are exact and the function is smooth with few valleys, with `restart` around it: from ten parameters up
@@ -54,6 +60,7 @@
 #![doc = include_str!("settings/quasi-newton.md")]
 
 mod inverse;
+mod ladder;
 mod line;
 mod noise;
 mod slope;
@@ -77,11 +84,8 @@ use slope::Differences;
 const MOST_BYTES: usize = 1 << 30;
 /// h on a stochastic objective.
 const NOISY_INTERVAL: f64 = 0.1;
-/// How many times ε |f| a gain may be that is rounding; and how many times that one of which the line may miss.
-const ROUNDING: f64 = 8.0;
-const MISSED: f64 = 100.0;
-/// How much larger an interval must be to be worth going on.
-const LARGER: f64 = 100.0;
+/// How many times ε |f| a gain may be that is rounding.
+const ROUNDING: f64 = 100.0;
 /// Radii at which a point that has a loss is looked for around one that has none.
 const RADII: u64 = 10;
 
@@ -141,7 +145,7 @@ impl Method for QuasiNewtonMethod {
             .converges(true)
             .deterministic(true)
             // f64, where the space may be f32.
-            .state_per_parameter(4.0)
+            .state_per_parameter(6.0)
             .state_per_pair(2.0),
     );
     type Config = QuasiNewtonConfig;
@@ -244,41 +248,6 @@ impl QuasiNewtonMethod {
         let held: Vec<usize> = (0..self.x.len()).filter(held).collect();
         let (p, v) = self.inverse.direction(&g, &held)?;
         Ok(Way { g, p, v })
-    }
-
-    /// Better slopes, until they promise something; and why going on is pointless, if they do not.
-    fn go_on(&mut self, mut stuck: bool, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
-        loop {
-            let Way { g, p, .. } = self.way(oracle)?;
-            let promised = -0.5 * dot(&g, &p);
-            if !stuck && promised > self.resolution() {
-                return Ok(None);
-            }
-            // Either the slopes mean nothing, or B does.
-            let lost = self.g.iter().all(|g| *g == 0.0) || (stuck && promised > MISSED * self.resolution());
-            stuck = false;
-            if !self.central {
-                self.central = true;
-            } else if lost && !self.inverse.fresh {
-                self.inverse.forget(self.inverse.reach);
-                continue;
-            } else if lost && !self.measured && self.config.interval.is_none() && self.is_noisy(oracle)? {
-                self.central = false;
-            } else {
-                self.forget();
-                return Ok(Some("tol-fun: no slope promises more than rounding"));
-            }
-            (_, self.g) = self.differences(oracle).at(&self.x, Some(self.f), oracle)?;
-        }
-    }
-
-    /// Are losses so noisy that a much larger interval is better? Then it is taken.
-    fn is_noisy(&mut self, oracle: &mut Oracle<'_>) -> Result<bool> {
-        self.measured = true;
-        let interval = noise::interval(&self.x, self.f, 0.1 * self.interval, oracle)?;
-        let larger = interval.filter(|h| *h > LARGER * self.interval);
-        self.interval = larger.unwrap_or(self.interval);
-        Ok(larger.is_some())
     }
 
     /// Where x failed: to the lowest of points farther and farther around it.

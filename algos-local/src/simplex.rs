@@ -103,6 +103,15 @@ impl Simplex {
 
     /// One iteration.
     pub(crate) fn advance(&mut self, with: Coefficients, oracle: &mut Oracle<'_>) -> Result<()> {
+        match self.better(with, oracle)? {
+            Some((point, loss)) => self.replace(&point, loss),
+            None => self.shrink(with.shrink, oracle)?,
+        }
+        Ok(())
+    }
+
+    /// What takes the place of the worst, and its loss.
+    fn better(&self, with: Coefficients, oracle: &mut Oracle<'_>) -> Result<Option<(Vec<f64>, f64)>> {
         let n = self.losses.len() - 1;
         let (best, second, worst) = (self.losses[0], self.losses[n - 1], self.losses[n]);
         let centre = self.centre();
@@ -111,19 +120,16 @@ impl Simplex {
         if loss < best {
             let mut expanded = self.beyond(&centre, with.expand);
             let farther = oracle.loss(&mut expanded)?;
-            return Ok(if farther < loss { self.replace(expanded, farther) } else { self.replace(reflected, loss) });
+            return Ok(Some(if farther < loss { (expanded, farther) } else { (reflected, loss) }));
         }
         if loss < second {
-            return Ok(self.replace(reflected, loss));
+            return Ok(Some((reflected, loss)));
         }
         let outside = loss < worst;
         let mut contracted = self.beyond(&centre, if outside { with.contract } else { -with.contract });
         let closer = oracle.loss(&mut contracted)?;
-        if if outside { closer <= loss } else { closer < worst } {
-            Ok(self.replace(contracted, closer))
-        } else {
-            self.shrink(with.shrink, oracle)
-        }
+        let taken = if outside { closer <= loss } else { closer < worst };
+        Ok(taken.then_some((contracted, closer)))
     }
 
     /// c.
@@ -147,10 +153,10 @@ impl Simplex {
     }
 
     /// The worst makes way.
-    fn replace(&mut self, point: Vec<f64>, loss: f64) {
+    fn replace(&mut self, point: &[f64], loss: f64) {
         let n = self.losses.len() - 1;
         self.losses[n] = loss;
-        self.points[n * self.dim..].copy_from_slice(&point);
+        self.points[n * self.dim..].copy_from_slice(point);
         self.sort();
     }
 

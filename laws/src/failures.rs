@@ -8,7 +8,7 @@ use super::{
     Law, Subject,
     broken::{Breach, Verdict},
     path::{self, KEY},
-    problem::Problem,
+    problem::{FLOOR, Problem},
     tap::{Round, Tap},
 };
 use moths_core::{Optimizer, Result, tensor::host};
@@ -23,6 +23,8 @@ pub(super) const LAW: Law = Law {
 const BAD_STEPS: usize = 3;
 /// Steps in which the answer must get better again.
 const GOOD_STEPS: usize = 300;
+/// A gap that is none.
+const EXACT: f64 = 1e-12;
 
 fn holds(subject: &Subject) -> Verdict {
     let mut broken = vec![];
@@ -78,6 +80,10 @@ fn recovers(subject: &Subject, mut problem: Problem, before: usize, failure: &Fa
         bad_step(&mut *optimizer, &mut problem, failure)?;
     }
     let stuck_at = problem.loss_at(&*optimizer.answer()?)?;
+    // A search that was there in spite of all has nothing to lower.
+    if stuck_at - FLOOR <= EXACT {
+        return Ok(());
+    }
     for _ in 0..GOOD_STEPS {
         let report = optimizer.step(&mut problem)?;
         finite(&*optimizer)?;

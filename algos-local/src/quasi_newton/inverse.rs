@@ -66,6 +66,11 @@ impl Inverse {
         Ok(())
     }
 
+    /// v'B v; ∞ as long as nothing is known.
+    pub(super) fn square(&self, v: &[f64]) -> f64 {
+        if self.fresh { f64::INFINITY } else { dot(v, &self.product(v)) }
+    }
+
     /// B v.
     fn product(&self, v: &[f64]) -> Vec<f64> {
         self.matrix.chunks_exact(v.len()).map(|row| dot(row, v)).collect()
