@@ -121,9 +121,8 @@ impl Method for HookeJeevesMethod {
     }
 
     fn evaluations_per_step(_config: &Self::Config, space: &Space, _stochastic: bool) -> Option<u64> {
-        // Half of all signs are right at once.
         let searched = space.fixed().filter(|fixed| !fixed).count() as u64;
-        Some((3 * searched).div_ceil(2) + 1)
+        Some((2 * searched).max(1))
     }
 
     fn advance(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
