@@ -37,7 +37,7 @@
 //! lines without ends; stochastic objectives.
 //! Cost per step: a round of d evaluations, one after another, less for every line that is resolved; K + 1 of a stochastic objective. A line
 //! remembers 1,000 points at most, and drops the highest beyond: up to 2,005 numbers (f64) per parameter. O(points of the line)
-//! arithmetic an evaluation.
+//! arithmetic an evaluation. More than 10,000 dimensions are refused.
 //!
 //! Take it when the parameters hardly depend on each other, and as insurance beside methods that adapt to rotations: on the separable functions of BBOB it
 //! reaches 1e-8 within 600 d evaluations in 2 to 20 dimensions, Rastrigin's and Büche's included, where `cma-es` stays in a local minimum. On
@@ -72,7 +72,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalSearch, Method, Oracle, Room};
+use crate::{LocalSearch, Method, Oracle, Room, sweep::refuse_more_coordinates};
 use line::{Lines, OPEN, Track};
 
 /// An interval that is more curved than anything seen by this factor hides nothing.
@@ -159,6 +159,7 @@ impl Method for BrentStepMethod {
     type Config = BrentStepConfig;
 
     fn new(config: &Self::Config, room: &Room, at: &[f64]) -> Result<Self> {
+        refuse_more_coordinates("brent-step", at.len())?;
         Ok(Self {
             config: config.clone(),
             x: at.to_vec(),

@@ -3,6 +3,7 @@
 pub mod brent_step;
 pub mod hooke_jeeves;
 pub mod search;
+mod sweep;
 
 pub use brent_step::{BrentStep, BrentStepConfig};
 pub use hooke_jeeves::{HookeJeeves, HookeJeevesConfig};
