@@ -19,7 +19,8 @@
 //!
 //! **Converged.** A line is resolved when no parabola promises a gain of `tolerance`, and every interval is 20 times as difficult as the largest
 //! curvature seen on it, or as short as a level of a discrete coordinate, or as numbers of the dtype can be told apart. `converged` is
-//! said when all lines are resolved, or after `patience` rounds without a gain.
+//! said when all lines are resolved, or after `patience` rounds without a gain, and the neighbours of x on all lines, evaluated again, are no
+//! lower; a line on which one is begins anew.
 //!
 //! **Failures.** A point that failed, or is so high that most others are nothing beside it, counts as the other end of the interval does: the edge
 //! of what does not fail is looked for where losses are low.
@@ -36,7 +37,7 @@
 //! lines without ends; stochastic objectives.
 //! Cost per step: a round of d evaluations, one after another, less for every line that is resolved; K + 1 of a stochastic objective. A line
 //! remembers 1,000 points at most, and drops the highest beyond: up to 2,005 numbers (f64) per parameter. O(points of the line)
-//! arithmetic an evaluation.
+//! arithmetic an evaluation. More than 10,000 dimensions are refused.
 //!
 //! Take it when the parameters hardly depend on each other, and as insurance beside methods that adapt to rotations: on the separable functions of BBOB it
 //! reaches 1e-8 within 600 d evaluations in 2 to 20 dimensions, Rastrigin's and Büche's included, where `cma-es` stays in a local minimum. On
@@ -57,9 +58,11 @@
 //! ```
 #![doc = include_str!("settings/brent-step.md")]
 
+mod afresh;
 mod line;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use moths_core::{
     Result, Space,
@@ -69,8 +72,8 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalSearch, Method, Oracle, Room};
-use line::{Line, Lines, OPEN, Track, WIDEST};
+use crate::{LocalSearch, Method, Oracle, Room, sweep::refuse_more_coordinates};
+use line::{Lines, OPEN, Track};
 
 /// An interval that is more curved than anything seen by this factor hides nothing.
 const BEND: f64 = 20.0;
@@ -124,6 +127,8 @@ pub struct BrentStepMethod {
     begun: bool,
     /// Rounds since the last gain.
     idle: u64,
+    /// Has x moved since its neighbours on all lines were last evaluated together?
+    moved: bool,
     /// Is it the turn of what promises most?
     favour: bool,
     /// The coordinate whose turn it is otherwise.
@@ -154,15 +159,17 @@ impl Method for BrentStepMethod {
     type Config = BrentStepConfig;
 
     fn new(config: &Self::Config, room: &Room, at: &[f64]) -> Result<Self> {
+        refuse_more_coordinates("brent-step", at.len())?;
         Ok(Self {
             config: config.clone(),
             x: at.to_vec(),
             loss: f64::INFINITY,
             begun: false,
             idle: 0,
+            moved: false,
             favour: false,
             next: 0,
-            reach: (0..at.len()).map(|i| widest(room, i).min(OPEN)).collect(),
+            reach: (0..at.len()).map(|i| afresh::widest(room, i).min(OPEN)).collect(),
             lines: Lines::through(at),
         })
     }
@@ -187,12 +194,17 @@ impl Method for BrentStepMethod {
             gained |= self.look(oracle, i, at)?;
             looked = true;
         }
-        if !looked {
-            self.loss = oracle.loss(&mut self.x)?;
-            return Ok(Some("resolved: no interval of any line hides a gain"));
-        }
         self.idle = if gained { 0 } else { self.idle.saturating_add(1) };
-        Ok((self.idle >= self.config.patience).then_some("patience: rounds without a gain"))
+        let reason = match looked {
+            false => "resolved: no interval of any line hides a gain",
+            true if self.idle >= self.config.patience => "patience: rounds without a gain",
+            true => return Ok(None),
+        };
+        if self.reopens(oracle)? {
+            self.idle = 0;
+            return Ok(None);
+        }
+        Ok(Some(reason))
     }
 
     fn point(&self) -> &[f64] {
@@ -201,7 +213,8 @@ impl Method for BrentStepMethod {
 
     fn moved(&mut self, to: &[f64]) {
         self.x.copy_from_slice(to);
-        (self.loss, self.begun, self.idle, self.lines) = (f64::INFINITY, false, 0, Lines::through(to));
+        (self.loss, self.begun, self.idle, self.moved) = (f64::INFINITY, false, 0, false);
+        self.lines = Lines::through(to);
     }
 }
 
@@ -226,30 +239,6 @@ impl BrentStepMethod {
         room.is_fixed(i) || self.lines.line(i).is_resolved()
     }
 
-    /// The next coordinate whose line has something to look at, and where.
-    fn proposal(&mut self, room: &Room) -> Option<(usize, f64)> {
-        if self.config.selection == Selection::QuadraticInterpolation {
-            self.favour = !self.favour;
-        }
-        if self.favour
-            && let Some(favourite) = self.favourite(room)
-        {
-            return Some(favourite);
-        }
-        let d = self.x.len();
-        for i in (self.next..d).chain(0..self.next) {
-            if self.is_done(room, i) {
-                continue;
-            }
-            if let Some(at) = self.lines.line(i).propose(&self.track(room, i)) {
-                self.next = (i + 1) % d;
-                return Some((i, at));
-            }
-            self.lines.line_mut(i).resolve();
-        }
-        None
-    }
-
     /// Evaluates a point of line `i`; was it a gain?
     fn look(&mut self, oracle: &mut Oracle<'_>, i: usize, at: f64) -> Result<bool> {
         let mut candidate = self.x.clone();
@@ -264,48 +253,11 @@ impl BrentStepMethod {
             line.foresee(&track);
         }
         if loss < self.loss {
-            (self.x, self.loss) = (candidate, loss);
+            (self.x, self.loss, self.moved) = (candidate, loss, true);
         }
         Ok(gained)
     }
-
-    /// The line whose parabola promises most, and where.
-    fn favourite(&self, room: &Room) -> Option<(usize, f64)> {
-        let open = (0..self.x.len()).filter(|i| !self.is_done(room, *i));
-        let i = open.max_by(|i, j| self.lines.line(*i).promise().total_cmp(&self.lines.line(*j).promise()))?;
-        Some((i, self.lines.line(i).parabola(&self.track(room, i))?))
-    }
-
-    /// A line search on the data of this step: nothing that is remembered can be compared with it.
-    fn line_afresh(&mut self, oracle: &mut Oracle<'_>) -> Result<()> {
-        let (d, room) = (self.x.len(), oracle.room());
-        let i = (self.next..d).chain(0..self.next).find(|i| !room.is_fixed(*i)).unwrap_or(0);
-        let mut lowest = oracle.loss(&mut self.x)?;
-        let (x, reach, whole) = (self.x[i], self.reach[i], self.track(room, i));
-        let track = Track { lower: whole.lower.max(x - reach), upper: whole.upper.min(x + reach), bend: f64::INFINITY, ..whole };
-        let mut line = Line::through(x);
-        for _ in 0..self.config.points {
-            let Some(at) = line.propose(&track) else { break };
-            let mut candidate = self.x.clone();
-            candidate[i] = at;
-            let loss = oracle.loss(&mut candidate)?;
-            line.learn(candidate[i], if loss.is_finite() { loss - lowest } else { f64::INFINITY });
-            lowest = lowest.min(loss);
-        }
-        self.x[i] = line.best();
-        let moved = (self.x[i] - x).abs();
-        let next = if moved >= 0.9 * reach { 2.0 * reach } else { (0.5 * reach).max(2.0 * moved) };
-        self.reach[i] = next.max(whole.shortest).min(widest(room, i));
-        self.next = (i + 1) % d;
-        Ok(())
-    }
 }
 
-/// The width of coordinate `i`, or of what may be searched where it has no bounds.
-fn widest(room: &Room, i: usize) -> f64 {
-    let (lower, upper) = room.interval(i);
-    (upper - lower).min(WIDEST)
-}
-
-persist!(BrentStepMethod { x, loss, begun, idle, favour, next in |method| 0..method.x.len().max(1), reach, lines });
+persist!(BrentStepMethod { x, loss, begun, idle, moved, favour, next in |method| 0..method.x.len().max(1), reach, lines });
 register!(BrentStep);

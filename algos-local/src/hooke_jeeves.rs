@@ -13,7 +13,7 @@
 //! Differs from the paper: a coordinate that is discrete keeps steps of one level when those of others become shorter; a step that ends at the wall
 //! where it began is not evaluated; the sign that helped last is tried first, as in later codes of the authors' time.
 //! Cost per step: one sweep, d to 2 d evaluations one after another, of d numbers each, and one of x or of the pattern's end beside; of a
-//! stochastic objective x is evaluated again in every step. 4 numbers of state per parameter.
+//! stochastic objective x is evaluated again in every step. 4 numbers of state per parameter. More than 10,000 dimensions are refused.
 //!
 //! Take it when there are few parameters, integers and flags among them, the valley lies along the coordinates or is not narrow, and losses
 //! are only good for being compared. Evaluations wait for one another: where many can be had at once, take `cma-es`; where the valley is
@@ -44,7 +44,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalSearch, Method, Oracle, Room};
+use crate::{LocalSearch, Method, Oracle, Room, sweep::refuse_more_coordinates};
 
 /// Settings of [`HookeJeeves`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +106,7 @@ impl Method for HookeJeevesMethod {
     type Config = HookeJeevesConfig;
 
     fn new(config: &Self::Config, room: &Room, at: &[f64]) -> Result<Self> {
+        refuse_more_coordinates("hooke-jeeves", at.len())?;
         let mut method = Self {
             config: config.clone(),
             x: at.to_vec(),
@@ -120,10 +121,9 @@ impl Method for HookeJeevesMethod {
         Ok(method)
     }
 
-    fn evaluations_per_step(_config: &Self::Config, space: &Space, _stochastic: bool) -> Option<u64> {
-        // Half of all signs are right at once.
+    fn evaluations_per_step(_config: &Self::Config, space: &Space, stochastic: bool) -> Option<u64> {
         let searched = space.fixed().filter(|fixed| !fixed).count() as u64;
-        Some((3 * searched).div_ceil(2) + 1)
+        Some((2 * searched).max(1) + u64::from(stochastic))
     }
 
     fn advance(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {

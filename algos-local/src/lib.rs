@@ -7,6 +7,7 @@ pub mod quasi_newton;
 pub mod search;
 mod simplex;
 pub mod subplex;
+mod sweep;
 
 pub use brent_step::{BrentStep, BrentStepConfig};
 pub use hooke_jeeves::{HookeJeeves, HookeJeevesConfig};

@@ -115,8 +115,18 @@ impl Line {
 
     /// The lowest point.
     pub(super) fn best(&self) -> f64 {
-        let lowest = (0..self.points()).min_by(|i, j| self.rise[*i].total_cmp(&self.rise[*j]));
-        self.at[lowest.unwrap_or(0)]
+        self.at[self.home()]
+    }
+
+    fn home(&self) -> usize {
+        (0..self.points()).min_by(|i, j| self.rise[*i].total_cmp(&self.rise[*j])).unwrap_or(0)
+    }
+
+    /// The neighbours of the lowest point.
+    pub(super) fn beside_best(&self) -> Vec<f64> {
+        let home = self.home();
+        let beside = [home.checked_sub(1), Some(home + 1)];
+        beside.into_iter().flatten().filter_map(|k| self.at.get(k).copied()).collect()
     }
 
     pub(super) fn is_resolved(&self) -> bool {

@@ -2,7 +2,7 @@ use std::{f64::consts::PI, sync::mpsc};
 
 use moths_core::{Batch, Function, Key, Objective, Optimizer, Space, Stop, minimize};
 
-use super::*;
+use super::{line::Line, *};
 
 fn search(config: BrentStepConfig, space: &Space) -> BrentStep {
     BrentStep::of(config, space, Key::new(1)).unwrap()
