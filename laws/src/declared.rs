@@ -72,7 +72,7 @@ fn counts(subject: &Subject, name: &str) -> Verdict {
     ensure!(schema["properties"].get(name).is_some(), "its meta calls `{name}` its size, and there is no such setting");
     let mut counts = vec![];
     for n in SIZES {
-        counts.extend(last_step(subject, name, n)?.map(|used| (n, used)));
+        counts.extend(most(subject, name, n)?.map(|used| (n, used)));
     }
     let grow = counts.windows(2).all(|pair| pair[0].1 <= pair[1].1);
     let differ = counts.first().zip(counts.last()).is_some_and(|(first, last)| first.1 < last.1);
@@ -80,10 +80,10 @@ fn counts(subject: &Subject, name: &str) -> Verdict {
     Ok(())
 }
 
-/// The evaluations of the last step, where this size is taken.
-fn last_step(subject: &Subject, name: &str, n: usize) -> Result<Option<u64>> {
+/// The most evaluations of the first steps, where this size is taken: later ones may need fewer.
+fn most(subject: &Subject, name: &str, n: usize) -> Result<Option<u64>> {
     let (sized, problem) = (subject.with(name, json!(n)), Problem::free(30, DType::F64)?);
     let Some(mut optimizer) = sized.build_if_able(problem.space(), KEY)? else { return Ok(None) };
     let moments = path::run(&mut *optimizer, &mut problem.clone(), STEPS)?;
-    Ok(moments.last().map(|moment| moment.report.evaluations))
+    Ok(moments.iter().map(|moment| moment.report.evaluations).max())
 }
