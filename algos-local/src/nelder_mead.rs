@@ -19,8 +19,9 @@
 //! stochastic objective; O(d²) arithmetic; state of d² + 2 d numbers (f64), twice that of scratch. Dimensions for which the simplex takes
 //! more than 1 GiB (d > 11,584) are refused.
 //!
-//! Take it when there are two or three parameters, or four, and losses are no more than an order of points: with `restart` around it, it is
-//! better there than `cma-es`. From five on take `quasi-newton` for smooth functions, `subplex` for noisy ones.
+//! Take it when there are two to four parameters and few evaluations, with `restart` around it: of bbob's targets in two dimensions it then
+//! reaches .63 after 200 evaluations and .80 after 2000, where `cma-es` reaches .37 and .88. It sees nothing of losses but their order. From
+//! five parameters on take `quasi-newton` for smooth functions, `subplex` for noisy ones.
 //!
 //! Tune first: `side`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be.
 //!

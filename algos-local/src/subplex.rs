@@ -9,12 +9,13 @@
 //! s_i ← |s_i| sign(Δ_i),  or −s_i where Δ_i = 0
 //! ```
 //!
-//! x, Δ, s: \[d\]. The simplex goes as in `nelder-mead` with Nelder and Mead's coefficients: expansion 2, contraction and shrink ½. One step is one
-//! iteration in the subspace whose turn it is; it draws no random numbers. `converged`: all |Δ_i| and ψ s_i are 1e-12 of the first side, or
-//! rounding; or all losses of a cycle are the same but for rounding. On a stochastic objective the simplex is evaluated again in every step.
+//! x, Δ, s: \[d\]. The simplex goes as in `nelder-mead` with Nelder and Mead's coefficients: expansion 2, contraction and shrink ½. One
+//! step is one iteration in the subspace whose turn it is; it draws no random numbers. `converged`: all |Δ_i| and ψ s_i are 1e-12 of the
+//! first side, or rounding; or all losses of a cycle are the same but for rounding. On a stochastic objective the simplex is evaluated
+//! again in every step.
 //! Source: Rowan 1990, "Functional stability analysis of numerical algorithms", thesis, University of Texas at Austin.
-//! Differs from the thesis: the size of a simplex is the largest difference of a coordinate from its best point; a side that leads outside is
-//! turned inwards, and points outside are moved to the nearest inside; the criteria of convergence.
+//! Differs from the thesis: the size of a simplex is the largest difference of a coordinate from its best point; a side that leads outside
+//! is turned inwards, and points outside are moved to the nearest inside; the criteria of convergence.
 //! Cost per step: 1 or 2 evaluations one after the other, up to 5 more when a subspace begins or its simplex shrinks, 6 more on a
 //! stochastic objective; O(d log d) arithmetic; state of 10 d numbers (f64), twice that of scratch.
 //!

@@ -7,7 +7,7 @@ const LEAST_CURVATURE: f64 = 1e-10;
 
 /// B before the first update, in units of what led to the first step: far too large is better than too small, as each step too far is a few
 /// evaluations on a line, and each step too short a gradient.
-const BOLD: f64 = 100.0;
+const BOLD: f64 = 3e4;
 
 /// B \[d, d\].
 #[derive(Clone)]

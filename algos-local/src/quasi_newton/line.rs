@@ -11,7 +11,7 @@ const SUFFICIENT: f64 = 1e-4;
 const BACK: usize = 20;
 const ON: usize = 5;
 /// What is left of α on the way back, at least and at most.
-const LEAST: f64 = 0.02;
+const LEAST: f64 = 0.05;
 const MOST: f64 = 0.5;
 /// Farther is gone where the parabola's minimum is farther than this.
 const WORTH: f64 = 2.0;

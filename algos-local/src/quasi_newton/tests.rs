@@ -23,9 +23,9 @@ fn the_first_two_steps_are_those_of_the_equations() {
     assert_eq!(report.evaluations, 3 + 1 + 2, "f and g, one point on the line, g at its end");
     answer(&search, &space).iter().zip(one).for_each(|(x, by_hand)| assert!((x - by_hand).abs() < 1e-7));
 
-    // B = 100/|g| I, then the update with s = p and y = (2 s_1, 8 s_2).
+    // B = 3·10⁴/|g| I, then the update with s = p and y = (2 s_1, 8 s_2).
     let (s, y) = ([-2.0 / length, -8.0 / length], [-4.0 / length, -64.0 / length]);
-    let (b, sy) = (100.0 / length, s[0] * y[0] + s[1] * y[1]);
+    let (b, sy) = (3e4 / length, s[0] * y[0] + s[1] * y[1]);
     let by = [b * y[0], b * y[1]];
     let factor = (1.0 + (y[0] * by[0] + y[1] * by[1]) / sy) / sy;
     let entry = |i: usize, j: usize| f64::from(u8::from(i == j)) * b + factor * s[i] * s[j] - (s[i] * by[j] + by[i] * s[j]) / sy;
