@@ -199,9 +199,10 @@ fn setups(n: usize) -> Vec<Setup> {
 
 /// The shares of all races at a budget.
 fn shares(names: &[&str], setups: &[Setup], dim: u64, budget: u64, runs: &Runs) -> Shares {
-    let functions: Vec<&String> = runs.values().next().map(|of| of.keys().collect()).unwrap_or_default();
+    let functions: Vec<&String> = runs.values().max_by_key(|of| of.len()).map(|of| of.keys().collect()).unwrap_or_default();
+    let whole = |i: usize| runs.get(names[i]).is_some_and(|of| functions.iter().all(|function| of.contains_key(*function)));
     let of = |setup: &Setup| {
-        let there = setup.members.iter().all(|&i| runs.contains_key(names[i]));
+        let there = setup.members.iter().all(|&i| whole(i));
         there.then(|| functions.iter().map(|function| share(names, setup, dim, budget, function, runs)).collect())
     };
     setups.iter().map(of).collect()
