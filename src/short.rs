@@ -23,7 +23,8 @@ pub struct Minimum {
 /// NaN and infinite values say that a point failed. The same call finds the same point. Whoever wants to resume, watch, or choose takes
 /// [`registry::build_for`] and [`minimize`].
 ///
-/// ```
+#[cfg_attr(all(feature = "evolution", feature = "local"), doc = "```")]
+#[cfg_attr(not(all(feature = "evolution", feature = "local")), doc = "```no_run")]
 /// let rosenbrock = |x: &[f64]| 100.0 * (x[1] - x[0] * x[0]).powi(2) + (1.0 - x[0]).powi(2);
 /// let found = moths::fmin(rosenbrock, [(-5.0, 5.0), (-5.0, 5.0)], 500)?;
 /// assert!(found.value < 1e-8 && (found.x[0] - 1.0).abs() < 1e-3);
@@ -31,7 +32,7 @@ pub struct Minimum {
 /// ```
 ///
 /// # Errors
-/// [`Error::Invalid`] for bounds that are none, and a budget of 0; [`Error::AllFailed`] where no call gave a number; [`Error::Unknown`] where none
+/// [`Error::Invalid`] for bounds that are none, and a budget of 0; [`Error::Budget`] for one of less than two; [`Error::AllFailed`] where no call gave a number; [`Error::Unknown`] where none
 /// of the families that search is built in.
 pub fn fmin(f: impl FnMut(&[f64]) -> f64, bounds: impl Into<Vec<(f64, f64)>>, budget: u64) -> Result<Minimum> {
     let mut objective = Function::new(Space::bounded(bounds)?, f);

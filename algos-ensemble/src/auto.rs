@@ -11,7 +11,7 @@
 //! not chosen by. Members that are not linked, or need more memory than there is, are left out. [`Optimizer::explain`] says what was chosen, why, and
 //! what has become of it.
 //!
-//! **Suggestions** are evaluated at the beginning of the next step, beside what the step takes; where one is better than all that was seen, all that
+//! **Suggestions** are evaluated at the beginning of the next step, beside the answer; where one is better, all that
 //! still race go on from there.
 //!
 //! It is chosen in the first step, when the objective is there; before, the answer is where the search begins. A choice is part of the state, and
@@ -82,8 +82,9 @@ pub struct Auto {
     at: CowTensor,
     suggestions: Suggestions,
     race: Race,
-    /// Why these: not part of the state, as it follows from the first step.
-    why: Option<String>,
+    /// What was known when it was chosen, beside the space and the settings.
+    stochastic: bool,
+    outputs: bool,
 }
 
 impl Algorithm for Auto {
@@ -108,13 +109,14 @@ impl Algorithm for Auto {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         Ok(Self {
-            suggestions: Suggestions::at_most(MOST_SUGGESTIONS),
+            suggestions: Suggestions::at_most(MOST_SUGGESTIONS, space),
             race: Race::open(space, MOST_MEMBERS),
             at: space.start(),
             clock: Clock::new(key),
             space: space.clone(),
             config,
-            why: None,
+            stochastic: false,
+            outputs: false,
         })
     }
 }
@@ -131,17 +133,13 @@ impl Auto {
         Ok(tried.into_iter().fold(report, |report, tried| report.and(tried.loss, tried.evaluations)))
     }
 
-    /// Evaluates what was suggested; where one is better than all that was seen, the search goes on there.
+    /// Evaluates what was suggested beside the answer; where one is better, the search goes on there.
     fn try_out(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let dim = self.space.dim();
-        let mut rows = self.space.zeros_for(self.suggestions.rows(dim).len())?;
+        let mut rows = self.space.zeros_for(self.suggestions.rows().len())?;
         let order: Vec<usize> = (0..rows.dims()[0]).rev().collect();
         self.suggestions.write(&mut rows, &order, &self.space)?;
         let points = Batch::Dense(rows);
-        // What is remembered of other data says nothing: the answer is evaluated beside.
-        let answer = Batch::one(&self.answer()?)?;
-        let remembered = if self.race.is_open() { f64::INFINITY } else { self.race.lowest() };
-        let seen = objective.losses_beside(&points, &answer, Some(&[remembered]))?;
+        let seen = objective.losses_beside(&points, &Batch::one(&self.answer()?)?, None)?;
         if let Some((best, loss)) = seen.losses.best()
             && loss < seen.before[0]
         {
@@ -152,13 +150,14 @@ impl Auto {
     }
 
     fn choose(&mut self, objective: &dyn Objective) -> Result<()> {
-        let situation = Situation::of(objective, self.config.evaluations);
+        let (stochastic, outputs) = (objective.stochastic(), objective.shows_outputs());
+        let situation = Situation::of(&self.space, stochastic, outputs, self.config.evaluations);
         let choice = Choice::of(&situation, &self.space)?;
         self.race.enter(&choice.members, choice.rounds.clone(), self.clock.key())?;
         if !is_same_point(&self.at, &self.space.start(), &self.space)? {
             self.race.move_to(&self.at)?;
         }
-        self.why = Some(format!("{situation}: {}", choice.why));
+        (self.stochastic, self.outputs) = (situation.stochastic, situation.outputs);
         Ok(())
     }
 }
@@ -176,9 +175,13 @@ impl Optimizer for Auto {
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.at = self.space.point(at)?;
+        let at = self.space.point(at)?;
+        if !self.race.is_open() {
+            self.race.move_to(&at)?;
+        }
+        self.at = at;
         self.suggestions.clear();
-        if self.race.is_open() { Ok(()) } else { self.race.move_to(at) }
+        Ok(())
     }
 
     fn suggest(&mut self, points: &Batch) -> Result<()> {
@@ -187,13 +190,14 @@ impl Optimizer for Auto {
 
     fn explain(&self) -> Option<String> {
         let race = self.race.told();
-        match (&self.why, self.race.is_open()) {
-            (_, true) => Some("nothing is chosen before the first step".to_owned()),
-            (Some(why), false) => Some(format!("{why}\n{race}")),
-            (None, false) => Some(race),
+        if self.race.is_open() {
+            return Some("nothing is chosen before the first step".to_owned());
         }
+        let situation = Situation::of(&self.space, self.stochastic, self.outputs, self.config.evaluations);
+        let why = choice::why(&situation).unwrap_or_default();
+        Some(format!("{situation}: {why}\n{race}"))
     }
 }
 
-persist!(Auto { clock, at, suggestions, race });
+persist!(Auto { clock, at, stochastic, outputs, suggestions, race });
 register!(Auto);

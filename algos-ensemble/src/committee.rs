@@ -145,6 +145,10 @@ impl Objective for Failures<'_> {
         Ok(losses)
     }
 
+    fn shows_outputs(&self) -> bool {
+        self.inner.shows_outputs()
+    }
+
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         let outputs = self.inner.outputs(batch)?;
         for (i, _) in outputs.iter().flat_map(|o| o.losses.iter().enumerate()).filter(|(_, loss)| !loss.is_finite()) {

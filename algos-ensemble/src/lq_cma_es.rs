@@ -11,7 +11,7 @@
 //! Source: Hansen 2019, "A global surrogate assisted CMA-ES", doi:10.1145/3321707.3321842; differs from the paper as `surrogate` and `cma-es` do.
 //! Cost per step: one evaluation at least and λ at most, in rounds of 1, 1, 1, 2, 3, 4, 6, ..; arithmetic and state as in `surrogate`.
 //!
-//! Take it with up to some 40 parameters when evaluations are dear and the function may be smooth; in `restart`, when it may have many
+//! Take it with up to some 20 parameters, 40 where an evaluation takes a second, when the function may be smooth; in `restart`, when it may have many
 //! valleys. On minibatches every candidate is evaluated, and it is `cma-es`.
 //!
 //! Tune first: `sigma`, as that of `cma-es`; then `population`.

@@ -8,14 +8,14 @@
 //! ```
 //!
 //! b: \[rounds\], evaluations a dimension; d: the number of parameters. A member keeps its state between its turns, and nothing is lost when the
-//! race is saved in the middle of a round. One that says that it has converged is asked no more, but its answer stays in the race; the race has
+//! race is saved in the middle of a round. One that says that it has converged is asked no more while others race, but its answer stays in it; the race has
 //! converged when all that are left have.
 //!
 //! **The answer** is that of the member that is best as far as is known. Source: successive halving (Karnin, Koren & Somekh 2013; Jamieson &
 //! Talwalkar 2016, arXiv:1502.07943), with search algorithms as arms, as portfolios of optimizers are run on COCO (Baudiš & Pošík 2014,
 //! doi:10.1007/978-3-319-10762-2_36). Differs from those: rounds are given, and members are paused rather than begun anew with a longer budget.
-//! Cost per step: a step of one member; on a stochastic objective one evaluation a member more at the end of a round; the state of
-//! all members, those that are out included.
+//! Cost per step: a step of one member; on a stochastic objective one evaluation a member more at the end of a round, and a copy of
+//! what the step overwrites in all states; the state of all members, those that are out included.
 //!
 //! Take it when a few methods are candidates and nobody knows which; `auto` is a race whose members and rounds were measured. Where the budget is
 //! not ten times that of the first round, take one method.
@@ -44,8 +44,7 @@ mod tests;
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Members, Meta, settings},
-    persist,
-    persist::atomically,
+    persist::{Fields, Persist, atomically},
     register, registry,
 };
 use schemars::JsonSchema;
@@ -65,7 +64,7 @@ pub struct RaceConfig {
     #[schemars(length(min = 1, max = 100))]
     pub members: Vec<Spec>,
     /// b, the evaluations a dimension that a member has used at the end of each round, rising.
-    #[schemars(length(min = 1, max = 100), inner(range(min = 0.0, max = 1e9)))]
+    #[schemars(length(min = 1, max = 100), inner(range(min = 0.001, max = 1e9)))]
     pub rounds: Vec<f64>,
     /// Is the best answer suggested to those that go on?
     pub share: bool,
@@ -157,11 +156,6 @@ impl Race {
         self.members.is_empty()
     }
 
-    /// The lowest loss that was seen by the one that leads.
-    pub(crate) fn lowest(&self) -> f64 {
-        self.field.lowest()
-    }
-
     /// Who races, what each has seen, and who fell out.
     pub(crate) fn told(&self) -> String {
         let names: Vec<String> = self.members.iter().map(|member| short(member.spec())).collect();
@@ -173,7 +167,8 @@ impl Race {
         let report = self.members[turn].optimizer.step(objective)?;
         self.field.note(turn, &report, objective.stochastic());
         let limit = self.rounds.get(self.field.round()).copied();
-        if !self.field.is_over(limit) {
+        // Where all have converged nobody has anything to lose.
+        if !self.field.is_over(limit) || self.field.converged().is_some() {
             return Ok(self.said(report));
         }
         let report = match objective.stochastic() && self.field.racing().count() > 1 {
@@ -260,5 +255,12 @@ impl Optimizer for Race {
     }
 }
 
-persist!(Race { rounds in |_| 0..=100, members, field });
+impl Persist for Race {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.within("rounds", &mut self.rounds, 0..=100)?;
+        fields.field("members", &mut self.members)?;
+        self.field.count = self.members.len();
+        fields.field("field", &mut self.field)
+    }
+}
 register!(Race);

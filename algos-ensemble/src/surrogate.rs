@@ -1,7 +1,7 @@
 //! A surrogate: another optimizer steps against a model of the function, which is asked only as often as the model needs it.
 //!
 //! ```text
-//! archive A           all true evaluations, 2 df_max at most; m = |A|
+//! archive A           all true evaluations, max(2 df_max, λ) at most; m = |A|
 //! model               q(x) = β·φ(x), β from the best max(df + 2, ¾ (m + 1)) of A, weights from 20 (best) to 1
 //! φ                   1, x  |  1, x, x²  as soon as ¾ m ≥ 1.1 (2d + 1)  |  1, x, x², x_i x_j  as soon as ¾ m ≥ 1.1 (d (d + 3)/2 + 1)
 //! of a batch of λ     1. rank it by q;  evaluate the best k = 1 + max(⌊0.02 λ⌋, 4 − m);  put them into A;  fit q
@@ -18,7 +18,7 @@
 //! is of their own coordinates; directions in which the model is not curved upwards do not move the suggested minimiser; no model of fewer
 //! points than coefficients is trusted.
 //! Cost per step: at least one evaluation of the batches of the wrapped step, in as many rounds as it takes; O(df³) arithmetic a fit, of which
-//! there are one or two a round: 0.1 ms in 10 dimensions, 4 ms in 20; state of 2 df (d + 1) numbers (f64) more. Models have 1,000 coefficients at
+//! there are one or two a round: 0.1 ms in 10 dimensions, 3 ms in 20, some 0.2 s in 43; state of 2 df (d + 1) numbers (f64) more. Models have 1,000 coefficients at
 //! most: products up to 43 dimensions, squares up to 499, and more than 999 are refused.
 //!
 //! Take it when an evaluation takes longer than a millisecond, or evaluations are few, and the function is smooth: around `cma-es` it is
@@ -126,7 +126,7 @@ impl Algorithm for Surrogate {
             archive: Archive::new(d, 2 * richest.count(d)),
             richest,
             fitted: None,
-            wanted: Suggestions::at_most(MOST_SUGGESTIONS),
+            wanted: Suggestions::at_most(MOST_SUGGESTIONS, space),
             space: space.clone(),
         })
     }
@@ -147,7 +147,7 @@ impl Optimizer for Surrogate {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let known = self.fitted.take().filter(|(of, _)| *of == self.archive).map(|(_, model)| model);
         let mut asked = Modelled::new(objective, self.archive.clone(), known, self.richest, self.trust);
-        asked.wanted = self.wanted.rows(self.space.dim()).map(<[f64]>::to_vec).collect();
+        asked.wanted = self.wanted.rows().map(<[f64]>::to_vec).collect();
         let report = self.inner.step(&mut asked)?;
         // The step is taken: from here on nothing may fail, and what would suggests nothing.
         let told = Report::new(asked.lowest, asked.evaluations).converged(report.converged).with_births(report.births);

@@ -188,7 +188,7 @@ impl Distribution for CmaEsDistribution {
 
     fn sample_beside(&mut self, m: &Vec<f64>, suggestions: &Suggestions, clock: &Clock) -> Result<&mut [CowTensor]> {
         self.sample(m, clock)?;
-        let (suggested, lambda) = (suggestions.rows(m.len()), self.constants.lambda);
+        let (suggested, lambda) = (suggestions.rows(), self.constants.lambda);
         let first = lambda.saturating_sub(suggested.len());
         suggested.enumerate().take(lambda).try_for_each(|(k, point)| self.inject(m, first + k, point))?;
         Ok(std::slice::from_mut(&mut self.scratch.x))

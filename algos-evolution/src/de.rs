@@ -182,7 +182,7 @@ impl Algorithm for De {
             population: Population::new(space, &space.start(), key.fold(u64::MAX), &size, config.init)?,
             breeder: Breeder::new(space, n)?,
             history: History::of_population(space.dim(), n),
-            suggestions: Suggestions::at_most(n),
+            suggestions: Suggestions::at_most(n, space),
             space: space.clone(),
             size,
             config,
@@ -222,7 +222,8 @@ impl De {
             population.retain(&population.fittest(n))?;
         }
         population.join(n, Joining::Mean, &self.space, key.fold(4))?;
-        let worst_first: Vec<usize> = population.best_first().into_iter().rev().collect();
+        let waiting = !self.suggestions.is_empty();
+        let worst_first: Vec<usize> = if waiting { population.best_first().into_iter().rev().collect() } else { vec![] };
         if !population.is_judged() {
             let mut points = population.points().clone();
             self.suggestions.write(&mut points, &worst_first, &self.space)?;

@@ -269,7 +269,7 @@ impl<D: Distribution> Algorithm for DistributionSearch<D> {
             space: space.clone(),
             clock: Clock::new(key),
             mean: Self::mean_at(space, space.start())?,
-            suggestions: Suggestions::at_most(distribution.population()),
+            suggestions: Suggestions::at_most(distribution.population(), space),
             distribution,
             history,
         })

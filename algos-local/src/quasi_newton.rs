@@ -122,6 +122,8 @@ pub struct QuasiNewtonMethod {
     inverse: Inverse,
     /// h.
     interval: f64,
+    /// What it begins with.
+    usual: f64,
     central: bool,
     /// Has the noise been estimated?
     measured: bool,
@@ -162,6 +164,7 @@ impl Method for QuasiNewtonMethod {
             g: vec![0.0; d],
             inverse: Inverse::new(d, config.reach),
             interval: config.interval.unwrap_or_else(|| room.epsilon().sqrt()),
+            usual: config.interval.unwrap_or_else(|| room.epsilon().sqrt()),
             central: false,
             measured: false,
             failed: 0,
@@ -222,6 +225,7 @@ impl QuasiNewtonMethod {
     fn forget(&mut self) {
         self.f = f64::INFINITY;
         (self.central, self.measured, self.failed) = (false, false, 0);
+        self.interval = self.usual;
         self.inverse.forget(self.config.reach);
     }
 
@@ -250,7 +254,7 @@ impl QuasiNewtonMethod {
         Ok(Way { g, p, v })
     }
 
-    /// Where x failed: to the lowest of points farther and farther around it.
+    /// Where x failed: to the lowest of points around it, nearer from step to step.
     fn look_around(&mut self, oracle: &mut Oracle<'_>) -> Result<Option<&'static str>> {
         let radius = self.config.reach * libm::pow(0.5, self.failed as f64);
         let d = self.x.len();

@@ -199,21 +199,23 @@ impl SubplexMethod {
         let mut order: Vec<usize> = (0..self.x.len()).filter(|i| !room.is_fixed(*i)).collect();
         order.sort_by(|i, j| self.progress[*j].abs().total_cmp(&self.progress[*i].abs()));
         let (mut rest, mut subspaces) = (&order[..], vec![]);
+        let mut left = order.iter().map(|i| self.progress[*i].abs()).sum();
         while !rest.is_empty() {
-            let (first, others) = rest.split_at(self.cut(rest));
+            let (first, others) = rest.split_at(self.cut(rest, left));
+            left -= first.iter().map(|i| self.progress[*i].abs()).sum::<f64>();
             subspaces.push(first.to_vec());
             rest = others;
         }
         subspaces
     }
 
-    /// How many of the ordered coordinates make the next subspace.
-    fn cut(&self, order: &[usize]) -> usize {
+    /// How many of the ordered coordinates, whose progress sums up to `whole`, make the next subspace.
+    fn cut(&self, order: &[usize], whole: f64) -> usize {
         let n = order.len();
-        let sum = |of: &[usize]| of.iter().map(|i| self.progress[*i].abs()).sum::<f64>();
         let gap = |m: usize| {
-            let rest = if m < n { sum(&order[m..]) / (n - m) as f64 } else { 0.0 };
-            sum(&order[..m]) / m as f64 - rest
+            let first = order[..m].iter().map(|i| self.progress[*i].abs()).sum::<f64>();
+            let rest = if m < n { (whole - first) / (n - m) as f64 } else { 0.0 };
+            first / m as f64 - rest
         };
         // What is left must be divisible again.
         let divides = |m: &usize| FEWEST * (n - m).div_ceil(MOST) <= n - m;

@@ -124,9 +124,6 @@ impl Default for PsoConfig {
     }
 }
 
-/// Of more suggestions the first are dropped.
-const MOST_SUGGESTIONS: usize = 1000;
-
 /// Particle swarm optimisation. See the [module documentation](self) for equations.
 pub struct Pso {
     config: PsoConfig,
@@ -185,7 +182,7 @@ impl Algorithm for Pso {
             clock: Clock::new(key),
             graph: Clock::new(key),
             keeper: swarm.best.len(),
-            suggestions: Suggestions::at_most(MOST_SUGGESTIONS),
+            suggestions: Suggestions::at_most(*size.range().end(), space),
             config,
             size,
             swarm,

@@ -99,10 +99,13 @@ impl Swarm {
 
     /// The particles whose p is worst go to what was suggested, and rest there; of more points than particles the first are dropped.
     pub(crate) fn send(&mut self, suggestions: &Suggestions, space: &Space) -> Result<()> {
+        if suggestions.is_empty() {
+            return Ok(());
+        }
         let worst_first: Vec<usize> = self.best.best_first().into_iter().rev().collect();
         suggestions.write(&mut self.x, &worst_first, space)?;
         let at_rest = space.zeros()?;
-        let sent = suggestions.rows(space.dim()).len();
+        let sent = suggestions.rows().len();
         worst_first.into_iter().take(sent).try_for_each(|i| self.v.set_row(i, &at_rest))
     }
 

@@ -14,6 +14,11 @@ pub(super) struct Choice {
     pub(super) why: String,
 }
 
+/// Why what is chosen is chosen.
+pub(super) fn why(situation: &Situation) -> Result<String> {
+    Ok(Choice::unbuilt(situation)?.why)
+}
+
 /// More parameters than this are no longer those of a function; the table ends before.
 const FUNCTIONS: usize = 100;
 /// More than this are those of a network.
@@ -22,11 +27,19 @@ const NETWORKS: usize = 1000;
 impl Choice {
     /// The best known for a situation, of whatever is linked and fits into memory.
     pub(super) fn of(situation: &Situation, space: &Space) -> Result<Self> {
-        let choice = match situation {
-            Situation { dim, discrete: 0, stochastic: false, .. } if *dim <= FUNCTIONS => table::choice(situation)?,
-            _ => rule(situation)?,
-        };
-        choice.told(situation, space)?.built(space)
+        let choice = Self::unbuilt(situation)?;
+        // Who is built in can do something in any budget.
+        choice.told(situation, space)?.built(space).or_else(|_| rule(situation)?.told(situation, space)?.built(space))
+    }
+
+    fn unbuilt(situation: &Situation) -> Result<Self> {
+        match situation {
+            Situation { dim, evaluations: Some(few), discrete: 0, stochastic: false, .. } if *few <= 4 * (*dim as u64 + 1) => {
+                Ok(Self::one(Spec::new("one-plus-one-es"), "so few evaluations are best taken one by one"))
+            }
+            Situation { dim, discrete: 0, stochastic: false, .. } if *dim <= FUNCTIONS => table::choice(situation),
+            _ => rule(situation),
+        }
     }
 
     /// Alone.
@@ -37,13 +50,22 @@ impl Choice {
     /// Every member knows what is left of the run when the others have had their rounds.
     fn told(mut self, situation: &Situation, space: &Space) -> Result<Self> {
         let Some(evaluations) = situation.evaluations else { return Ok(self) };
-        let others: u64 = self.rounds.last().copied().unwrap_or(0) * (self.members.len() as u64).saturating_sub(1);
-        let horizon = Horizon::evaluations(evaluations.saturating_sub(others).max(1));
+        let horizon = Horizon::evaluations(evaluations.saturating_sub(self.lost()).max(1));
         for member in &mut self.members {
             // What nobody can fill stays open, and building says what is wrong with it.
             *member = registry::planned(member, space, horizon).unwrap_or_else(|_| member.clone());
         }
         Ok(self)
+    }
+
+    /// What those use that fall out.
+    fn lost(&self) -> u64 {
+        let (mut racing, mut before, mut lost) = (self.members.len() as u64, 0, 0);
+        for round in &self.rounds {
+            lost += racing.saturating_sub(1) * (round - before.min(*round));
+            (racing, before) = (racing.div_ceil(2), *round);
+        }
+        lost
     }
 
     /// Without those whose family is not linked, or that do not fit.

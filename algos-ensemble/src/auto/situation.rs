@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use moths_core::{Objective, Space};
+use moths_core::Space;
 
 /// What a choice is made by.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,14 +21,13 @@ pub(super) struct Situation {
 }
 
 impl Situation {
-    pub(super) fn of(objective: &dyn Objective, evaluations: Option<u64>) -> Self {
-        let space: &Space = objective.space();
+    pub(super) fn of(space: &Space, stochastic: bool, outputs: bool, evaluations: Option<u64>) -> Self {
         Self {
             dim: space.dim(),
             discrete: space.least_deviations().filter(|least| *least > 0.0).count(),
             bounded: space.is_bounded(),
-            stochastic: objective.stochastic(),
-            outputs: objective.shows_outputs(),
+            stochastic,
+            outputs,
             evaluations,
         }
     }

@@ -12,6 +12,8 @@ const RACING: u64 = u64::MAX >> 12;
 
 /// The members of a race, by their places in its list.
 pub(super) struct Field {
+    /// How many there are: said by the race, of which it is known.
+    pub(super) count: usize,
     /// Evaluations.
     used: Vec<u64>,
     /// The lowest loss; of a stochastic objective that of the answer when it was last judged.
@@ -25,7 +27,7 @@ pub(super) struct Field {
 }
 
 persist!(Field {
-    used in |_| 0..=100,
+    used in |field| field.one_each(),
     lowest in |field| field.one_each(),
     out in |field| field.one_each(),
     converged in |field| field.one_each(),
@@ -37,15 +39,15 @@ persist!(Field {
 impl Field {
     pub(super) fn of(count: usize) -> Self {
         let (used, lowest) = (vec![0; count], vec![f64::INFINITY; count]);
-        Self { used, lowest, out: vec![RACING; count], converged: vec![0; count], round: 0, turn: 0, leader: 0 }
+        Self { count, used, lowest, out: vec![RACING; count], converged: vec![0; count], round: 0, turn: 0, leader: 0 }
     }
 
     fn one_each(&self) -> RangeInclusive<usize> {
-        self.used.len()..=self.used.len()
+        self.count..=self.count
     }
 
     fn place(&self) -> Range<usize> {
-        0..self.used.len().max(1)
+        0..self.count.max(1)
     }
 
     /// Whose turn it is.
@@ -62,11 +64,6 @@ impl Field {
         self.leader
     }
 
-    /// The lowest loss of the one that leads.
-    pub(super) fn lowest(&self) -> f64 {
-        self.lowest[self.leader]
-    }
-
     /// Those that have not fallen out, in order.
     pub(super) fn racing(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.out.len()).filter(|&i| self.out[i] == RACING)
@@ -74,7 +71,7 @@ impl Field {
 
     /// A member took a step. Losses of data that change are compared when they are [judged](Self::judge), and only then.
     pub(super) fn note(&mut self, i: usize, report: &Report, stochastic: bool) {
-        self.used[i] += report.evaluations;
+        self.used[i] = self.used[i].saturating_add(report.evaluations);
         self.converged[i] = u64::from(report.converged.is_some());
         if stochastic {
             return;
@@ -137,7 +134,7 @@ impl Field {
                 RACING if self.converged[i] == 1 => "has converged".to_owned(),
                 RACING if alone => "has the rest of the run".to_owned(),
                 RACING => "races".to_owned(),
-                round => format!("fell out after round {}", round + 1),
+                round => format!("fell out after round {}", round.saturating_add(1)),
             };
             // Writing to a string cannot fail.
             let _ = writeln!(told, "`{name}` {fate}; {used} evaluations, lowest {lowest:e}");

@@ -1,6 +1,12 @@
 //! The points that were truly evaluated, the newest last.
 
-use moths_core::persist;
+use moths_core::{
+    Result,
+    persist::{Fields, Persist},
+};
+
+/// The most points, whatever the size of a generation.
+const MOST_POINTS: usize = 1 << 16;
 
 /// Points \[n, d\] and their losses, all finite.
 #[derive(Clone, PartialEq)]
@@ -11,7 +17,18 @@ pub(super) struct Archive {
     losses: Vec<f64>,
 }
 
-persist!(Archive { losses in |archive| 0..=archive.most, points in |archive| archive.numbers() });
+impl Persist for Archive {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        fields.within("most", &mut self.most, 1..=MOST_POINTS)?;
+        fields.within("losses", &mut self.losses, 0..=self.most)?;
+        let numbers = self.losses.len() * self.dim;
+        fields.within("points", &mut self.points, numbers..=numbers)?;
+        match self.losses.iter().chain(&self.points).all(|x| x.is_finite()) {
+            true => Ok(()),
+            false => Err(fields.refusal("holds what is not finite".into())),
+        }
+    }
+}
 
 impl Archive {
     /// Empty, and never of more points than this.
@@ -19,9 +36,9 @@ impl Archive {
         Self { dim, most, points: vec![], losses: vec![] }
     }
 
-    fn numbers(&self) -> std::ops::RangeInclusive<usize> {
-        let numbers = self.losses.len() * self.dim;
-        numbers..=numbers
+    /// A generation of so many must find room.
+    pub(super) fn make_room(&mut self, generation: usize) {
+        self.most = self.most.max(generation.min(MOST_POINTS));
     }
 
     pub(super) fn len(&self) -> usize {

@@ -25,6 +25,8 @@ const BEST: f64 = 0.75;
 const NEEDED: f64 = 1.1;
 /// Of the largest diagonal element: what keeps matrices of points that lie in a plane definite.
 const RIDGE: f64 = 1e-12;
+/// Of the steepest curvature: less is none.
+const UPWARDS: f64 = 1e-10;
 /// How often a solution is made exact by what is left of the equations.
 const REFINEMENTS: usize = 2;
 
@@ -127,8 +129,11 @@ impl Model {
         eigen(&mut axes, &mut curvatures)?;
         let steepest = curvatures.iter().fold(0.0f64, |most, c| most.max(c.abs()));
         let slope = &self.coefficients[1..=d];
+        if curvatures.iter().all(|curvature| *curvature <= UPWARDS * steepest) {
+            return Ok(None);
+        }
         let mut z = vec![0.0; d];
-        for (axis, curvature) in axes.chunks_exact(d).zip(&curvatures).filter(|(_, c)| **c > 1e-10 * steepest) {
+        for (axis, curvature) in axes.chunks_exact(d).zip(&curvatures).filter(|(_, c)| **c > UPWARDS * steepest) {
             let along = -dot(axis, slope) / curvature;
             z.iter_mut().zip(axis).for_each(|(z, a)| *z += along * a);
         }

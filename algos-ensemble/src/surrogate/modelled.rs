@@ -96,6 +96,7 @@ impl<'a> Modelled<'a> {
     /// True losses of the candidates that the model holds for the best, until it is trusted; then what it says of all.
     fn generation(&mut self, rows: &CowTensor, points: &[f64]) -> Result<Vec<f64>> {
         let (n, d) = (rows.dims()[0], self.objective.space().dim());
+        self.archive.make_room(n);
         let mut known: Vec<Option<f64>> = vec![None; n];
         let mut wanted = 1 + (n / 50).max(FIRST.saturating_sub(self.archive.len()));
         loop {
@@ -143,6 +144,10 @@ impl Objective for Modelled<'_> {
             true => Ok(self.ask(batch, &points)?.to_vec()),
             false => self.generation(&rows, &points),
         }
+    }
+
+    fn shows_outputs(&self) -> bool {
+        self.objective.shows_outputs()
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {

@@ -10,29 +10,33 @@ use crate::{
     tensor::{CowTensor, host},
 };
 
+/// How many numbers wait at the most.
+const MOST_NUMBERS: usize = 1 << 23;
+
 /// What [`suggest`](crate::optimizer::Optimizer::suggest) was told and no step has evaluated yet: part of the state, so that a run that is resumed looks at it too.
 ///
 /// ```
 /// use moths_core::{Batch, Space, optimizer::Suggestions};
 ///
 /// let space = Space::bounded([(0.0, 1.0); 2])?;
-/// let mut waiting = Suggestions::at_most(1);
+/// let mut waiting = Suggestions::at_most(1, &space);
 /// waiting.add(&Batch::one(&space.start())?, &space)?;
 /// waiting.add(&Batch::one(&space.start())?, &space)?;
-/// assert_eq!(waiting.rows(2).len(), 1, "the last that fit");
+/// assert_eq!(waiting.rows().len(), 1, "the last that fit");
 /// # Ok::<(), moths_core::Error>(())
 /// ```
 #[derive(Clone)]
 pub struct Suggestions {
     most: usize,
+    dim: usize,
     /// d numbers each.
     points: Vec<f64>,
 }
 
 impl Suggestions {
-    /// None yet, and never more than this: of more the last ones stay.
-    pub fn at_most(most: usize) -> Self {
-        Self { most, points: vec![] }
+    /// None yet, and never more than this, nor than 64 MiB hold: of more the last ones stay.
+    pub fn at_most(most: usize, space: &Space) -> Self {
+        Self { most: most.min(MOST_NUMBERS / space.dim()).max(1), dim: space.dim(), points: vec![] }
     }
 
     /// These too, moved inside the bounds.
@@ -44,15 +48,15 @@ impl Suggestions {
         for i in 0..points.len() {
             added.extend(host::to_f64s(&*space.point(&points.row(i, space)?)?)?);
         }
-        let surplus = added.len().saturating_sub(self.most * space.dim());
+        let surplus = added.len().saturating_sub(self.most * self.dim);
         added.drain(..surplus);
         self.points = added;
         Ok(())
     }
 
-    /// The points, each of `dim` numbers.
-    pub fn rows(&self, dim: usize) -> std::slice::ChunksExact<'_, f64> {
-        self.points.chunks_exact(dim)
+    /// The points \[d\].
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.points.chunks_exact(self.dim)
     }
 
     /// Over these rows of a tensor \[n, d\], the last point over the first of them; of more points than rows the first are dropped.
@@ -60,8 +64,11 @@ impl Suggestions {
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) where candle refuses.
     pub fn write(&self, candidates: &mut CowTensor, rows: &[usize], space: &Space) -> Result<()> {
-        for (i, point) in rows.iter().zip(self.rows(space.dim()).rev()) {
-            candidates.set_row(*i, &Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?)?;
+        for (i, point) in rows.iter().zip(self.rows().rev()) {
+            // What was restored may lie outside.
+            let mut point = CowTensor::new(Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?);
+            space.confine(&mut point)?;
+            candidates.set_row(*i, &point)?;
         }
         Ok(())
     }
@@ -80,8 +87,8 @@ impl Suggestions {
 impl Persist for Suggestions {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         let mut points = self.points.clone();
-        fields.within("points", &mut points, ..)?;
-        if points.iter().any(|x| !x.is_finite()) {
+        fields.within("points", &mut points, ..=self.most * self.dim)?;
+        if !points.len().is_multiple_of(self.dim) || points.iter().any(|x| !x.is_finite()) {
             return Err(fields.refusal("suggests what is no point".into()));
         }
         self.points = points;
