@@ -46,3 +46,40 @@ fn there_is_someone_for_every_situation() -> Result<()> {
     }
     Ok(())
 }
+
+/// A suggestion that is better than the answer is where the search goes on, and one that is worse is not; on data that change, too.
+#[test]
+fn suggestions_are_compared_with_the_answer() -> Result<()> {
+    struct Noisy<'a>(&'a mut dyn Objective);
+    impl Objective for Noisy<'_> {
+        fn space(&self) -> &Space {
+            self.0.space()
+        }
+        fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+            self.0.evaluate(batch)
+        }
+        fn stochastic(&self) -> bool {
+            true
+        }
+    }
+    let space = Space::bounded([(-5.0, 5.0); 3])?;
+    let at = |x: f64| space.encode(&candle_core::Tensor::new(&[x, x, x], space.device())?);
+    for stochastic in [false, true] {
+        let mut optimizer = registry::build_for(&Spec::new("auto"), &space, Key::new(1), Horizon::evaluations(900))?;
+        let mut valley = Function::new(space.clone(), valley);
+        let mut noisy = Noisy(&mut valley);
+        let mut plain = Function::new(space.clone(), super::tests::valley);
+        let objective: &mut dyn Objective = if stochastic { &mut noisy } else { &mut plain };
+        optimizer.suggest(&Batch::one(&at(1.0)?)?)?;
+        optimizer.step(objective)?;
+        let loss = |optimizer: &dyn Optimizer| {
+            Ok::<_, moths_core::Error>(super::tests::valley(&space.decode(&*optimizer.answer()?)?.to_vec1::<f64>()?))
+        };
+        let before = loss(&*optimizer)?;
+        optimizer.suggest(&Batch::one(&at(-4.0)?)?)?;
+        optimizer.step(objective)?;
+        let after = loss(&*optimizer)?;
+        assert!(before < 20_000.0 && after < 20_000.0, "{stochastic}: {before} {after}, {}", super::tests::valley(&[-4.0; 3]));
+    }
+    Ok(())
+}
