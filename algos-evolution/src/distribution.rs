@@ -87,8 +87,8 @@ pub trait Distribution: Persist + Send + Sized + 'static {
     /// A fresh distribution, whatever its mean; the settings are within the ranges of their schema.
     ///
     /// # Errors
-    /// [`Error::Invalid`](moths_core::Error::Invalid) for settings that contradict each other, naming field, value and what is valid;
-    /// [`Error::Unsupported`](moths_core::Error::Unsupported) for a space that is too large.
+    /// [`Error::Invalid`] for settings that contradict each other, naming field, value and what is valid;
+    /// [`Error::Unsupported`] for a space that is too large.
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self>;
 
     /// What it can do with these settings.
@@ -152,7 +152,7 @@ pub trait Mean: Persist + Send + Sized {
     /// The point \[d\], in the space's dtype.
     ///
     /// # Errors
-    /// [`Error::Tensor`](moths_core::Error::Tensor) where candle refuses to make it.
+    /// [`Error::Tensor`] where candle refuses to make it.
     fn point(&self, space: &Space) -> Result<CowTensor>;
 }
 

@@ -60,7 +60,7 @@ impl Terms {
     fn supported(d: usize, points: usize, richest: Self) -> Option<Self> {
         let enough = |terms: Self| BEST * points as f64 >= NEEDED * terms.count(d) as f64;
         let rich = [Self::Products, Self::Squares].into_iter().find(|terms| terms.count(d) <= richest.count(d) && enough(*terms));
-        rich.or_else(|| (points >= Self::Linear.count(d) + 1).then_some(Self::Linear))
+        rich.or_else(|| (points > Self::Linear.count(d)).then_some(Self::Linear))
     }
 
     fn write(self, z: &[f64], row: &mut [f64]) {

@@ -70,7 +70,7 @@ pub trait Optimizer: Persist + Send {
     /// and which need not be the best point [seen](crate::run::Outcome::best). It keeps its values whatever the optimizer does next.
     ///
     /// # Errors
-    /// [`Error::Tensor`](crate::Error::Tensor) where candle refuses to make the point.
+    /// [`Error::Tensor`] where candle refuses to make the point.
     fn answer(&self) -> Result<CowTensor>;
 
     /// Continues the search around this point \[d\], in search coordinates: for warm starts, wrappers and ensembles.
