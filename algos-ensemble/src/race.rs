@@ -1,7 +1,7 @@
 //! A race by halving: members search on their own, and the better half of them goes on, until one has the rest of the run.
 //!
 //! ```text
-//! round r      every member that is left steps until it has used b_r d evaluations, in the order of the list
+//! round r      every member that is left steps until it has used b_r d evaluations;  whose turn it is: who has used least, the first of these
 //! after it     the better half goes on, ⌈n/2⌉ of n;  after the last round the best alone, for as long as the run lasts
 //! better       the lower loss: deterministic, the lowest that it has seen;  stochastic, of its answer, all answers on the same data
 //! shared       the best answer is suggested to those that go on and take suggestions
@@ -20,7 +20,7 @@
 //! Take it when a few methods are candidates and nobody knows which; `auto` is a race whose members and rounds were measured. Where the budget is
 //! not ten times that of the first round, take one method.
 //!
-//! Tune first: `members`, few and unlike each other, the one that gets anywhere first in front; then `rounds`.
+//! Tune first: `members`, few and unlike each other; then `rounds`.
 //!
 //! ```
 //! use moths_core::{Function, Key, Space, Spec, Stop, minimize, registry};
@@ -60,7 +60,7 @@ use field::Field;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RaceConfig {
-    /// Who races, in the order of their turns.
+    /// Who races. Of those that have used as many evaluations the first in the list has its turn first.
     #[schemars(length(min = 1, max = 100))]
     pub members: Vec<Spec>,
     /// b, the evaluations a dimension that a member has used at the end of each round, rising.

@@ -20,11 +20,11 @@ fn the_better_half_goes_on() -> Result<()> {
         race.step(&mut objective)?;
         answers.push(race.answer()?.to_vec1::<f64>()?[0]);
     }
-    // Round 1: four steps each, and a step evaluates where it begins: 3 leads once it has been at 6. 3 and 2 a step go on, for four steps more each; then 3 alone.
-    assert_eq!(answers[..8], [1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 9.0, 12.0]);
-    assert_eq!(answers[8..16], [12.0; 8]);
-    assert_eq!(answers[16..20], [15.0, 18.0, 21.0, 24.0]);
-    assert_eq!(answers[20..24], [24.0; 4]);
+    // Round 1: four steps each, in turn; a step evaluates where it begins: 3 a step leads once it has been at 3. It and 2 a step go on, for
+    // four steps more each; then 3 alone.
+    assert_eq!(answers[..8], [1.0, 1.0, 1.0, 1.0, 2.0, 6.0, 6.0, 6.0]);
+    assert_eq!(answers[8..16], [6.0, 9.0, 9.0, 9.0, 9.0, 12.0, 12.0, 12.0]);
+    assert_eq!(answers[16..24], [15.0, 15.0, 18.0, 18.0, 21.0, 21.0, 24.0, 24.0]);
     assert_eq!(answers[24..], [27.0, 30.0]);
     let told = race.explain().unwrap_or_default();
     let fates: Vec<&str> =
