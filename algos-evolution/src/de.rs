@@ -19,6 +19,7 @@
 //! n = 16 + ⌊7 ln d⌋ where the paper advises 10 d, which takes more than 1,000 d evaluations to converge beyond five dimensions (BBOB 2/5/10/20/40-D,
 //! 1,000 d evaluations, instances 11-13, share of targets: .88/.50/.33/.25/.21 with 20/24/30/30/40 points, .88/.43/.16/.08/.04 with 10 d; in ten
 //! times as many evaluations, 2/5/10-D, .95/.68/.38 with 32 points, .92/.81/.59 with 10 d).
+//! **Suggestions** are the trials of the worst points.
 //! `converged` is said by the criteria that all share, [`convergence`](moths_core::optimizer::convergence) (of a population), and when all points are one.
 //! Convergence is not promised: with F = 0.5 all points are one before the minimum of a bowl is found in 1 run of 20, and then say so.
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as parents are evaluated beside their trials on the same data;

@@ -20,6 +20,7 @@
 //! With `restart = agree`, once all p_i are within 10⁻⁹ of each other (and of rounding), the swarm is scattered anew, at rest; the best
 //! point stays the p of one particle, which informs nobody until another one has found better: the answer never becomes worse, and does not
 //! call the others back.
+//! **Suggestions** are where the particles with the worst p fly, and rest.
 //! Cost per step: n evaluations in one round; of a stochastic objective 2 n, as the p_i are evaluated beside the x_i on the same data; 3
 //! numbers of state per parameter and particle; no scratch of size d, but 2 numbers per parameter, held throughout, for the box (5 with a
 //! velocity limit). Topologies other than `global` take a scratch of n numbers per parameter.
