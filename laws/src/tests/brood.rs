@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::flaw::Flaw;
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, population::Joining, settings},
+    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
+    optimizer::{
+        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size, Suggestions, population::Joining, settings,
+    },
     persist::{Clock, Fields, Persist},
     register,
 };
@@ -35,13 +37,16 @@ pub(super) struct Brood {
     space: Space,
     clock: Clock,
     population: Population,
+    suggestions: Suggestions,
     /// Nothing, in a sound specimen.
     steps: u64,
 }
 
 impl Algorithm for Brood {
     const META: Meta = Meta::new("brood", Family::Swarm, "What the law of sizes is tried on.", "none")
-        .capabilities(Capabilities::NONE.translation(true).rank_based(true).monotone(true).state_per_candidate(1.0))
+        .capabilities(
+            Capabilities::NONE.translation(true).rank_based(true).monotone(true).suggestible(true).state_per_candidate(1.0),
+        )
         .size("members");
     type Config = BroodConfig;
 
@@ -53,7 +58,8 @@ impl Algorithm for Brood {
         config.init.apart("init")?;
         config.members.least("members", 2)?;
         let population = Population::new(space, &space.start(), key.fold(u64::MAX), &config.members, config.init)?;
-        Ok(Self { config, space: space.clone(), clock: Clock::new(key), population, steps: 0 })
+        let suggestions = Suggestions::at_most(*config.members.range().end(), space);
+        Ok(Self { config, space: space.clone(), clock: Clock::new(key), population, suggestions, steps: 0 })
     }
 }
 
@@ -104,7 +110,17 @@ impl Optimizer for Brood {
             self.population = population.clone();
         }
         let judged = population.is_judged();
-        let trials = if judged { self.trials(&population)? } else { population.points().clone() };
+        let mut trials = if judged { self.trials(&population)? } else { population.points().clone() };
+        if self.config.flaw != Flaw::IgnoresSuggestions && !self.suggestions.is_empty() {
+            let worst_first: Vec<usize> = population.best_first().into_iter().rev().collect();
+            self.suggestions.write(&mut trials, &worst_first, &self.space)?;
+            if !judged {
+                population.replace(&worst_first, &trials, &vec![f64::INFINITY; worst_first.len()])?;
+            }
+        }
+        if self.config.flaw == Flaw::DropsSuggestions {
+            self.suggestions.clear();
+        }
         let Comparison { before, losses, report } = population.against(trials.clone(), objective)?;
         population.recall(before)?;
         match judged {
@@ -113,6 +129,7 @@ impl Optimizer for Brood {
         }
         self.population = population;
         self.steps += 1;
+        self.suggestions.clear();
         self.clock.tick();
         Ok(report)
     }
@@ -124,14 +141,23 @@ impl Optimizer for Brood {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
+        self.suggestions.clear();
         Ok(())
+    }
+
+    fn suggest(&mut self, points: &Batch) -> Result<()> {
+        self.suggestions.add(points, &self.space)
     }
 }
 
 impl Persist for Brood {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         fields.field("clock", &mut self.clock)?;
-        fields.field("population", &mut self.population)
+        fields.field("population", &mut self.population)?;
+        match self.config.flaw {
+            Flaw::LosesSuggestions => Ok(()),
+            _ => fields.field("suggestions", &mut self.suggestions),
+        }
     }
 }
 

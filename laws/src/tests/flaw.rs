@@ -167,6 +167,12 @@ pub(super) enum Flaw {
     KeepsWorst,
     /// A population that fails, rather than refuses, where all members begin as one.
     BeginsRudely,
+    /// Takes suggestions, and looks at none.
+    IgnoresSuggestions,
+    /// Takes suggestions, and has none after a resume.
+    LosesSuggestions,
+    /// A step that fails has looked at suggestions.
+    DropsSuggestions,
     /// A meta that promises what nobody keeps.
     Boasts,
     /// A meta that calls something its size that is none.

@@ -106,6 +106,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
         &[Flaw::IgnoresMoves, Flaw::PretendsToMove, Flaw::MovesOutside, Flaw::MovesAnywhere, Flaw::MovesToNan],
     ),
     ("move_to", Kind::Seeds, &[Flaw::RemembersLoss]),
+    ("suggest", Kind::Brood, &[Flaw::IgnoresSuggestions, Flaw::LosesSuggestions, Flaw::DropsSuggestions]),
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey, Flaw::LosesTrackLate]),
     ("seeds", Kind::Seeds, &[Flaw::DeniesChance]),
     ("seeds", Kind::Seeds, &[Flaw::SharesUnlessDefault]),
