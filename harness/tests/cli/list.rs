@@ -68,7 +68,7 @@ fn lists_have_a_line_for_each() -> Tested {
     let families: Vec<String> =
         said(&place, "list")?.lines().filter(|l| l.ends_with(')') && !l.starts_with(' ')).map(str::to_owned).collect();
     let names: Vec<&str> = families.iter().filter_map(|title| title.split(' ').next()).collect();
-    assert_eq!(names, ["random", "swarm", "evolution", "ensemble"]);
+    assert_eq!(names, ["random", "swarm", "evolution", "local", "ensemble"]);
     let long = said(&place, "list --long")?;
     assert!(long.contains("doi:10.1109/ICNN.1995.488968") && long.contains("- sees only the order of losses"), "{long}");
     Ok(())
