@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! known       d, integers and flags, bounds;  evaluations of the run;  do losses stay, does a model show its outputs
-//! chosen      members M and rounds b:  by a table where losses stay and d ≤ 100, by a rule elsewhere
+//! chosen      members M and rounds b:  by a table where losses stay, all d ≤ 100 are real, and there are more than 4 (d + 1) evaluations;
+//!             one member, by a rule, elsewhere
 //! then        race(M, b)
 //! ```
 //!

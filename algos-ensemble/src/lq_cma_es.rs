@@ -7,7 +7,7 @@
 //! ```
 //!
 //! It is [`surrogate`](crate::surrogate), which says it all, around `cma-es`. Until the model has its products, at (d (d + 3)/2 + 1) · 1.5
-//! points, little is gained; then a smooth function takes a third of the evaluations, and a quadratic one is all but solved.
+//! points, little is gained; then a smooth function takes less than half of the evaluations, and a quadratic one is all but solved.
 //! Source: Hansen 2019, "A global surrogate assisted CMA-ES", doi:10.1145/3321707.3321842; differs from the paper as `surrogate` and `cma-es` do.
 //! Cost per step: one evaluation at least and λ at most, in rounds of 1, 1, 1, 2, 3, 4, 6, ..; arithmetic and state as in `surrogate`.
 //!

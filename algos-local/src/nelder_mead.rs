@@ -20,7 +20,8 @@
 //! more than 1 GiB (d > 11,584) are refused.
 //!
 //! Take it when there are two to four parameters and few evaluations, with `restart` around it: of bbob's targets in two dimensions it then
-//! reaches .63 after 200 evaluations and .80 after 2000, where `cma-es` reaches .37 and .88. It sees little of losses but their order: only where all are equal up to rounding does their size count. From
+//! reaches .63 after 200 evaluations and .80 after 2000, where `cma-es` reaches .37 and .88. Of losses little but the order
+//! counts: only where all are equal up to rounding does their size. From
 //! five parameters on take `quasi-newton` for smooth functions, `subplex` for noisy ones.
 //!
 //! Tune first: `side`, 1 where bounds are given, as that is a quarter of an interval, and else about how far the minimum may be.

@@ -35,7 +35,7 @@ impl Choice {
     fn unbuilt(situation: &Situation) -> Result<Self> {
         match situation {
             Situation { dim, evaluations: Some(few), discrete: 0, stochastic: false, .. } if *few <= 4 * (*dim as u64 + 1) => {
-                Ok(Self::one(Spec::new("one-plus-one-es"), "so few evaluations are best taken one by one"))
+                Ok(Self::one(Spec::new("one-plus-one-es"), "so few evaluations would not pay for a step of most others"))
             }
             Situation { dim, discrete: 0, stochastic: false, .. } if *dim <= FUNCTIONS => table::choice(situation),
             _ => rule(situation),

@@ -18,7 +18,6 @@ struct Table {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Row {
     dim: usize,
     /// Evaluations a parameter.
@@ -26,9 +25,6 @@ struct Row {
     members: Vec<String>,
     /// Evaluations a parameter.
     rounds: Vec<f64>,
-    /// The share of the targets that it reaches.
-    #[serde(rename = "share")]
-    _share: f64,
     /// The share that is reached on functions that a row was not chosen by.
     held_out: f64,
 }
