@@ -208,14 +208,14 @@ register!(HookeJeeves);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use moths_core::{Function, Key, Optimizer};
+    use moths_core::{Function, Optimizer};
 
     fn steps(
         f: impl FnMut(&[f64]) -> f64 + Clone + Send + Sync + 'static,
         space: &Space,
         count: usize,
     ) -> (Vec<Vec<f64>>, Vec<u64>) {
-        let mut search = HookeJeeves::of(HookeJeevesConfig::default(), space, Key::new(1)).unwrap();
+        let mut search = HookeJeeves::of(HookeJeevesConfig::default(), space).unwrap();
         let mut objective = Function::new(space.clone(), f);
         let step = |_| {
             let report = search.step(&mut objective).unwrap();

@@ -5,7 +5,7 @@
 //! steps it may compare with losses of this one only where the objective is not [stochastic](Oracle::stochastic).
 //!
 //! ```
-//! use moths_core::{Function, Key, Optimizer, Result, Space, optimizer::{Capabilities, Family, Meta}, persist};
+//! use moths_core::{Function, Optimizer, Result, Space, optimizer::{Capabilities, Family, Meta}, persist};
 //! use moths_local::{LocalSearch, Method, Oracle, Room};
 //!
 //! /// One coordinate after another, a step up or down, half as long when neither is better.
@@ -42,7 +42,7 @@
 //! }
 //!
 //! let space = Space::real(2)?;
-//! let mut search = LocalSearch::<Compass>::of(Default::default(), &space, Key::new(1))?;
+//! let mut search = LocalSearch::<Compass>::of(Default::default(), &space)?;
 //! while search.step(&mut Function::new(space.clone(), |x| (x[0] - 1.0).powi(2) + x[1].powi(2)))?.converged.is_none() {}
 //! assert!((search.answer()?.to_vec1::<f64>()?[0] - 1.0).abs() < 1e-9);
 //! # Ok::<(), moths_core::Error>(())
@@ -56,7 +56,7 @@ use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Space,
     optimizer::{Algorithm, Capabilities, Meta, settings},
     persist,
-    persist::{Clock, Persist},
+    persist::Persist,
     tensor::host,
 };
 use schemars::JsonSchema;
@@ -105,7 +105,6 @@ pub trait Method: Persist + Clone + Send + Sized + 'static {
 /// A search by the method `M`. See the [module documentation](self).
 pub struct LocalSearch<M> {
     room: Room,
-    clock: Clock,
     pub(crate) method: M,
 }
 
@@ -114,11 +113,11 @@ impl<M: Method> LocalSearch<M> {
     ///
     /// # Errors
     /// As [`Method::new`], and for settings out of their ranges.
-    pub fn of(config: M::Config, space: &Space, key: Key) -> Result<Self> {
+    pub fn of(config: M::Config, space: &Space) -> Result<Self> {
         settings::check(&config)?;
         let room = Room::of(space);
         let method = M::new(&config, &room, &host::to_f64s(&space.start())?)?;
-        Ok(Self { room, clock: Clock::new(key), method })
+        Ok(Self { room, method })
     }
 }
 
@@ -126,8 +125,8 @@ impl<M: Method> Algorithm for LocalSearch<M> {
     const META: Meta = M::META;
     type Config = M::Config;
 
-    fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
-        Self::of(config, space, key)
+    fn new(config: Self::Config, space: &Space, _key: Key) -> Result<Self> {
+        Self::of(config, space)
     }
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
@@ -141,12 +140,11 @@ impl<M: Method> Algorithm for LocalSearch<M> {
 
 impl<M: Method> Optimizer for LocalSearch<M> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut oracle = Oracle::new(objective, &self.room, self.clock.key());
+        let mut oracle = Oracle::new(objective, &self.room);
         let mut method = self.method.clone();
         let converged = method.advance(&mut oracle)?;
         let report = oracle.into_report().converged(converged);
         self.method = method;
-        self.clock.tick();
         Ok(report)
     }
 
@@ -162,4 +160,4 @@ impl<M: Method> Optimizer for LocalSearch<M> {
     }
 }
 
-persist!([M: Method] LocalSearch<M> { clock, method });
+persist!([M: Method] LocalSearch<M> { method });

@@ -1,11 +1,11 @@
 use std::{f64::consts::PI, sync::mpsc};
 
-use moths_core::{Batch, Function, Key, Objective, Optimizer, Space, Stop, minimize};
+use moths_core::{Batch, Function, Objective, Optimizer, Space, Stop, minimize};
 
 use super::{line::Line, *};
 
 fn search(config: BrentStepConfig, space: &Space) -> BrentStep {
-    BrentStep::of(config, space, Key::new(1)).unwrap()
+    BrentStep::of(config, space).unwrap()
 }
 
 fn rastrigin(x: &[f64]) -> f64 {

@@ -1,7 +1,7 @@
 //! What a local search asks, and what it is told.
 
 use candle_core::Tensor;
-use moths_core::{Batch, CowTensor, Error, Key, Objective, Report, Result, objective::Losses, tensor::host};
+use moths_core::{Batch, CowTensor, Error, Objective, Report, Result, objective::Losses, tensor::host};
 
 use super::Room;
 
@@ -9,13 +9,12 @@ use super::Room;
 pub struct Oracle<'a> {
     objective: &'a mut dyn Objective,
     room: &'a Room,
-    key: Key,
     report: Report,
 }
 
 impl<'a> Oracle<'a> {
-    pub(super) fn new(objective: &'a mut dyn Objective, room: &'a Room, key: Key) -> Self {
-        Self { objective, room, key, report: Report::new(f64::INFINITY, 0) }
+    pub(super) fn new(objective: &'a mut dyn Objective, room: &'a Room) -> Self {
+        Self { objective, room, report: Report::new(f64::INFINITY, 0) }
     }
 
     /// The losses of points, d numbers each, in one batch. The points are first moved inside the bounds and to the nearest that the space's
@@ -53,11 +52,6 @@ impl<'a> Oracle<'a> {
     /// Where is searched.
     pub fn room(&self) -> &'a Room {
         self.room
-    }
-
-    /// For the random numbers of this step.
-    pub fn key(&self) -> Key {
-        self.key
     }
 
     pub(super) fn into_report(self) -> Report {
