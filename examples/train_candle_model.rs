@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (train, test) = digits()?;
     let Images { pixels, labels } = train;
     let mut objective =
-        FlatModel::new(Network::new, move |network: &Network, _| cross_entropy(&network.forward(&pixels)?, &labels))?;
+        FlatModel::new(Network::new, move |network: &mut Network, _| cross_entropy(&network.forward(&pixels)?, &labels))?;
 
     let spec: Spec = r#"{
         "name": "open-es", "pairs": 8, "sigma": 0.3,

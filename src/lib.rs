@@ -23,7 +23,7 @@
 //! # fn main() -> moths::Result<()> {
 //! let x = Tensor::new(&[[0f32, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], &Device::Cpu)?;
 //! let y = Tensor::new(&[[0f32], [1.0], [1.0], [0.0]], &Device::Cpu)?;
-//! let mut objective = FlatModel::new(network, move |model: &Sequential, _| mse(&model.forward(&x)?, &y))?;
+//! let mut objective = FlatModel::new(network, move |model: &mut Sequential, _| mse(&model.forward(&x)?, &y))?;
 //!
 //! let mut optimizer = registry::build(&Spec::new("sep-cma-es"), objective.space(), Key::new(1))?;
 //! let outcome = minimize(&mut *optimizer, &mut objective, &Stop::evaluations(20_000).or_target(1e-3))?;
@@ -42,7 +42,8 @@
 //! | feature | default | what it brings |
 //! |---|---|---|
 //! | `random`, `swarm`, `evolution`, `local`, `ensemble` | yes | the families of optimizers below; what is left out is not compiled, and not in the [`registry`] |
-//! | `cuda`, `metal` | no | candle's of the same name, for the rest of your program: spaces and optimizers are on the CPU so far |
+//! | `cuda` | no | candle's of the same name, and the kernels of moths: searches on a card ([`Space::on`]), and models there ([`ModelOptions::device`]) |
+//! | `metal` | no | candle's of the same name, for models and the rest of your program: optimizers compute on the CPU |
 //! | `mkl`, `accelerate` | no | candle's of the same name: matrix products of Intel's or Apple's library, whose bits are those of the machine |
 //!
 //! # All optimizers
@@ -60,6 +61,7 @@
 //! * *walls*: minima on bounds, in corners and next to them are found;
 //! * *discrete*: integers and switches do not freeze while real numbers converge;
 //! * *ends*: it says so when it has converged;
+//! * *in place*: it searches a model that holds the point itself ([`InPlaceModel`]), in the memory that running it takes;
 //! * *suggestible*: it looks at points of yours ([`Optimizer::suggest`]).
 //!
 #![cfg_attr(
@@ -70,6 +72,7 @@
     not(all(feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble")),
     doc = "The table is here where all families are built."
 )]
+#![forbid(unsafe_code)]
 
 pub use moths_core::*;
 
@@ -110,3 +113,13 @@ struct Readme;
 #[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 #[doc = include_str!("../docs/guide.md")]
 struct Guide;
+
+/// And so are those of the page of fine-tuning.
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
+#[doc = include_str!("../docs/fine-tuning.md")]
+struct FineTuning;
+
+/// And that of the page of cards.
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
+#[doc = include_str!("../docs/cards.md")]
+struct Cards;

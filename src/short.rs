@@ -45,7 +45,7 @@ pub fn fmin(f: impl FnMut(&[f64]) -> f64, bounds: impl Into<Vec<(f64, f64)>>, bu
 
 /// Trains a model in so many evaluations of its loss, and leaves it trained: [`auto`](crate::ensemble::auto) chooses who searches.
 ///
-/// A model whose loss stays gets the best parameters that were seen, one on minibatches the answer of the search.
+/// A model in place ([`InPlaceModel`](crate::InPlaceModel)) is searched by `fzoo`, and is its own answer. Of others, a model whose loss stays gets the best parameters that were seen, one on minibatches the answer of the search.
 ///
 #[cfg_attr(feature = "evolution", doc = "```")]
 #[cfg_attr(not(feature = "evolution"), doc = "```no_run")]
@@ -73,9 +73,14 @@ pub fn train(model: &mut impl Model, budget: u64) -> Result<Outcome> {
     Ok(outcome)
 }
 
+/// Who searches a model in place.
+const IN_PLACE: &str = "fzoo";
+
 fn run(objective: &mut dyn Objective, budget: u64) -> Result<(Outcome, String)> {
     let horizon = Horizon::evaluations(budget).on(objective);
-    let mut optimizer = registry::build_for(&Spec::new("auto"), objective.space(), Key::new(1), horizon)?;
+    // What `auto` chooses from holds points of its own.
+    let who = if objective.space().is_in_place() { IN_PLACE } else { "auto" };
+    let mut optimizer = registry::build_for(&Spec::new(who), objective.space(), Key::new(1), horizon)?;
     let outcome = minimize(&mut *optimizer, objective, &Stop::evaluations(budget))?;
     Ok((outcome, optimizer.explain().unwrap_or_default()))
 }

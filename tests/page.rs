@@ -69,6 +69,7 @@ fn promises(of: &Capabilities) -> String {
         (of.needs_gradient, "needs gradients"),
         (of.needs_outputs, "needs outputs"),
         (of.seeds_only, "seeds"),
+        (of.in_place, "in place"),
         (of.rank_based, "ranks"),
         (of.translation, "moves"),
         (of.rotation, "turns"),

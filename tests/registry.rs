@@ -7,13 +7,14 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     let mut expected: Vec<&str> = vec![];
     if cfg!(feature = "random") {
         expected.extend(["backprop", "random-search", "spsa", "spsa2"]);
-        expected.extend(["mezo", "random-grad", "random-best-grad"]);
+        expected.extend(["fzoo", "hizoo", "lozo", "mezo", "subzero", "random-grad", "random-best-grad"]);
         expected.extend([
             "adam-spsa",
             "fdsa",
             "forward-differences",
             "gaussian-smoothing",
             "parabola",
+            "qzo",
             "rdsa",
             "residual-feedback",
         ]);
@@ -37,8 +38,10 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     }
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);
-        expected.extend(["ars", "asebo", "guided-es", "low-rank-es", "pgpe"]);
-        expected.extend(["cma-es", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "vd-cma-es", "xnes"]);
+        expected.extend(["compact-genetic", "pbil", "umda"]);
+        expected.extend(["ars", "asebo", "guided-es", "low-rank-es", "pgpe", "qes"]);
+        expected.extend(["cma-es", "es-at-scale", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "vd-cma-es", "xnes"]);
+        expected.extend(["cat-cma-es", "tpe"]);
     }
     if cfg!(feature = "local") {
         expected.extend(["brent-step", "hooke-jeeves", "nelder-mead", "quasi-newton", "subplex"]);

@@ -121,12 +121,11 @@ impl Algorithm for AfterStep {
 
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let inner = committee::follows_gradients("after-step", &config.inner)?;
-        // Of the loss nothing is ever seen but which is lower, in points that stand alone. What the wrapped optimizer does is done to a
+        // Of the loss nothing is ever seen but which is lower, in points that stand alone; what the wrapped optimizer remembers is its own. What the wrapped optimizer does is done to a
         // linear function, in which nothing is found: neither walls, nor switches, nor an end.
         Ok(inner
             .needs_gradient(false)
             .compares_steps(false)
-            .seeds_only(true)
             .rank_based(true)
             .rotation(inner.rotation && config.sampler.is_isotropic())
             .monotone(config.keep == KeepStep::Best)

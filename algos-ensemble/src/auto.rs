@@ -48,6 +48,7 @@ mod tests;
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    fuse::same_bits,
     optimizer::{Algorithm, Capabilities, Family, Meta, Suggestions, settings},
     persist,
     persist::{Clock, atomically},
@@ -56,7 +57,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{contest::is_same_point, race::Race};
+use crate::race::Race;
 use choice::Choice;
 use situation::Situation;
 
@@ -155,7 +156,7 @@ impl Auto {
         let situation = Situation::of(&self.space, stochastic, outputs, self.config.evaluations);
         let choice = Choice::of(&situation, &self.space)?;
         self.race.enter(&choice.members, choice.rounds.clone(), self.clock.key())?;
-        if !is_same_point(&self.at, &self.space.start(), &self.space)? {
+        if !same_bits(&self.at, &self.space.start())? {
             self.race.move_to(&self.at)?;
         }
         (self.stochastic, self.outputs) = (situation.stochastic, situation.outputs);

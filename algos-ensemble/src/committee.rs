@@ -9,6 +9,7 @@ pub(crate) mod script;
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Report, Result, Space, Spec,
     candle_core::Tensor,
+    fuse::same_bits,
     objective::Outputs,
     optimizer::{Capabilities, Members},
     passes_on, persist, registry,
@@ -16,7 +17,7 @@ use moths_core::{
 };
 
 use crate::{
-    contest::{Contest, Seen, is_same_point},
+    contest::{Contest, Seen},
     stride::Stride,
 };
 
@@ -49,7 +50,7 @@ impl Committee {
     /// A step of member `i` from the point where all are; where that leads is not yet theirs.
     pub(crate) fn turn(&mut self, i: usize, objective: &mut dyn Objective) -> Result<Stride> {
         let member = &mut self.members[i].optimizer;
-        if !is_same_point(&member.answer()?, &self.at, &self.space)? {
+        if !same_bits(&*member.answer()?, &self.at)? {
             member.move_to(&self.at)?;
         }
         Stride::of(&mut **member, objective)
@@ -134,7 +135,7 @@ impl<'a> Failures<'a> {
 }
 
 impl Objective for Failures<'_> {
-    passes_on!(inner: space, stochastic, refresh);
+    passes_on!(inner: space, stochastic, refresh, home);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         let losses = self.inner.evaluate(batch)?;

@@ -3,9 +3,7 @@
 //! A loss of a deterministic objective lasts: one that is remembered need not be asked for again, nor that of a point which the step
 //! evaluated itself as its best candidate. On a stochastic objective all points are evaluated, on the same data.
 
-use moths_core::{
-    Batch, CowTensor, Objective, Optimizer, Report, Result, Space, objective::layer::Best, tensor::host, with_scalar,
-};
+use moths_core::{Batch, CowTensor, Objective, Optimizer, Report, Result, Space, objective::layer::Best};
 
 /// What a step evaluated: its candidate of lowest loss, and that loss; nothing on a stochastic objective.
 #[derive(Default)]
@@ -29,13 +27,6 @@ impl Seen {
             _ => None,
         })
     }
-}
-
-/// Are two points \[d\] the same, to the bit? Those with the same parameter values need not be.
-pub(crate) fn is_same_point(a: &CowTensor, b: &CowTensor, space: &Space) -> Result<bool> {
-    Ok(with_scalar!(space.dtype(), T => host::read::<T, _>(a, |a| {
-        host::read::<T, _>(b, |b| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits()))
-    })?)?)
 }
 
 /// The losses of points on the same data, and what it took to know them.

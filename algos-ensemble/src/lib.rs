@@ -1,5 +1,7 @@
 //! Optimizers made of optimizers.
 
+#![forbid(unsafe_code)]
+
 pub mod after_step;
 pub mod alternate;
 pub mod auto;

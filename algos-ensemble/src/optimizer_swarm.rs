@@ -68,7 +68,9 @@ mod life;
 mod tests;
 
 use moths_core::{
-    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space, kernel,
+    Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
+    fuse::same_bits,
+    kernel,
     objective::Losses,
     optimizer::{Algorithm, Birth, Capabilities, Family, Members, Meta},
     persist::{Clock, Fields, Persist, atomically},
@@ -77,7 +79,6 @@ use moths_core::{
 
 use crate::{
     committee::cost_when_moved,
-    contest::is_same_point,
     together::{View, step_together},
 };
 pub use config::{Centre, On, OptimizerSwarmConfig, Selection};
@@ -263,7 +264,7 @@ impl OptimizerSwarm {
     /// Moves every member to its point, unless that is where it is.
     fn take_to(&mut self, points: &[CowTensor]) -> Result<()> {
         for (member, point) in self.members.iter_mut().zip(points) {
-            if !is_same_point(&member.optimizer.answer()?, point, &self.space)? {
+            if !same_bits(&*member.optimizer.answer()?, point)? {
                 member.optimizer.move_to(point)?;
             }
         }

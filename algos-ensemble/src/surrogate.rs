@@ -52,7 +52,6 @@ mod modelled;
 #[cfg(test)]
 mod tests;
 
-use candle_core::Tensor;
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, Spec,
     optimizer::{Algorithm, Capabilities, Family, Meta, Suggestions, settings},
@@ -182,7 +181,7 @@ impl Optimizer for Surrogate {
 }
 
 fn one(point: &[f64], space: &Space) -> Result<Batch> {
-    Batch::one(&CowTensor::new(Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?))
+    Batch::one(&CowTensor::new(space.numbers(point, point.len())?))
 }
 
 persist!(Surrogate { inner, archive, wanted });

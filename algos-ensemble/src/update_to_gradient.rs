@@ -42,6 +42,7 @@
 
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Space, Spec,
+    fuse::same_bits,
     optimizer::{Algorithm, Capabilities, Descent, Estimate, Estimator, Family, GradientDescent, Meta, descent},
     persist,
     persist::atomically,
@@ -51,7 +52,7 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{committee::cost_when_moved, contest::is_same_point, stride::Stride};
+use crate::{committee::cost_when_moved, stride::Stride};
 
 /// Settings of [`UpdateToGradient`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -97,7 +98,7 @@ impl UpdateToGradientEstimator {
     }
 
     fn attempt(&mut self, at: &CowTensor, objective: &mut dyn Objective) -> Result<Estimate> {
-        if !is_same_point(&self.inner.answer()?, at, objective.space())? {
+        if !same_bits(&*self.inner.answer()?, at)? {
             self.inner.move_to(at)?;
         }
         let stride = Stride::of(&mut *self.inner, objective)?;

@@ -98,7 +98,9 @@ impl NamedEstimator for ArsEstimator {
         "Differences along the best of some random directions, divided by the deviation of their losses. Only seeds are held.",
         "Mania, Guy & Recht 2018, arXiv:1803.07055",
     )
-    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
+    .capabilities(
+        Capabilities::NONE.seeds_only(true).in_place(true).translation(true).beats_random(true).state_per_parameter(0.0),
+    )
     .size("pairs");
     type Config = ArsConfig;
 

@@ -213,7 +213,8 @@ impl Distribution for CrFmNesDistribution {
         Sampler::Normal.fill(clock.key(), z)?;
         let length = fuse::norm(&self.v)?;
         *rows = Rows::of(z, &self.v, length)?;
-        let ip = Tensor::from_slice(&rows.ip, rows.ip.len(), z.device())?.to_dtype(z.dtype())?;
+        let ip =
+            Tensor::from_slice(&rows.ip, rows.ip.len(), &candle_core::Device::Cpu)?.to_dtype(z.dtype())?.to_device(z.device())?;
         let [plus, minus] = x;
         sample(plus, minus, z, &ip, m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
         Ok(x)

@@ -59,7 +59,6 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 
-use candle_core::Tensor;
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
     objective::Losses,
@@ -172,7 +171,7 @@ impl Mean for Vec<f64> {
     }
 
     fn point(&self, space: &Space) -> Result<CowTensor> {
-        Ok(Tensor::from_slice(self, self.len(), space.device())?.to_dtype(space.dtype())?.into())
+        Ok(space.numbers(&self[..], self.len())?.into())
     }
 }
 

@@ -1,13 +1,18 @@
 //! Populations with selection, and distributions that adapt.
 
+#![forbid(unsafe_code)]
+
 pub mod ars;
 pub mod asebo;
+pub mod cat_cma_es;
 pub mod cem;
 pub mod cma_es;
+pub mod compact_genetic;
 pub mod cr_fm_nes;
 pub mod de;
 pub mod distribution;
 pub mod es;
+pub mod es_at_scale;
 pub mod genetic;
 pub mod guided_es;
 pub mod jade;
@@ -16,10 +21,15 @@ pub mod l_shade;
 pub mod lm_ma_es;
 pub mod low_rank_es;
 pub mod open_es;
+pub mod pbil;
 pub mod pgpe;
+pub mod qes;
 pub mod sep_cma_es;
 pub mod shade;
 pub mod snes;
+pub mod tpe;
+pub mod umda;
+pub mod univariate;
 pub mod vd_cma_es;
 pub mod xnes;
 
@@ -29,21 +39,26 @@ mod covariance;
 mod deviation;
 mod differential;
 mod directed;
+mod normal;
 mod paths;
 mod population_size;
 mod shaping;
 mod subspace;
 mod utilities;
+mod values;
 
 pub use ars::{Ars, ArsConfig, ArsEstimator};
 pub use asebo::{Asebo, AseboConfig, AseboEstimator};
+pub use cat_cma_es::{CatCmaEs, CatCmaEsConfig, CatCmaEsDistribution};
 pub use cem::{Cem, CemConfig, CemDistribution};
 pub use cma_es::{CmaEs, CmaEsConfig, CmaEsDistribution, LearningRate};
+pub use compact_genetic::{CompactGenetic, CompactGeneticConfig, CompactGeneticRule};
 pub use cr_fm_nes::{CrFmNes, CrFmNesConfig, CrFmNesDistribution};
 pub use de::{De, DeConfig};
 pub use differential::adaptive::AdaptiveDe;
 pub use distribution::{Distribution, DistributionSearch, Generation, Mean};
 pub use es::{Es, EsConfig};
+pub use es_at_scale::{EsAtScale, EsAtScaleConfig, EsAtScaleEstimator};
 pub use genetic::{Genetic, GeneticConfig};
 pub use guided_es::{GuidedEs, GuidedEsConfig, GuidedEsEstimator};
 pub use jade::{Jade, JadeConfig};
@@ -52,10 +67,15 @@ pub use l_shade::{LShade, LShadeConfig};
 pub use lm_ma_es::{LmMaEs, LmMaEsConfig, LmMaEsDistribution};
 pub use low_rank_es::{LowRankEs, LowRankEsConfig, LowRankEsEstimator};
 pub use open_es::{OpenEs, OpenEsConfig, OpenEsEstimator};
+pub use pbil::{Pbil, PbilConfig, PbilRule};
 pub use pgpe::{Pgpe, PgpeConfig, PgpeEstimator};
+pub use qes::{Qes, QesConfig, QesEstimator};
 pub use sep_cma_es::{SepCmaEs, SepCmaEsConfig, SepCmaEsDistribution};
 pub use shade::{Shade, ShadeConfig};
 pub use shaping::Shaping;
 pub use snes::{Snes, SnesConfig, SnesDistribution};
+pub use tpe::{Tpe, TpeConfig};
+pub use umda::{Umda, UmdaConfig, UmdaRule};
+pub use univariate::{Univariate, UnivariateSearch};
 pub use vd_cma_es::{VdCmaEs, VdCmaEsConfig, VdCmaEsDistribution};
 pub use xnes::{Xnes, XnesConfig, XnesDistribution};

@@ -110,7 +110,8 @@ impl NamedEstimator for OpenEsEstimator {
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
-        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks)
+        // In place with `sgd`; the default descent holds moments.
+        Self::META.capabilities.rank_based(config.shaping == Shaping::Ranks).in_place(true)
     }
 }
 

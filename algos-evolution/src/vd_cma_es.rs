@@ -188,7 +188,7 @@ impl Distribution for VdCmaEsDistribution {
         let length = fuse::norm(&self.v)?;
         let ip = self.along_v(length)?;
         let Scratch { y, x, .. } = &mut self.scratch;
-        let ip = Tensor::from_slice(&ip, ip.len(), y.device())?.to_dtype(y.dtype())?;
+        let ip = Tensor::from_slice(&ip, ip.len(), &candle_core::Device::Cpu)?.to_dtype(y.dtype())?.to_device(y.device())?;
         sample(y, x, &ip, m, &self.d, &self.v, self.sigma, directed::stretch(length))?;
         Ok(std::slice::from_mut(x))
     }

@@ -1,5 +1,7 @@
 //! Searches from one point that follow a slope, a line or a simplex.
 
+#![forbid(unsafe_code)]
+
 pub mod brent_step;
 pub mod hooke_jeeves;
 pub mod nelder_mead;

@@ -51,7 +51,6 @@
 mod oracle;
 mod room;
 
-use candle_core::Tensor;
 use moths_core::{
     CowTensor, Key, Objective, Optimizer, Report, Result, Space,
     optimizer::{Algorithm, Capabilities, Meta, settings},
@@ -150,7 +149,7 @@ impl<M: Method> Optimizer for LocalSearch<M> {
 
     fn answer(&self) -> Result<CowTensor> {
         let (point, space) = (self.method.point(), self.room.space());
-        Ok(Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?.into())
+        Ok(space.numbers(point, point.len())?.into())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {

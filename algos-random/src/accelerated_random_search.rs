@@ -107,8 +107,8 @@ impl Rule for AcceleratedRandomSearchRule {
 
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
         let (lower, upper): (Vec<f64>, Vec<f64>) = space.intervals().unzip();
-        let width = |(lower, upper): (f64, f64)| if lower.is_finite() { upper - lower } else { config.reach };
-        let row = |values| Tensor::from_vec(values, space.dim(), space.device())?.to_dtype(space.dtype());
+        let width = |(lower, upper): (f64, f64)| if (upper - lower).is_finite() { upper - lower } else { config.reach };
+        let row = |values| space.numbers(values, space.dim());
         let width = row(space.intervals().map(width).collect())?;
         Ok(Self { lower: row(lower)?, upper: row(upper)?, width, radius: 1.0, config })
     }
@@ -121,7 +121,7 @@ impl Rule for AcceleratedRandomSearchRule {
         let n = self.config.candidates;
         let mut y = CowTensor::new(Tensor::zeros((n, x.elem_count()), x.dtype(), x.device())?);
         let radii: Vec<f64> = (0..n as u64).map(|failures| self.radius_after(failures)).collect();
-        let radii = Tensor::from_vec(radii, n, x.device())?.to_dtype(x.dtype())?;
+        let radii = Tensor::from_vec(radii, n, &candle_core::Device::Cpu)?.to_dtype(x.dtype())?.to_device(x.device())?;
         near(&mut y, x, &self.width, &self.lower, &self.upper, &radii, clock.key())?;
         Ok(Batch::Dense(y))
     }

@@ -119,7 +119,7 @@ impl Algorithm for AdamSpsa {
         .id("adam-spsa")
         .summary("SPSA with Adam's moments, whose memory of gradients fades.")
         .citation("arXiv:1910.03591")
-        .capabilities(SpsaEstimator::META.capabilities.state_per_parameter(3.0));
+        .capabilities(SpsaEstimator::META.capabilities.state_per_parameter(3.0).in_place(false));
     type Config = AdamSpsaConfig;
 
     fn new(config: AdamSpsaConfig, space: &Space, key: Key) -> Result<Self> {

@@ -18,7 +18,7 @@
 //! use moths_core::{FlatModel, Key, Objective, Spec, registry};
 //! use moths_random as _; // the facade `moths` does this
 //!
-//! let mut objective = FlatModel::new(|vb| vb.get(3, "w"), |w: &Tensor, _| (w - 1.0)?.sqr()?.sum_all())?;
+//! let mut objective = FlatModel::new(|vb| vb.get(3, "w"), |w: &mut Tensor, _| (&*w - 1.0)?.sqr()?.sum_all())?;
 //! let mut optimizer = registry::build(&Spec::new("backprop"), objective.space(), Key::new(1))?;
 //! let first = optimizer.step(&mut objective)?.loss;
 //! for _ in 0..400 {

@@ -173,7 +173,7 @@ impl Block {
             return Ok((*g).clone());
         }
         let p = divided_full(host::read::<f64, _>(&self.h, <[f64]>::to_vec)?, &host::to_f64s(&g)?, floor)?;
-        Ok(Tensor::from_vec(p, self.len, g.device())?.to_dtype(g.dtype())?)
+        Ok(Tensor::from_vec(p, self.len, &candle_core::Device::Cpu)?.to_dtype(g.dtype())?.to_device(g.device())?)
     }
 }
 

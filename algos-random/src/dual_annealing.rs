@@ -164,12 +164,13 @@ impl Algorithm for DualAnnealing {
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {
         settings::check(&config)?;
         from_one_point(&config.local)?;
-        let lower: Vec<f64> = space.intervals().map(|(lower, _)| lower).collect();
-        let width = |(lower, upper): (f64, f64)| if lower.is_finite() { upper - lower } else { 2.0 * config.reach };
-        let row = |values| Tensor::from_vec(values, space.dim(), space.device())?.to_dtype(space.dtype());
+        // What has one end is searched around the best point, as what has none.
+        let lower = |(lower, upper): (f64, f64)| if upper.is_finite() { lower } else { f64::NEG_INFINITY };
+        let width = |(lower, upper): (f64, f64)| if (upper - lower).is_finite() { upper - lower } else { 2.0 * config.reach };
+        let row = |values: Vec<f64>| space.numbers(values, space.dim());
         let local = |key| registry::build_part("local", &config.local, space, key);
         Ok(Self {
-            lower: row(lower)?,
+            lower: row(space.intervals().map(lower).collect())?,
             width: row(space.intervals().map(width).collect())?,
             clock: Clock::new(key),
             used: 0,

@@ -40,7 +40,6 @@
 //! ```
 #![doc = include_str!("settings/fdsa.md")]
 
-use candle_core::Tensor;
 use moths_core::{
     Batch, CowTensor, Key, Objective, Result, Schedule, Space, Spec,
     noise::Gradient,
@@ -181,7 +180,7 @@ impl Differences {
     }
 
     fn tensor(&self, values: Vec<f64>, shape: impl Into<candle_core::Shape>) -> Result<CowTensor> {
-        Ok(Tensor::from_vec(values, shape.into(), self.space.device())?.to_dtype(self.space.dtype())?.into())
+        Ok(self.space.numbers(values, shape.into())?.into())
     }
 }
 
@@ -198,7 +197,7 @@ mod tests {
     #[test]
     fn one_estimate_is_that_of_the_paper() {
         let space = Space::real(3).unwrap();
-        let at: CowTensor = Tensor::new(&[0.5, -1.0, 2.0], space.device()).unwrap().into();
+        let at: CowTensor = candle_core::Tensor::new(&[0.5, -1.0, 2.0], space.device()).unwrap().into();
         let mut objective = Function::new(space.clone(), |x| x[0] * x[1] + 3.0 * x[1] * x[1] + x[2].powi(3));
         let config = FdsaConfig { c: 0.25.into(), calibrate: false, clip: 0.0, ..FdsaConfig::default() };
         let estimate = FdsaEstimator::new(config, &space, Key::new(1)).unwrap().estimate(&at, &mut objective).unwrap();

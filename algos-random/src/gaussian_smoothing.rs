@@ -116,6 +116,11 @@ impl NamedEstimator for GaussianSmoothingEstimator {
         Some(if config.antithetic { 2 * directions } else { directions + 1 })
     }
 
+    fn capabilities(_config: &Self::Config) -> Capabilities {
+        // With `sgd`; the default descent holds moments.
+        Self::META.capabilities.in_place(true)
+    }
+
     fn default_descent() -> Spec {
         Spec::new("adamw")
     }

@@ -1,5 +1,7 @@
 //! Random walks, stochastic approximation, annealing: one point, moved by chance.
 
+#![forbid(unsafe_code)]
+
 pub mod accelerated_random_search;
 pub mod adam_spsa;
 pub mod backprop;
@@ -10,12 +12,17 @@ pub mod direct_search;
 pub mod dual_annealing;
 pub mod fdsa;
 pub mod forward_differences;
+pub mod fzoo;
 pub mod gaussian_smoothing;
 pub mod gradientless_descent;
+pub mod hizoo;
 pub mod inf_order_walk;
+mod lazy;
+pub mod lozo;
 pub mod mezo;
 pub mod one_plus_one_es;
 pub mod parabola;
+pub mod qzo;
 pub mod random_best_grad;
 pub mod random_grad;
 pub mod random_optimizer;
@@ -29,6 +36,7 @@ mod slopes;
 pub mod spsa;
 pub mod spsa2;
 pub mod stochastic_three_points;
+pub mod subzero;
 pub mod threshold_accepting;
 pub mod two_step_random_search;
 mod walk;
@@ -41,12 +49,16 @@ pub use direct_search::{DirectSearch, Directions, Rule, Trial, Verdict};
 pub use dual_annealing::{DualAnnealing, DualAnnealingConfig};
 pub use fdsa::{Fdsa, FdsaConfig, FdsaEstimator};
 pub use forward_differences::{ForwardDifferences, ForwardDifferencesConfig, ForwardDifferencesEstimator};
+pub use fzoo::{Fzoo, FzooConfig, FzooEstimator};
 pub use gaussian_smoothing::{GaussianSmoothing, GaussianSmoothingConfig, GaussianSmoothingEstimator};
 pub use gradientless_descent::{GradientlessDescent, GradientlessDescentConfig, GradientlessDescentRule};
+pub use hizoo::{Hizoo, HizooConfig, HizooEstimator};
 pub use inf_order_walk::{InfOrderWalk, InfOrderWalkConfig};
+pub use lozo::{Lozo, LozoConfig, LozoEstimator};
 pub use mezo::{Mezo, MezoConfig};
 pub use one_plus_one_es::{OnePlusOneEs, OnePlusOneEsConfig, OnePlusOneEsRule};
 pub use parabola::{Parabola, ParabolaConfig, ParabolaEstimator};
+pub use qzo::{Qzo, QzoConfig, QzoEstimator};
 pub use random_best_grad::{RandomBestGrad, RandomBestGradConfig, RandomBestGradEstimator};
 pub use random_grad::{RandomGrad, RandomGradConfig, RandomGradEstimator};
 pub use random_optimizer::{RandomOptimizer, RandomOptimizerConfig, RandomOptimizerRule};
@@ -60,5 +72,6 @@ pub use slopes::{Calibration, NamedCalibration};
 pub use spsa::{Spsa, SpsaConfig, SpsaEstimator};
 pub use spsa2::{Hessian, Spsa2, Spsa2Config};
 pub use stochastic_three_points::{StochasticThreePoints, StochasticThreePointsConfig};
+pub use subzero::{Subzero, SubzeroConfig, SubzeroEstimator};
 pub use threshold_accepting::ThresholdAccepting;
 pub use two_step_random_search::{TwoStepRandomSearch, TwoStepRandomSearchConfig};

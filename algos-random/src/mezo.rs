@@ -15,14 +15,14 @@
 //! `calibration: "paper"` it is the paper's: no unit, no limit, and c and η constant where they are not given. It is not the default, because
 //! one η does not suit two losses. The paper's c = 1e-3 and η = 1e-6 are in units of the parameters of language models, which deviate by
 //! about 0.02 at initialisation; one unit of a search coordinate is such a deviation, so that c = 1e-3 / 0.02 = 0.05 here, and
-//! η = 1e-6 / 0.02² = 0.0025. By default no step is longer than η · clip in units of z, 0.1 at first. Candidates are made from copies of x, not
-//! by walking x there and back, which would leave rounding errors in it.
+//! η = 1e-6 / 0.02² = 0.0025. By default no step is longer than η · clip in units of z, 0.1 at first. Candidates are copies of x, or, in
+//! place, x is walked there and brought back to the bit, as walking back alone would leave rounding errors in it.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round, 2 · max(pairs, calibration) in the first; no state of size d beside the point; no
 //! scratch of that size either, but with a smoothed sampler.
 //!
-//! Take it when memory is short: a model is tuned in the memory that evaluating it takes (2.08 models, where `spsa` with `adamw` takes
-//! 4.08). Otherwise take `spsa`, which takes any descent.
+//! Take it when memory is short: a model in place is tuned in the memory that running it takes and some percent more, one whose point is held
+//! here in 2.08 models, where `spsa` with `adamw` takes 4.08. Otherwise take `spsa`, which takes any descent.
 //!
 //! Tune first: `rate`, lower where the loss rises; `c`, large enough that losses differ by more than their noise; `pairs`, more for steps
 //! that are less noisy.
@@ -45,8 +45,9 @@
 #![doc = include_str!("settings/mezo.md")]
 
 use moths_core::{
-    CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, kernel,
-    optimizer::{Algorithm, Antithetic, Capabilities, DataDraws, Family, Meta, settings},
+    CowTensor, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space,
+    objective::Advance,
+    optimizer::{Algorithm, Antithetic, Capabilities, DataDraws, Family, Meta, Point, settings},
     persist,
     persist::Clock,
     register,
@@ -115,13 +116,9 @@ pub struct Mezo {
     c: Schedule,
     space: Space,
     clock: Clock,
-    at: CowTensor,
+    at: Point,
     unit: Unit,
 }
-
-kernel! { fn shrink(x: inout, by: num) {
-    x = by * x;
-} }
 
 impl Algorithm for Mezo {
     const META: Meta = Meta::new(
@@ -130,7 +127,7 @@ impl Algorithm for Mezo {
         "Gradient descent from two evaluations, in place: nothing but seeds beside the parameters.",
         "Malladi et al. 2023, arXiv:2305.17333",
     )
-    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true))
+    .capabilities(Capabilities::NONE.seeds_only(true).in_place(true).translation(true).beats_random(true))
     .size("pairs");
     type Config = MezoConfig;
 
@@ -138,7 +135,7 @@ impl Algorithm for Mezo {
         settings::check(&config)?;
         let unit = config.calibration.unit(config.clip);
         let (rate, c) = config.gains();
-        Ok(Self { config, rate, c, space: space.clone(), clock: Clock::new(key), at: space.start(), unit })
+        Ok(Self { config, rate, c, space: space.clone(), clock: Clock::new(key), at: Point::new(space), unit })
     }
 
     fn capabilities(config: &MezoConfig) -> Result<Capabilities> {
@@ -155,18 +152,17 @@ impl Optimizer for Mezo {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let MezoConfig { sampler, draws, weight_decay, .. } = self.config;
         let (rate, scale) = (self.rate.at(self.clock.step), self.c.at(self.clock.step));
+        self.at.check(objective)?;
         let pairs = Antithetic { key: self.clock.key(), pairs: self.unit.pairs(self.config.pairs), scale, sampler, draws };
         // The batch is gone when the point is written, which is then its only holder: no copy is made.
-        let losses = objective.losses(&pairs.batch(&self.at, &self.space))?;
+        let losses = objective.losses(&pairs.batch(self.at.at(), &self.space))?;
         let slopes = slopes::of_pairs(&losses, scale);
         let unit = self.unit.after(&slopes);
-        let terms = slopes::terms(&slopes, &unit, pairs.key, -rate);
+        let terms = slopes::terms(&slopes, &unit, pairs.key, 1.0);
         if !terms.is_empty() {
-            if weight_decay > 0.0 {
-                shrink(&mut self.at, 1.0 - (rate * weight_decay).min(1.0))?;
-            }
-            sampler.over(&self.space).add_weighted(&terms, &mut self.at)?;
-            self.space.confine(&mut self.at)?;
+            let noise = sampler.over(&self.space);
+            let step = Advance::new(&noise, &terms, rate).shrinking((rate * weight_decay).min(1.0));
+            self.at.advance(objective, &step)?;
         }
         self.unit = unit;
         self.clock.tick();
@@ -174,12 +170,11 @@ impl Optimizer for Mezo {
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        Ok(self.at.clone())
+        Ok(self.at.at().clone())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.at = self.space.point(at)?;
-        Ok(())
+        self.at.move_to(at)
     }
 }
 
@@ -250,8 +245,8 @@ mod tests {
         let mut mezo = Mezo::new(MezoConfig::default(), &space, Key::new(1)).unwrap();
         let mut objective = Function::new(space, |x| x.iter().map(|x| (x - 1.0).powi(2)).sum());
         mezo.step(&mut objective).unwrap();
-        let before = mezo.at.id();
+        let before = mezo.at.at().id();
         mezo.step(&mut objective).unwrap();
-        assert!(mezo.at.id() == before && !mezo.at.is_shared());
+        assert!(mezo.at.at().id() == before && !mezo.at.at().is_shared());
     }
 }

@@ -99,7 +99,9 @@ impl NamedEstimator for ResidualFeedbackEstimator {
         "A gradient from one evaluation a step and the loss of the step before.",
         "Zhang, Zhou, Ji & Zavlanos 2020, arXiv:2006.10820",
     )
-    .capabilities(Capabilities::NONE.compares_steps(true).seeds_only(true).translation(true).state_per_parameter(0.0));
+    .capabilities(
+        Capabilities::NONE.compares_steps(true).seeds_only(true).in_place(true).translation(true).state_per_parameter(0.0),
+    );
     type Config = ResidualFeedbackConfig;
 
     fn new(config: Self::Config, space: &Space, key: Key) -> Result<Self> {

@@ -80,6 +80,11 @@ impl Unit {
         self.value > 0.0
     }
 
+    /// What a slope is divided by; 0 until it is known.
+    pub(crate) fn value(&self) -> f64 {
+        self.value
+    }
+
     /// The unit after these slopes were seen. Nothing can be said of a flat start, or of one where all failed: the next step calibrates.
     pub(crate) fn after(&self, slopes: &[f64]) -> Self {
         let median = median(slopes);

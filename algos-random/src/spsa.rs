@@ -129,7 +129,9 @@ impl NamedEstimator for SpsaEstimator {
         "A gradient from two evaluations along one random direction of signs, whatever the dimension.",
         "Spall 1992, doi:10.1109/9.119632",
     )
-    .capabilities(Capabilities::NONE.seeds_only(true).translation(true).beats_random(true).state_per_parameter(0.0))
+    .capabilities(
+        Capabilities::NONE.seeds_only(true).in_place(true).translation(true).beats_random(true).state_per_parameter(0.0),
+    )
     .size("pairs");
     type Config = SpsaConfig;
 
@@ -142,6 +144,11 @@ impl NamedEstimator for SpsaEstimator {
 
     fn evaluations_per_step(config: &Self::Config, _space: &Space) -> Option<u64> {
         Some(2 * config.pairs as u64 + u64::from(config.blocking > 0.0))
+    }
+
+    fn capabilities(config: &Self::Config) -> Capabilities {
+        // Where a step would lead is a point to be looked at, which in place there is not.
+        Self::META.capabilities.in_place(config.blocking == 0.0)
     }
 
     fn default_descent() -> Spec {

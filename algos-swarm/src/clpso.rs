@@ -195,7 +195,7 @@ impl Clpso {
         order.iter().enumerate().for_each(|(at, &i)| rank[i] = at);
         let column = |number: &dyn Fn(usize) -> f64| {
             let numbers: Vec<f64> = of.iter().map(|&i| number(i)).collect();
-            Tensor::from_vec(numbers, of.len(), self.space.device())?.to_dtype(self.space.dtype())
+            self.space.numbers(numbers, of.len())
         };
         let (own, pc) = (column(&|i| rank[i] as f64)?, column(&|i| learning_probability(i, n))?);
         let mut e = self.space.zeros_for(of.len())?;

@@ -512,7 +512,7 @@ impl Consensus {
         drawn.iter().for_each(|&j| on[j] = 1.0);
         let column = |values: Vec<f64>| -> Result<Tensor> {
             let n = values.len();
-            Ok(Tensor::from_vec(values, n, self.space.device())?.to_dtype(self.space.dtype())?)
+            self.space.numbers(values, n)
         };
         let (on, r) = (&column(on)?, &column(r)?);
         let s = if *noise == Diffusion::ComponentWise { s } else { 0.0 };

@@ -26,7 +26,7 @@ impl Room {
     pub(crate) fn limited(space: &Space, k: Option<f64>) -> Result<Self> {
         let room = Self::of(space)?;
         let Some(k) = k else { return Ok(room) };
-        let row = |values: Vec<f64>| Tensor::from_vec(values, space.dim(), space.device())?.to_dtype(space.dtype());
+        let row = |values: Vec<f64>| space.numbers(values, space.dim());
         let most = |(lo, hi): (f64, f64)| if (hi - lo).is_finite() { 0.5 * k * (hi - lo) } else { k };
         let (lower, upper) = space.intervals().unzip();
         Ok(Self { limited: Some([row(lower)?, row(upper)?, row(space.intervals().map(most).collect())?]), ..room })

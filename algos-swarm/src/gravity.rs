@@ -229,7 +229,7 @@ impl Gravity {
         let mut p = self.space.zeros_for(n)?;
         fuse::weighted_sums(self.swarm.x.points(), &pulls, &mut p)?;
         let q: Vec<f64> = pulls.iter().map(|pulls| pulls.iter().sum()).collect();
-        let q = &Tensor::from_vec(q, n, self.space.device())?.to_dtype(self.space.dtype())?;
+        let q = &self.space.numbers(q, n)?;
         let Swarm { x, v } = &mut self.swarm;
         x.moving(|x| fall(v, x, &self.room, &p, q, key.fold(2)))
     }

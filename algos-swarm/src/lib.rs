@@ -1,5 +1,7 @@
 //! Particles that see each other.
 
+#![forbid(unsafe_code)]
+
 mod flight;
 mod inertia;
 mod swarm;

@@ -201,7 +201,7 @@ impl Spso2011 {
 /// One number a particle, or a coordinate.
 fn of_each(space: &Space, values: Vec<f64>) -> Result<Tensor> {
     let n = values.len();
-    Ok(Tensor::from_vec(values, n, space.device())?.to_dtype(space.dtype())?)
+    space.numbers(values, n)
 }
 
 impl Optimizer for Spso2011 {

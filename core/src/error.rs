@@ -123,6 +123,17 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A kernel that a card does not run.
+    #[error("kernel {name}: {why}")]
+    Kernel {
+        /// What it is called in its text.
+        name: String,
+        /// What the compiler says, or the driver.
+        why: String,
+        /// The text that does not compile, without what stands before all kernels; empty where it does.
+        text: String,
+    },
+
     /// candle refused an operation.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),

@@ -19,6 +19,8 @@
 //! | [`rng`] | [`Key`], and numbers that are a pure function of a key and a place |
 //! | [`durable`] | files that are whole or absent, and checked before they are trusted |
 
+#![cfg_attr(not(feature = "cuda"), forbid(unsafe_code))]
+
 pub mod durable;
 mod error;
 pub mod fuse;
@@ -42,7 +44,7 @@ pub use error::{Error, Result};
 pub use noise::Sampler;
 pub use objective::{
     Batch, Function, Objective, TensorFunction,
-    model::{FlatModel, ModelOptions, VarMapModel},
+    model::{FlatModel, InPlaceModel, ModelOptions, VarMapModel, Weights},
 };
 pub use optimizer::{Horizon, Optimizer, Report, Spec, registry, schedule::Schedule};
 pub use rng::Key;

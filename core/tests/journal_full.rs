@@ -11,6 +11,7 @@ use moths_core::{
 };
 use toy::{Test, Walk, bowl};
 
+#[path = "api/toy/mod.rs"]
 mod toy;
 
 /// Tells the program, started once more, where to write.

@@ -44,6 +44,11 @@ impl Curve {
         Self { measures: measures.to_vec(), every: budget.div_ceil(ROWS).max(1), rows: vec![] }
     }
 
+    /// No rows yet, with so many evaluations between two.
+    pub fn at_every(measures: &[Measure], every: u64) -> Self {
+        Self { measures: measures.to_vec(), every: every.max(1), rows: vec![] }
+    }
+
     /// The curve of a run that is over, from its rows.
     pub fn of(measures: &[Measure], budget: u64, rows: Vec<Row>) -> Self {
         Self { rows, ..Self::new(measures, budget) }

@@ -13,12 +13,18 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 ///
 /// Where the system refuses that, Ctrl-C ends the program at once, as it ends any other.
 pub fn listen() {
+    listen_for("the step that is being taken is finished first", || {});
+}
+
+/// [`listen`] for somebody who does something else first: `before` says what, and `at_once` is done when the second one ends the program.
+pub fn listen_for(before: &'static str, at_once: fn()) {
     // It runs on a thread of its own, and may do what a signal handler may not.
-    let handler = || {
+    let handler = move || {
         if ASKED.swap(true, Ordering::Relaxed) {
+            at_once();
             std::process::exit(i32::from(EXIT_CODE));
         }
-        warn("asked to end: the step that is being taken is finished first; asked again, it ends at once");
+        warn(format!("asked to end: {before}; asked again, it ends at once"));
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         warn(format!("Ctrl-C will end this at once: the system lets nobody listen for it ({error})"));

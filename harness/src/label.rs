@@ -111,7 +111,7 @@ mod tests {
     fn what_is_not_said_is_resolved() {
         let spec = r#"{"name":"open-es","descent":{"name":"sgd","momentum":0.5},"pairs":32}"#.parse().expect("a spec");
         let all = words(&resolved(&spec));
-        assert!(all.contains("descent = sgd (momentum = 0.5, nesterov = false, rate = 0.01)"), "{all}");
+        assert!(all.contains("descent = sgd (anchor = 0.0, momentum = 0.5, nesterov = false, rate = 0.01)"), "{all}");
         assert!(all.contains("pairs = 32") && all.contains("sigma = "), "{all}");
         assert_eq!(words(&resolved(&Spec::new("nobody"))), "nobody");
     }

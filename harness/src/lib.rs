@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`problem`] | what is minimised, and how well an answer does |
 //! | [`session`] | one run: steps, curve, checkpoints, Ctrl-C |
+//! | [`finetune`] | a pre-trained model, text, and losses |
+//! | [`tune`] | settings of any program, tuned from the number it prints |
 //! | [`race`] | many runs: who is better? |
 //! | [`study`] | questions, and who is measured to answer them |
 //! | [`mod@bench`] | every optimizer on a whole suite |
@@ -15,9 +17,10 @@
 //! | [`store`] | folders of runs that can be killed and gone on with |
 //! | [`equations`] | what optimizers and update rules do, in formulas |
 //! | [`names`], [`mod@whole`] | names and numbers as people write them |
-//! | [`files`], [`output`] | what is written, and what is printed |
+//! | [`files`], [`output`], [`shell`] | what is written, what is printed, and commands as they are typed |
 //! | [`cli`] | the commands |
 
+#![forbid(unsafe_code)]
 // Both end the program when nobody can be written to: `output` does not.
 #![deny(clippy::print_stderr, clippy::print_stdout)]
 
@@ -26,6 +29,7 @@ pub mod cli;
 pub mod curve;
 pub mod equations;
 pub mod files;
+pub mod finetune;
 pub mod heats;
 pub mod interrupt;
 pub mod label;
@@ -39,9 +43,11 @@ pub mod problem;
 pub mod race;
 pub mod report;
 pub mod session;
+pub mod shell;
 pub mod store;
 pub mod study;
 pub mod threads;
+pub mod tune;
 pub mod whole;
 
 pub use moths::{Error, Result};

@@ -180,8 +180,7 @@ impl Session {
         let space = self.objective.space().clone();
         let noted = Plan::of(checkpoint)?;
         let Plan { evaluations, horizon, target, .. } = self.plan;
-        // Where data lie changes no result.
-        let options = problem::Options { data: self.plan.options.data.clone(), ..noted.options.clone() };
+        let options = noted.options.moved_to(&self.plan.options);
         if (Plan { options, evaluations, horizon, target, ..noted.clone() }) != self.plan {
             return Err(Error::invalid("checkpoint", noted.address(), "one of this problem, optimizer and seed"));
         }

@@ -25,6 +25,8 @@ pub(super) const LAW: Law = Law {
 /// Configurations drawn, and how long each is looked at.
 const DRAWS: u32 = 6;
 const DRAWN_STEPS: usize = 3;
+/// After so many evaluations no step is looked at: one of many rounds is taken again for each of them.
+const EVALUATIONS: u64 = 2000;
 /// Steps by which one that is made of others and needs more than losses must have asked for it: of members that take turns it may be one. Any
 /// other must have in its first.
 const PATIENCE: usize = 200;
@@ -47,7 +49,7 @@ fn holds(subject: &Subject) -> Verdict {
 }
 
 fn is_stepping(subject: &Subject, problem: &Problem, steps: usize) -> Verdict {
-    let moments = path::run(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), steps)?;
+    let moments = path::run_within(&mut *subject.build(problem.space(), KEY)?, &mut problem.clone(), steps, EVALUATIONS)?;
     BETWEEN
         .into_iter()
         .try_for_each(|(between, in_words)| follows(subject, problem.clone(), &moments, between).map_err(|b| b.under(in_words)))

@@ -50,6 +50,10 @@ fn mixed() -> Vec<Leaf> {
         Leaf::integer("word", [1], 0, 1000).dtype(DType::U32),
         Leaf::integer("long", [2], -7, 7),
         Leaf::bool("flag", [1]),
+        Leaf::category("choice", [1], 4).dtype(DType::U8),
+        Leaf::levels("batch", [1], [16.0, 32.0, 64.0]).dtype(DType::U8),
+        Leaf::real("rate", [1]).dtype(DType::BF16).bounds(0.1, 10.0).logarithmic(),
+        Leaf::integer("width", [1], 8, 1024).logarithmic().dtype(DType::F16),
     ];
     halves().into_iter().chain(discrete).collect()
 }
@@ -68,7 +72,11 @@ fn check(what: &str, values: &[f64], space: &Space) -> Result<()> {
     let elements = space.leaves().iter().flat_map(|leaf| (0..leaf.len()).map(move |i| (leaf, i)));
     for ((leaf, i), value) in elements.zip(values) {
         let (lo, hi) = leaf.interval(i);
-        let whole = leaf.domain() == Domain::Real || value.fract() == 0.0;
+        let whole = match leaf.domain() {
+            Domain::Real => true,
+            Domain::Levels { .. } => leaf.level_values().iter().any(|level| (level - value).abs() <= 1e-2 * level.abs()),
+            _ => value.fract() == 0.0,
+        };
         if !(value.is_finite() && whole && (lo..=hi).contains(value)) {
             let valid = format!("in [{lo}, {hi}] of {:?}", leaf.domain());
             return Err(Error::invalid(format!("{what}, cast: {}[{i}]", leaf.name()), value, valid));

@@ -31,6 +31,8 @@ const BEFORE: [usize; 2] = [0, 7];
 const DAMAGES: u64 = 24;
 /// Steps from a state that was taken.
 const AFTER: usize = 3;
+/// After so many evaluations the next of them is not taken.
+const EVALUATIONS: u64 = 100;
 /// What steps of a few candidates in a few dimensions never take.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -85,11 +87,7 @@ fn is_refused_or_taken(subject: &Subject, problem: &Problem, state: &State) -> V
 /// It takes steps, or says why not.
 fn goes_on(optimizer: &mut dyn Optimizer, problem: &Problem) -> Verdict {
     let mut problem = problem.clone();
-    for _ in 0..AFTER {
-        if path::run(optimizer, &mut problem, 1).is_err() {
-            break;
-        }
-    }
+    let _ = path::run_within(optimizer, &mut problem, AFTER, EVALUATIONS);
     let _ = optimizer.answer().and_then(|_| optimizer.move_to(&moths_core::Objective::space(&problem).start()));
     Ok(())
 }

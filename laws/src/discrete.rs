@@ -30,7 +30,7 @@ fn holds(subject: &Subject) -> Verdict {
     let ends = (0..SEEDS).map(|seed| of(subject, &problem, Key::new(seed))).collect::<Result<Vec<_>>>()?;
     let wrong = |off: fn(&Offsets) -> bool| ends.iter().filter(|end| off(end)).count();
     let (switches, reals) = (wrong(|end| end.levels > 0.5), wrong(|end| end.reals > NEAR || end.reals.is_nan()));
-    ensure!(switches <= SPARED, "in {switches} of {SEEDS} seeds an integer or a flag of the answer is wrong");
+    ensure!(switches <= SPARED, "in {switches} of {SEEDS} seeds a discrete value of the answer is wrong");
     ensure!(reals <= SPARED, "in {reals} of {SEEDS} seeds a real number of the answer is off by more than {NEAR}");
     Ok(())
 }

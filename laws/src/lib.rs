@@ -28,9 +28,11 @@
 //! | a state is checked before it is trusted | `damage` |
 //! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `suggest` `domains` `one_dimension` `settings` `horizon` `sizes` `declared` `fixed` |
 //! | losses of different steps are not compared | `shift` |
-//! | what was promised | `seeds_only` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` `purpose` |
+//! | what was promised | `seeds_only` `in_place` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` `purpose` |
 //!
 //! What optimizers are made of and held against has laws as well: [`objectives`], [`samplers`], [`descents`].
+
+#![forbid(unsafe_code)]
 
 /// Returns from a law with how it was broken, unless the condition holds.
 macro_rules! ensure {
@@ -62,6 +64,7 @@ mod failures;
 mod fixed;
 pub mod golden;
 mod horizon;
+mod in_place;
 mod monotone;
 mod move_to;
 pub mod objectives;
@@ -125,6 +128,7 @@ pub const LAWS: &[Law] = &[
     bounds::LAW,
     counts::LAW,
     seeds_only::LAW,
+    in_place::LAW,
     state_size::LAW,
     rank_based::LAW,
     translation::LAW,

@@ -76,6 +76,22 @@ pub(super) fn run(optimizer: &mut dyn Optimizer, objective: &mut dyn Objective, 
     (0..steps).map(|_| step(optimizer, objective)).collect()
 }
 
+/// Takes `steps` steps, or as many as begin before so many evaluations are used: what is made of many optimizers takes long ones.
+pub(super) fn run_within(
+    optimizer: &mut dyn Optimizer,
+    objective: &mut dyn Objective,
+    steps: usize,
+    evaluations: u64,
+) -> Result<Vec<Moment>> {
+    let (mut moments, mut used) = (vec![], 0);
+    while moments.len() < steps && used < evaluations {
+        let moment = step(optimizer, objective)?;
+        used += moment.report.evaluations;
+        moments.push(moment);
+    }
+    Ok(moments)
+}
+
 /// Are two runs the same? If not, says where they part first.
 pub(super) fn same_path(one: &[Moment], other: &[Moment]) -> Verdict {
     ensure!(one.len() == other.len(), "{} steps were taken instead of {}", other.len(), one.len());

@@ -1,11 +1,26 @@
 //! What optimizers are tried on: quadratic bowls over every kind of space, with exact gradients, and with the offsets as outputs.
 
+use std::sync::LazyLock;
+
 use candle_core::{DType, Device, Tensor};
 
 use moths_core::{Batch, CowTensor, Key, Leaf, Objective, Result, Space, objective::Outputs, tensor::host, with_scalar};
 
 /// The lowest loss of every problem; being positive, it lets laws transform losses freely.
 pub(super) const FLOOR: f64 = 1.0;
+
+/// The space on the card that the environment names (`MOTHS_CARD=0`, by CUDA), if it names one.
+fn elsewhere(space: Space) -> Space {
+    static CARD: LazyLock<Option<Device>> = LazyLock::new(|| {
+        let number = std::env::var("MOTHS_CARD").ok()?;
+        let device = number
+            .parse()
+            .map_err(|_| "no number".to_owned())
+            .and_then(|n| Device::new_cuda_with_stream(n).map_err(|why| why.to_string()));
+        Some(device.unwrap_or_else(|why| panic!("MOTHS_CARD = {number}: {why}")))
+    });
+    CARD.as_ref().map_or(space.clone(), |card| space.on(card).expect("a space moves to a card that is there"))
+}
 
 /// f(θ) = 1 + Σ_i w_i (H(θ − c))_i², where H is nothing or a reflection.
 ///
@@ -28,6 +43,7 @@ pub(super) struct Problem {
 impl Problem {
     /// Over this space, with the lowest loss at `centre`, in parameter units.
     fn over(space: Space, centre: Vec<f64>) -> Self {
+        let space = elsewhere(space);
         let weights = (0..space.dim()).map(|i| 1.0 + (i % 3) as f64).collect();
         Self { space, centre, weights, mirror: None, noisy: false, fails: false, shift: None, epoch: 0 }
     }
@@ -77,6 +93,26 @@ impl Problem {
         Ok(Self::over(Space::with_dtype(leaves, dtype)?, centre))
     }
 
+    /// What else leaves may be: categories, levels, logarithms, bounds with one end, and leaves that count only where others have certain
+    /// values. Lowest losses lie inside, outside, and where leaves are on.
+    pub(super) fn kinds(dtype: DType) -> Result<Self> {
+        let leaves = vec![
+            Leaf::category("optimizer", [1], 3).dtype(DType::U8),
+            Leaf::levels("bits", [2], (-7..=8).map(|k| 0.1 * f64::from(k)).collect::<Vec<_>>()).dtype(DType::BF16),
+            Leaf::levels("batch", [1], [1.0, 2.0, 4.0, 8.0]),
+            Leaf::real("rate", [1]).dtype(dtype).bounds(0.01, 10.0).logarithmic(),
+            Leaf::integer("width", [1], 1, 12).logarithmic(),
+            Leaf::real("above", [2]).dtype(dtype).bounds_each([(0.5, f64::INFINITY), (-4.0, f64::INFINITY)]),
+            Leaf::real("below", [1]).dtype(dtype).at_most(-0.5).scale(0.5),
+            Leaf::real("momentum", [1]).dtype(dtype).bounds(0.0, 1.0).when("optimizer", [0.0, 2.0]),
+            Leaf::bool("nesterov", [1]).when("optimizer", [2.0]),
+        ];
+        let centre = vec![2.0, 0.3, -0.7, 4.0, 0.2, 9.0, 0.0, 1.0, -2.0, 0.9, 1.0];
+        // All leaves are on there: of what is off, a search that knows equal values evaluates nothing.
+        let start = vec![2.0, 0.0, 0.0, 2.0, 0.3, 3.0, 1.5, -3.0, -1.0, 0.5, 0.0];
+        Self::over(Space::with_dtype(leaves, dtype)?, centre).starting_at(start)
+    }
+
     /// Integers, reals and flags that have nothing to do with each other.
     pub(super) fn switches(dtype: DType) -> Result<Self> {
         let leaves = vec![
@@ -108,6 +144,8 @@ impl Problem {
             ("over a box with fixed elements", Self::partly_fixed(DType::F32)?),
             ("over real, integer and boolean leaves in f32", Self::mixed(DType::F32)?),
             ("over real, integer and boolean leaves in f64", Self::mixed(DType::F64)?),
+            ("over categories, levels, logarithms, single bounds and conditions in f32", Self::kinds(DType::F32)?),
+            ("over categories, levels, logarithms, single bounds and conditions in f64", Self::kinds(DType::F64)?),
         ])
     }
 
@@ -292,7 +330,7 @@ impl Objective for Problem {
         with_scalar!(self.space.dtype(), T => host::edit::<T, _>(&mut gradient, |g| {
             g.iter_mut().zip(&slopes).for_each(|(g, s)| *g = *s as T);
         }))?;
-        self.space.pull_back(&mut gradient)?;
+        self.space.pull_back(at, &mut gradient)?;
         Ok(Some((self.loss(values, 0), gradient.copy()?)))
     }
 }

@@ -34,6 +34,10 @@ fn holds(subject: &Subject) -> Verdict {
         through_file(subject, &through_state(subject, problem, stations)?)?;
     }
     through_state(subject, noisy.failing(), stations).map_err(|b| b.under("of an objective that fails in some places"))?;
+    let kinds = Problem::kinds(DType::F64)?;
+    if subject.build_if_able(kinds.space(), KEY)?.is_some() {
+        through_file(subject, &through_state(subject, kinds, DRAWN)?).map_err(|b| b.under("over every kind of leaf"))?;
+    }
     let problem = Problem::boxed(3, DType::F64)?;
     draws::each(subject, DRAWS, |drawn| match drawn.build_if_able(problem.space(), KEY)? {
         Some(_) => through_state(drawn, problem.clone(), DRAWN).map(drop),

@@ -2,7 +2,10 @@
 
 use candle_core::Tensor;
 
-use moths_core::{Batch, CowTensor, Error, Objective, Result, Space, objective::Outputs};
+use moths_core::{
+    Batch, CowTensor, Error, Objective, Result, Space,
+    objective::{Home, Outputs},
+};
 
 /// One round of a step: a call of the objective. A gradient is a round of one candidate.
 pub(super) struct Round<'a> {
@@ -46,6 +49,10 @@ impl<F: FnMut(Round<'_>) -> Result<()>> Objective for Tap<'_, F> {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         Ok(self.round(batch, |inner| Ok(((), inner.evaluate(batch)?)))?.1)
+    }
+
+    fn home(&mut self) -> Option<&mut dyn Home> {
+        self.inner.home()
     }
 
     fn stochastic(&self) -> bool {

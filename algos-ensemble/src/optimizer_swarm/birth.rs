@@ -1,10 +1,9 @@
 //! Who dies, who is born, and of whom.
 
-use moths_core::{CowTensor, Key, Optimizer, Result, Spec, optimizer::Birth, persist::State};
+use moths_core::{CowTensor, Key, Optimizer, Result, Spec, fuse::same_bits, optimizer::Birth, persist::State};
 use rand::RngExt;
 
 use super::{OptimizerSwarm, Selection, heredity};
-use crate::contest::is_same_point;
 
 /// What is said of a child before it is built.
 struct Child {
@@ -79,7 +78,7 @@ impl OptimizerSwarm {
             heredity::inherit(&mut *member.optimizer, state)?;
         }
         // Who begins where its state already is, is not moved: that would make it forget what it inherited.
-        if !is_same_point(&member.optimizer.answer()?, &child.point, &self.space)? {
+        if !same_bits(&*member.optimizer.answer()?, &child.point)? {
             member.optimizer.move_to(&child.point)?;
         }
         let (life, place) = self.lives.bear(i);

@@ -12,7 +12,9 @@
 //! Samples are m + σ a ⊙ y, with a = 1 for real coordinates and at the start; discrete ones are not moved inside the bounds, which decoding
 //! keeps. A boolean is an integer of two values. Source: Hamano, Saito, Nomura & Shirakawa 2022, "CMA-ES with margin", arXiv:2205.13482.
 
-use moths_core::{Space, space::Domain};
+use moths_core::Space;
+
+use crate::normal::{quantile, tail};
 
 /// Where a discrete coordinate changes its value.
 struct Thresholds {
@@ -34,7 +36,7 @@ impl Margin {
     pub(super) fn new(space: &Space, lambda: usize) -> Self {
         let intervals = space.intervals().enumerate();
         let thresholds =
-            intervals.zip(levels(space)).filter(|(_, levels)| *levels > 1).map(|((coordinate, (lower, upper)), levels)| {
+            intervals.zip(space.steps()).filter(|(_, levels)| *levels > 1).map(|((coordinate, (lower, upper)), levels)| {
                 let apart = (upper - lower) / levels as f64;
                 Thresholds { coordinate, first: lower + apart, apart, last: upper - apart }
             });
@@ -84,49 +86,10 @@ impl Margin {
     }
 }
 
-/// How many values every coordinate can have; 0: any.
-fn levels(space: &Space) -> impl Iterator<Item = u64> {
-    space.leaves().iter().filter(|leaf| !leaf.is_frozen()).flat_map(|leaf| {
-        let levels = match leaf.domain() {
-            Domain::Integer { lo, hi } => lo.abs_diff(hi) + 1,
-            Domain::Bool => 2,
-            _ => 0,
-        };
-        std::iter::repeat_n(levels, leaf.len())
-    })
-}
-
-/// 1 − Φ(x).
-fn tail(x: f64) -> f64 {
-    0.5 * libm::erfc(x * std::f64::consts::FRAC_1_SQRT_2)
-}
-
-/// Φ⁻¹(1 − p) for 0 < p ≤ ½: Newton's steps for ln(1 − Φ(x)) = ln p, which is concave, so that all but the first come from the right.
-fn quantile(p: f64) -> f64 {
-    let (mut x, goal) = (0.0, libm::log(p));
-    for _ in 0..50 {
-        let (mass, density) = (tail(x), libm::exp(-0.5 * x * x) / (2.0 * std::f64::consts::PI).sqrt());
-        let step = (libm::log(mass) - goal) * mass / density;
-        x += step;
-        if step.abs() <= 1e-14 * x.abs() {
-            break;
-        }
-    }
-    x
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use moths_core::Leaf;
-
-    #[test]
-    fn quantiles_are_those_of_tables() {
-        for (p, x) in [(0.5, 0.0), (0.25, 0.674_489_750_196_081_7), (0.025, 1.959_963_984_540_054), (1e-6, 4.753_424_308_822_899)]
-        {
-            assert!((quantile(p) - x).abs() < 1e-12, "{p}");
-        }
-    }
 
     #[test]
     fn every_discrete_coordinate_keeps_its_probability_to_change() {

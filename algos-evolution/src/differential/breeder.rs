@@ -140,7 +140,12 @@ fn cross<T: Lanes>(donor: &Donor<'_, T>, taken: Taken, gaps: &mut Gaps, trial: &
 fn settle<T: Lanes>(whole: &Whole, donor: &Donor<'_, T>, dither: &mut Stream, trial: &mut [T]) {
     let j = whole.at;
     if trial[j] != donor.parent[j] {
-        let v = donor.at(j, |x| T::of(whole.rounded(x.to_f64())));
-        trial[j] = T::of(whole.dithered(v.to_f64(), dither.random()));
+        let rounded = |x: T| T::of(whole.rounded(x.to_f64()));
+        let (v, u) = (donor.at(j, rounded), dither.random());
+        trial[j] = match whole.is_category() {
+            true if v == rounded(donor.base[j]) => v,
+            true => T::of(whole.redrawn(donor.base[j].to_f64(), u)),
+            false => T::of(whole.dithered(v.to_f64(), u)),
+        };
     }
 }

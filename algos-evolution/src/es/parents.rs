@@ -55,11 +55,11 @@ fn mean<T: Element>(of: &[T], family: &[usize], row: &mut [T]) {
 
 /// Rows of the children, and after them those of the parents.
 pub(super) fn choose(children: &Tensor, parents: &Tensor, chosen: &[usize]) -> Result<CowTensor> {
-    let (lambda, columns) = (children.dims()[0], children.dims()[1]);
+    let (lambda, columns, device) = (children.dims()[0], children.dims()[1], children.device());
     let rows = with_scalar!(children.dtype(), T => {
         host::read::<T, _>(children, |children| host::read::<T, _>(parents, |parents| {
             let row = |&i: &usize| if i < lambda { &children[i * columns..][..columns] } else { &parents[(i - lambda) * columns..][..columns] };
-            Tensor::from_vec(chosen.iter().flat_map(row).copied().collect::<Vec<T>>(), (chosen.len(), columns), &candle_core::Device::Cpu)
+            Tensor::from_vec(chosen.iter().flat_map(row).copied().collect::<Vec<T>>(), (chosen.len(), columns), device)
         }))?
     })?;
     Ok(rows?.into())

@@ -49,7 +49,13 @@ pub(super) fn cross<T: Element>(
     if matches!(config.crossover, Crossover::Arithmetic | Crossover::Blend | Crossover::Sbx) {
         for whole in wholes {
             for child in [&mut *first, &mut *second] {
-                child[whole.at] = T::of(whole.dithered(child[whole.at].to_f64(), stream.random()));
+                let (x, u) = (child[whole.at], stream.random());
+                // Nothing is between two categories: it is that of either parent.
+                child[whole.at] = match whole.is_category() {
+                    true if u < 0.5 => a[whole.at],
+                    true => b[whole.at],
+                    false => T::of(whole.dithered(x.to_f64(), u)),
+                };
             }
         }
     }

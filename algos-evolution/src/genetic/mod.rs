@@ -11,7 +11,9 @@
 //!              sbx          t = (1 − β)/2 with probability ½ (else 0);  β = (2u)^{1/(η+1)} for u < ½, else (2 − 2u)^{−1/(η+1)}
 //! mutation     of each gene, with the probability p_m; of all its elements:
 //!              gaussian     x + σ z                         polynomial   x + 4 δ;  δ = (2u)^{1/(η_m+1)} − 1, mirrored for u ≥ ½
-//!              self-adaptive  σ_i ← σ_i e^{z/√d}, then x + σ_i z    flags are flipped; integers step, by one at least
+//!              self-adaptive  σ_i ← σ_i e^{z/√d}, then x + σ_i z    flags are flipped; integers step, by one at least,
+//!                                                  or are any other (redraw)
+//! swap         two flags or integers of one tensor exchange their values, with the probability p_s
 //! next         the e best, and n − e children, where n may change with the step
 //! ```
 //!
@@ -31,7 +33,8 @@
 //! Take it when what is searched is made of parts that are worth exchanging, as integers, flags, or rows of tensors. Of real parameters
 //! `jade` finds lower losses (BBOB, 5-D, 1,000 d evaluations: .736 of the targets, here .287).
 //!
-//! Tune first: `population`, small in short runs; `genes` and `crossover`, so that what belongs together is inherited as one;
+//! Tune first: `population`, small in short runs; `crossover`, `uniform` where there are flags alone (half as many evaluations on
+//! `one-max`); `genes` and `crossover`, so that what belongs together is inherited as one;
 //! `mutation_rate`, higher where the population becomes alike.
 //!
 //! ```
@@ -70,7 +73,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crossover::Crossover;
 pub use genes::Genes;
-pub use mutation::Mutation;
+pub use mutation::{Integers, Mutation};
 pub use selection::Selection;
 
 use crate::differential::whole::Whole;
@@ -123,6 +126,11 @@ pub struct GeneticConfig {
     /// η_m of polynomial mutation: the higher, the smaller it is.
     #[schemars(range(min = 0.0, max = 1e4))]
     pub mutation_index: f64,
+    /// What mutation makes of an integer.
+    pub integers: Integers,
+    /// p_s, the probability that two flags, or two integers, of one tensor of a child exchange their values.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub swap_rate: f64,
 }
 
 impl Default for GeneticConfig {
@@ -144,6 +152,8 @@ impl Default for GeneticConfig {
             mutation_rate: None,
             sigma: 0.1,
             mutation_index: 20.0,
+            integers: Integers::Step,
+            swap_rate: 0.0,
         }
     }
 }

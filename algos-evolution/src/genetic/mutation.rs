@@ -2,8 +2,9 @@
 
 use moths_core::{
     Key, Sampler,
-    rng::{BLOCK, Element},
+    rng::{BLOCK, Element, Stream},
 };
+use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,16 @@ pub enum Mutation {
     Polynomial,
     /// σ_i z, with a σ_i that is inherited and mutates first.
     SelfAdaptive,
+}
+
+/// What mutation makes of an integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Integers {
+    /// As far away as a real number would go, and one at least.
+    Step,
+    /// Any other, all equally likely: of names rather than numbers.
+    Redraw,
 }
 
 /// The interval of a coordinate with bounds, unless it has a scale of its own: a unit of the search is a quarter of it.
@@ -63,12 +74,17 @@ impl<'a> Mutator<'a> {
         };
         let mut steps = Steps { config: self.config, sigma, key: key.fold(0), at: usize::MAX, noise: [0.0; BLOCK] };
         let (layout, wholes, genes) = (self.layout, self.wholes, self.layout.count());
+        let mut others = key.fold(2).stream();
         let mut change = |gene: usize| {
             for j in layout.range(gene) {
                 let step = steps.of(j);
                 let now = child[j].to_f64();
-                let whole = wholes.binary_search_by_key(&j, |whole| whole.at).ok();
-                child[j] = T::of(whole.map_or(now + step, |k| wholes[k].stepped(now, step)));
+                let whole = wholes.binary_search_by_key(&j, |whole| whole.at).ok().map(|k| &wholes[k]);
+                child[j] = T::of(match (whole, self.config.integers) {
+                    (None, _) => now + step,
+                    (Some(whole), Integers::Step) if !whole.is_category() => whole.stepped(now, step),
+                    (Some(whole), _) => whole.redrawn(now, others.random()),
+                });
             }
         };
         if self.rate < 1.0 {
@@ -76,8 +92,20 @@ impl<'a> Mutator<'a> {
         } else {
             (0..genes).for_each(&mut change);
         }
+        swap(child, wholes, self.config.swap_rate, &mut key.fold(3).stream());
         sigma
     }
+}
+
+/// Two flags, or two integers, of one leaf exchange their values, with the probability `rate`: how many are set stays what it was.
+fn swap<T: Element>(child: &mut [T], wholes: &[Whole], rate: f64, stream: &mut Stream) {
+    if wholes.is_empty() || stream.random::<f64>() >= rate {
+        return;
+    }
+    let one = &wholes[stream.random_range(0..wholes.len())];
+    let first = wholes.partition_point(|whole| whole.leaf < one.leaf);
+    let last = wholes.partition_point(|whole| whole.leaf <= one.leaf);
+    child.swap(one.at, wholes[stream.random_range(first..last)].at);
 }
 
 /// The steps of one child's coordinates, in order of the coordinates.

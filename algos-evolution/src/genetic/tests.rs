@@ -4,7 +4,8 @@ use moths_core::{Function, Key, Leaf, Optimizer, Sampler, Space, Stop, minimize,
 use rand::RngExt;
 use serde_json::json;
 
-use super::{Crossover, Genes, Genetic, GeneticConfig, Mutation, Selection, crossover, mutation, selection::Pool};
+use super::{Crossover, Genes, Genetic, GeneticConfig, Integers, Mutation, Selection, crossover, mutation, selection::Pool};
+use crate::differential::whole::Whole;
 
 fn bowl(x: &[f64]) -> f64 {
     x.iter().enumerate().map(|(j, x)| (j + 1) as f64 * (x - 1.0).powi(2)).sum()
@@ -134,6 +135,37 @@ fn flags_are_flipped_and_integers_step() {
         let end = minimize(&mut ours, &mut Function::new(space.clone(), f), &stop).unwrap();
         assert_eq!(end.tally.lowest, 0.0, "{crossover:?}");
     }
+}
+
+#[test]
+fn redrawn_integers_are_any_other_and_swaps_keep_how_many_are_set() {
+    let space = Space::new(vec![Leaf::integer("i", [200], 0, 4), Leaf::bool("b", [40])]).unwrap();
+    let (wholes, layout) = (Whole::of(&space), super::Layout::new(Genes::Element, &space));
+    let rates = |mutation_rate, swap_rate| GeneticConfig {
+        mutation_rate: Some(mutation_rate),
+        swap_rate,
+        integers: Integers::Redraw,
+        ..GeneticConfig::default()
+    };
+    let mutant = |config: &GeneticConfig, parent: &[f64], seed| {
+        let mut child = parent.to_vec();
+        mutation::Mutator::new(config, &layout, &wholes, Key::new(seed)).mutate(&mut child, 0.1);
+        child
+    };
+    let values = |point: &[f64]| wholes.iter().map(|whole| whole.value(point[whole.at])).collect::<Vec<_>>();
+    let parent: Vec<f64> = wholes.iter().map(|whole| whole.coordinate_of(whole.at % whole.count())).collect();
+    let mut seen = [0; 5];
+    for seed in 0..50 {
+        let child = values(&mutant(&rates(1.0, 0.0), &parent, seed));
+        assert!(child.iter().zip(values(&parent)).all(|(child, parent)| *child != parent));
+        child[..200].iter().for_each(|value| seen[*value] += 1);
+        let swapped = values(&mutant(&rates(0.0, 1.0), &parent, seed));
+        let moved = swapped.iter().zip(values(&parent)).filter(|(child, parent)| *child != parent).count();
+        let sum = |values: &[usize]| values.iter().sum::<usize>();
+        assert!(moved == 0 || moved == 2);
+        assert_eq!([sum(&swapped[..200]), sum(&swapped[200..])], [400, 20]);
+    }
+    assert!(seen.iter().all(|times| (1800..2200).contains(times)), "{seen:?}");
 }
 
 #[test]

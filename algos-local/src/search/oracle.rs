@@ -1,6 +1,5 @@
 //! What a local search asks, and what it is told.
 
-use candle_core::Tensor;
 use moths_core::{Batch, CowTensor, Error, Objective, Report, Result, objective::Losses, tensor::host};
 
 use super::Room;
@@ -27,7 +26,7 @@ impl<'a> Oracle<'a> {
         if let Some(i) = points.iter().position(|x| !x.is_finite()) {
             return Err(Error::invalid(format!("candidate {}", i / d), points[i], "finite coordinates"));
         }
-        let rows = Tensor::from_slice(points, (points.len() / d, d), space.device())?.to_dtype(space.dtype())?;
+        let rows = space.numbers(&*points, (points.len() / d, d))?;
         let mut rows = CowTensor::new(rows);
         space.confine(&mut rows)?;
         points.copy_from_slice(&host::to_f64s(&rows.flatten_all()?)?);

@@ -40,7 +40,7 @@
 //!
 //! let x = Tensor::new(&[[1f32, 2.0], [3.0, -1.0], [0.0, 1.0]], &Device::Cpu)?;
 //! let y = Tensor::new(&[[3f32], [2.0], [1.0]], &Device::Cpu)?; // the sum of both
-//! let forward = move |model: &Linear, _| Ok((model.forward(&x)?, y.clone()));
+//! let forward = move |model: &mut Linear, _| Ok((model.forward(&x)?, y.clone()));
 //! let build = |vb: VarBuilder<'_>| linear(2, 1, vb.pp("out"));
 //! let mut model = FlatModel::with_outputs(ModelOptions::default(), build, forward, OutputLoss::MeanSquaredError)?;
 //! let spec = Spec::new("ensemble-kalman").with("particles", 8)?.with("damping", 0.01)?;

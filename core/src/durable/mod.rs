@@ -7,6 +7,7 @@
 
 mod claim;
 mod names;
+pub(crate) mod positioned;
 pub(crate) mod seal;
 mod temporary;
 mod tensors;
@@ -23,7 +24,7 @@ use tempfile::NamedTempFile;
 
 use crate::{Error, Result, durable::seal::Check};
 pub use claim::Claim;
-pub(crate) use tensors::write_tensors;
+pub(crate) use tensors::{Piece, write_tensors};
 
 /// Bytes that are handed to the system at a time.
 const BUFFER: usize = 1 << 18;
@@ -61,8 +62,20 @@ pub fn replace_file(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -
     temporary.as_file().sync_all().map_err(io)?;
     // Locked until it has its new name: until then it looks like one that was left.
     let _held = temporary.persist(path).map_err(|e| io(e.error))?;
-    // The rename itself is durable once the folder is.
-    File::open(names::folder(path)).and_then(|folder| folder.sync_all()).map_err(io)
+    sync_folder(path)
+}
+
+/// The names of files that were made, renamed and removed beside this one are on the disk. (Where folders can be opened: not on Windows,
+/// which keeps a log of names itself.)
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    let sync = File::open(names::folder(path)).and_then(|folder| folder.sync_all());
+    sync.map_err(|source| Error::Io { path: path.into(), source })
 }
 
 /// Could [`replace_file`] put a file there? What a writer that was killed left beside it is removed.

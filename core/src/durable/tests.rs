@@ -179,7 +179,7 @@ fn tensors_are_written_as_safetensors_writes_them() -> Result<()> {
     ];
     let entries = HashMap::from([("moths".to_owned(), "{\"ü\":1}".to_owned())]);
     let mut written = vec![];
-    write_tensors(&mut written, tensors.clone(), entries.clone(), Path::new("x"))?;
+    write_tensors(&mut written, tensors.clone(), Some(entries.clone()), Path::new("x"))?;
     let theirs = safetensors::serialize(tensors, Some(entries)).expect("serialized");
     let read = |bytes: &[u8]| -> Vec<(String, Dtype, Vec<usize>, Vec<u8>)> {
         let file = safetensors::SafeTensors::deserialize(bytes).expect("safetensors");

@@ -1,22 +1,33 @@
 //! A kernel call: its tensors gathered, checked, made ready for writing, and given to the back end of their device.
 
+mod elsewhere;
+
 use std::fmt::Display;
 
 use candle_core::{DType, Tensor};
 
 use super::{
     Body,
-    check::{MOST_READ, MOST_WRITTEN},
+    check::{MOST_READ, MOST_SCALARS, MOST_WRITTEN},
     cpu::{self, Slot},
     drawn::{Drawing, Drawn, Sum},
+    formula::Formula,
 };
-use crate::{Error, Result, tensor::CowTensor};
+use crate::{
+    Error, Result,
+    rng::Key,
+    tensor::{CowTensor, place},
+};
+pub(crate) use elsewhere::{Given, OnCard};
 
 /// The tensors of one call. Everything is checked before anything is written: a call that fails changes nothing.
 pub struct Call<'t> {
     name: &'static str,
     written: [Option<Written<'t>>; MOST_WRITTEN],
     read: [Option<Read<'t>>; MOST_READ],
+    on_card: Option<OnCard<'t>>,
+    /// The bits of numbers and keys of a formula, in its order.
+    scalars: ([u64; MOST_SCALARS], usize),
 }
 
 struct Written<'t> {
@@ -26,6 +37,7 @@ struct Written<'t> {
     overwritten: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Read<'t> {
     Tensor { name: &'static str, tensor: &'t Tensor, extent: Extent },
     Drawn { name: &'static str, drawn: &'t dyn Drawn },
@@ -67,7 +79,42 @@ struct Grid {
 impl<'t> Call<'t> {
     /// A call of the kernel `name`, without tensors yet.
     pub fn new(name: &'static str) -> Self {
-        Self { name, written: [const { None }; MOST_WRITTEN], read: [const { None }; MOST_READ] }
+        Self {
+            name,
+            written: [const { None }; MOST_WRITTEN],
+            read: [const { None }; MOST_READ],
+            on_card: None,
+            scalars: ([0; MOST_SCALARS], 0),
+        }
+    }
+
+    /// A call of a formula: tensors, numbers and keys follow in the order of its parameters.
+    pub fn of(formula: &'static Formula) -> Self {
+        Self { on_card: Some(OnCard::Formula(formula)), ..Self::new(formula.name) }
+    }
+
+    /// What a card runs in place of the body.
+    pub(crate) fn on_card(&mut self, program: OnCard<'t>) {
+        self.on_card = Some(program);
+    }
+
+    /// A number of the formula.
+    pub fn number(&mut self, number: f64) {
+        self.scalar(number.to_bits());
+    }
+
+    /// The key of a formula's noise.
+    pub fn key(&mut self, key: Key) {
+        self.scalar(key.to_bits());
+    }
+
+    fn scalar(&mut self, bits: u64) {
+        let (scalars, count) = &mut self.scalars;
+        // `check::parameters` counted them; what is miscounted is refused where they are read.
+        if let Some(scalar) = scalars.get_mut(*count) {
+            *scalar = bits;
+        }
+        *count += 1;
     }
 
     /// A tensor that is read and written. The first written one is the grid: `[n, d]`, or `[d]` for one row.
@@ -137,6 +184,13 @@ impl<'t> Call<'t> {
         if grid.elements() == 0 {
             return Ok(());
         }
+        match self.written[0].as_ref().is_none_or(|written| place::is_near(written.tensor)) {
+            true => self.run_near(weight, grid, dtype, &addresses, body),
+            false => self.run_elsewhere(weight, grid, dtype, &addresses, body),
+        }
+    }
+
+    fn run_near<B: Body>(&mut self, weight: usize, grid: Grid, dtype: DType, addresses: &Addresses, body: &B) -> Result<()> {
         let copies = self.contiguous_copies()?;
         let mut operands = cpu::Operands::default();
         for (k, read) in self.read.iter().enumerate() {
@@ -147,7 +201,15 @@ impl<'t> Call<'t> {
             }
         }
         let drawn = self.drawn();
-        self.make_writable(&addresses, &mut operands)?;
+        self.make_writable(addresses)?;
+        for (k, written) in self.written.iter().enumerate() {
+            let Some(Written { tensor, .. }) = written else { continue };
+            let address = match addresses.written[k] {
+                COPIED => cpu::storage_address(tensor),
+                known => known,
+            };
+            operands.push(Slot::Written(k), tensor, address)?;
+        }
         let weight = weight + drawn.map_or(0, |(_, drawn)| drawn.weight());
         let work = grid.elements().saturating_mul(weight);
         match drawn {
@@ -164,21 +226,19 @@ impl<'t> Call<'t> {
         })
     }
 
-    /// Enters the written tensors into `operands`, copied where somebody else holds them.
-    fn make_writable<'s>(&'s mut self, addresses: &Addresses, operands: &mut cpu::Operands<'s>) -> Result<()> {
+    /// Copies the written tensors that somebody else holds.
+    fn make_writable(&mut self, addresses: &Addresses) -> Result<()> {
         // Holding one more clone of whatever is shared makes sure that it is copied, as `check` assumed, even where
         // two written tensors are the only two clones.
         let held = addresses.written.map(|address| address == COPIED);
         let held: [_; MOST_WRITTEN] =
             std::array::from_fn(|k| self.written[k].as_ref().filter(|_| held[k]).map(|w| w.tensor.clone()));
-        for (k, written) in self.written.iter_mut().enumerate() {
-            let Some(Written { tensor, overwritten, .. }) = written else { continue };
-            let tensor = if *overwritten { tensor.make_out()? } else { tensor.make_mut()? };
-            let address = match addresses.written[k] {
-                COPIED => cpu::storage_address(tensor),
-                known => known,
+        for Written { tensor, overwritten, .. } in self.written.iter_mut().flatten() {
+            if *overwritten {
+                tensor.make_out()?
+            } else {
+                tensor.make_mut()?
             };
-            operands.push(Slot::Written(k), tensor, address)?;
         }
         drop(held);
         Ok(())
@@ -266,8 +326,10 @@ impl<'t> Call<'t> {
     }
 
     fn check_kind(&self, name: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
-        if !tensor.device().is_cpu() {
-            return Err(Error::unsupported(self.label(name), "is not on the CPU; kernels for other devices are not built"));
+        let device = self.written[0].as_ref().map(|written| written.tensor.device());
+        if device.is_some_and(|device| !tensor.device().same_device(device)) {
+            let valid = format!("{device:?}, as the first written tensor");
+            return Err(Error::invalid(format!("device of {}", self.label(name)), format!("{:?}", tensor.device()), valid));
         }
         self.check_dtype(name, tensor.dtype(), dtype)
     }
@@ -301,7 +363,7 @@ impl<'t> Call<'t> {
     }
 }
 
-/// `body` over the grid, on the device of the operands. A CUDA back end runs here, on the same operands, where they are on a GPU.
+/// `body` over the grid.
 fn run<B: Body>(operands: &cpu::Operands<'_>, dtype: DType, work: usize, grid: Grid, body: &B) -> Result<()> {
     match dtype {
         DType::F32 => cpu::run::<f32, B>(operands, work, grid.columns, body)?,

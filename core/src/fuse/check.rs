@@ -7,6 +7,8 @@
 pub const MOST_WRITTEN: usize = 4;
 /// At most so many tensors may be read by one kernel.
 pub const MOST_READ: usize = 8;
+/// At most so many numbers and keys may be given to one kernel.
+pub const MOST_SCALARS: usize = 24;
 
 const WORDS: [&str; 13] =
     ["sqrt", "abs", "exp", "ln", "tanh", "square", "min", "max", "clamp", "select", "signum", "round", "floor"];
@@ -14,6 +16,42 @@ const WORDS: [&str; 13] =
 const KEYWORDS: [&str; 24] = [
     "if", "else", "match", "for", "while", "loop", "return", "break", "continue", "as", "fn", "move", "ref", "struct", "enum",
     "impl", "unsafe", "use", "where", "const", "static", "in", "self", "dyn",
+];
+
+/// Names in Rust that are none in C++.
+const TAKEN: [&str; 32] = [
+    "and",
+    "asm",
+    "auto",
+    "bool",
+    "case",
+    "catch",
+    "char",
+    "class",
+    "default",
+    "delete",
+    "do",
+    "double",
+    "float",
+    "friend",
+    "goto",
+    "inline",
+    "int",
+    "long",
+    "namespace",
+    "new",
+    "not",
+    "operator",
+    "or",
+    "register",
+    "short",
+    "signed",
+    "sizeof",
+    "switch",
+    "template",
+    "this",
+    "unsigned",
+    "void",
 ];
 
 /// Refuses, at compile time, a parameter list with too many tensors or none to write.
@@ -29,6 +67,10 @@ pub const fn parameters(kinds: &[&str]) {
     assert!(written > 0, "kernel!: nothing is written; give it an `inout` or `out` parameter");
     assert!(written <= MOST_WRITTEN, "kernel!: at most 4 tensors can be written (`inout`, `out`)");
     assert!(read <= MOST_READ, "kernel!: at most 8 tensors can be read (`mat`, `sum`, `row`, `col`)");
+    assert!(
+        kinds.len() - written - read <= MOST_SCALARS,
+        "kernel!: at most 24 numbers and keys can be given (`num`, `uniform`, `normal`, `sign`)"
+    );
     assert!(sums <= 1, "kernel!: at most one parameter can be a `sum`");
 }
 
@@ -56,6 +98,9 @@ const fn word(text: &[u8], at: usize) -> usize {
             "kernel!: only `let`, assignments, arithmetic and the words of the formula language; for `if` use `select(condition, a, b)`"
         );
     }
+    if contains(&TAKEN, text, at, end) {
+        panic!("kernel!: a name that is a word of C++, of which the formula is too; take another");
+    }
     let mut next = end;
     while next < text.len() && text[next].is_ascii_whitespace() {
         next += 1;
@@ -67,7 +112,7 @@ const fn word(text: &[u8], at: usize) -> usize {
 }
 
 /// Checks the number at `at`; returns where it ends.
-const fn number(text: &[u8], at: usize) -> usize {
+pub(super) const fn number(text: &[u8], at: usize) -> usize {
     let mut end = at;
     while end < text.len() && (text[end].is_ascii_digit() || text[end] == b'.') {
         end += 1;
@@ -169,6 +214,8 @@ mod tests {
             "return;",
             "x = select(a && b, x, x);",
             "let (a, b) = x;",
+            "x = new + 1.0;",
+            "let double = x;",
             "x = 'a';",
             "x = \"\";",
         ];

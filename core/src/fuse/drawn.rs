@@ -9,6 +9,7 @@ use super::{
     check::{MOST_READ, MOST_WRITTEN},
     cursor::Span,
 };
+use crate::Result;
 
 /// Elements that are computed at a time: whole blocks, in the first-level cache beside those of the tensors.
 const CHUNK: usize = 2048;
@@ -23,6 +24,11 @@ pub trait Drawn: Sync {
     fn dtype(&self) -> DType;
     /// How many element updates it costs to compute one.
     fn weight(&self) -> usize;
+    /// All elements, where it is read on a card.
+    ///
+    /// # Errors
+    /// Those of drawing it.
+    fn stored(&self) -> Result<Tensor>;
     /// Elements `at ..`; a multiple of the block size.
     fn f32(&self, at: usize, out: &mut [f32]);
     /// The same in double precision.

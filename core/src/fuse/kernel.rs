@@ -43,8 +43,8 @@
 ///
 /// # Errors
 ///
-/// The function returns [`Error::Shape`](crate::Error::Shape), [`Error::Invalid`](crate::Error::Invalid) (dtype) or
-/// [`Error::Unsupported`](crate::Error::Unsupported) (device, aliasing) naming kernel and parameter, and has changed nothing
+/// The function returns [`Error::Shape`](crate::Error::Shape), [`Error::Invalid`](crate::Error::Invalid) (dtype, device) or
+/// [`Error::Unsupported`](crate::Error::Unsupported) (aliasing) naming kernel and parameter, and has changed nothing
 /// then. A written tensor may not also be read, nor written under two names; a snapshot of it (a clone of the
 /// [`CowTensor`](crate::tensor::CowTensor)) may.
 ///
@@ -78,10 +78,24 @@ macro_rules! kernel {
         $vis fn $name($($p: $crate::__kernel!(argument $kind)),*) -> $crate::Result<()> {
             const _: () = $crate::fuse::__private::check::parameters(&[$(stringify!($kind)),*]);
             const _: () = $crate::fuse::__private::check::body(stringify!($($formula)*));
+            const FORMULA: &$crate::fuse::__private::Formula = &$crate::fuse::__private::Formula {
+                name: stringify!($name),
+                module: module_path!(),
+                parameters: &[$((stringify!($p), $crate::__kernel!(kind $kind))),*],
+                body: stringify!($($formula)*),
+                apply: |arguments| {
+                    let [$($p),*] = arguments else {
+                        let count = [$(stringify!($p)),*].len();
+                        return Err($crate::fuse::__private::Formula::miscalled(stringify!($name), count, arguments.len()));
+                    };
+                    $name($($crate::__kernel!(given $kind $p)),*)
+                },
+            };
+            $crate::fuse::__private::inventory::submit! { $crate::fuse::__private::Listed(FORMULA) }
             $crate::kernel!(@loop run_f32 f32 [$($p $kind)*] { $($formula)* });
             $crate::kernel!(@loop run_f64 f64 [$($p $kind)*] { $($formula)* });
             $($crate::__kernel!(open $kind $p);)*
-            let mut call = $crate::fuse::__private::Call::new(stringify!($name));
+            let mut call = $crate::fuse::__private::Call::of(FORMULA);
             $($crate::__kernel!(collect $kind $p call);)*
             call.run(&$crate::fuse::ByType::new(
                 |piece| $crate::kernel!(@start run_f32 piece [$($p $kind)*]),
@@ -155,6 +169,28 @@ macro_rules! __kernel {
         ))
     };
 
+    // as text
+    (kind inout) => { $crate::fuse::__private::Kind::InOut };
+    (kind out) => { $crate::fuse::__private::Kind::Out };
+    (kind mat) => { $crate::fuse::__private::Kind::Mat };
+    (kind sum) => { $crate::fuse::__private::Kind::Sum };
+    (kind row) => { $crate::fuse::__private::Kind::Row };
+    (kind col) => { $crate::fuse::__private::Kind::Col };
+    (kind num) => { $crate::fuse::__private::Kind::Num };
+    (kind uniform) => { $crate::fuse::__private::Kind::Uniform };
+    (kind normal) => { $crate::fuse::__private::Kind::Normal };
+    (kind $kind:ident) => { $crate::fuse::__private::Kind::Sign };
+
+    // from a list of arguments
+    (given inout $p:ident) => { $p.tensor()? };
+    (given out $p:ident) => { $p.tensor()? };
+    (given sum $p:ident) => { $p.tensor()? };
+    (given mat $p:ident) => { &**$p.tensor()? };
+    (given row $p:ident) => { &**$p.tensor()? };
+    (given col $p:ident) => { &**$p.tensor()? };
+    (given num $p:ident) => { $p.number()? };
+    (given $kind:ident $p:ident) => { $p.key()? };
+
     // made ready
     (open sum $p:ident) => { let $p = $p.open(); };
     (open $kind:ident $p:ident) => {};
@@ -166,7 +202,8 @@ macro_rules! __kernel {
     (collect sum $p:ident $call:ident) => { $call.sum(stringify!($p), &$p); };
     (collect row $p:ident $call:ident) => { $call.row(stringify!($p), $p); };
     (collect col $p:ident $call:ident) => { $call.col(stringify!($p), $p); };
-    (collect $kind:ident $p:ident $call:ident) => {};
+    (collect num $p:ident $call:ident) => { $call.number($p); };
+    (collect $kind:ident $p:ident $call:ident) => { $call.key($p); };
 
     // what the loop starts from
     (source inout $p:ident $written:ident $read:ident) => { let $p = $written.next().unwrap_or_default(); };

@@ -3,14 +3,22 @@
 //! Both read memory column chunk by column chunk, so that a chunk of all rows stays in cache while everything is done with it, and both sum in
 //! a fixed order, whatever the number of threads.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use super::{
-    ByType, Call, Piece,
+    ByType, Call, Given, OnCard, Piece,
     cpu::{self, Slot},
+    cuda::REDUCTIONS,
+    lanes,
+    reduce::{check_scalar, near},
     threads,
 };
-use crate::{Error, Result, rng::Element, tensor::CowTensor};
+use crate::{
+    Error, Result,
+    rng::Element,
+    tensor::{CowTensor, place},
+    with_scalar,
+};
 
 /// Columns of a chunk: of 500 rows in f32 some two megabytes.
 const CHUNK: usize = 1024;
@@ -29,7 +37,7 @@ const CHUNK: usize = 1024;
 ///
 /// # Errors
 /// [`Error::Shape`] for what is no two matrices of equal rows, [`Error::Invalid`] for two dtypes, [`Error::Unsupported`] for a dtype other than
-/// f32 and f64 or another device.
+/// f32 and f64.
 pub fn products(a: &Tensor, b: &Tensor) -> Result<Vec<f64>> {
     let (&[n, k], &[m, columns]) = (a.dims(), b.dims()) else {
         return Err(Error::shape("products", "[n, k] and [m, k]", format!("{:?} and {:?}", a.dims(), b.dims())));
@@ -40,19 +48,16 @@ pub fn products(a: &Tensor, b: &Tensor) -> Result<Vec<f64>> {
     if a.dtype() != b.dtype() {
         return Err(Error::invalid("products.b", format!("{:?}", b.dtype()), format!("{:?}, as `a`", a.dtype())));
     }
-    if !(a.device().is_cpu() && b.device().is_cpu()) {
-        return Err(Error::unsupported("products", "is not on the CPU; kernels for other devices are not built"));
-    }
     let mut out = vec![0.0; n * m];
     if n * m * k == 0 {
         return Ok(out);
     }
-    let (a, b) = (a.contiguous()?, b.contiguous()?);
-    match a.dtype() {
-        DType::F32 => products_of::<f32>(&a, &b, k, &mut out)?,
-        DType::F64 => products_of::<f64>(&a, &b, k, &mut out)?,
-        other => return Err(Error::unsupported("products.a", format!("is {other:?}; kernels run on F32 and F64"))),
+    check_scalar("products.a", a)?;
+    if let Some(there) = lanes::products(a, b)? {
+        return Ok(there);
     }
+    let (a, b) = (near(a)?, near(b)?);
+    with_scalar!(a.dtype(), T => products_of::<T>(&a, &b, k, &mut out))?;
     Ok(out)
 }
 
@@ -105,7 +110,12 @@ pub fn weighted_sums(rows: &Tensor, weights: &[Vec<f64>], out: &mut CowTensor) -
     if let Some(other) = weights.iter().find(|weights| weights.len() != n) {
         return Err(Error::shape("weighted_sums.weights", format!("{n} in each list"), other.len()));
     }
+    // What is computed here needs no list of its own.
+    let all = if place::is_near(rows) { vec![] } else { weights.concat() };
+    let extent = [n, m, d].map(Given::Word);
+    let given = [extent[0], extent[1], extent[2], Given::Read(0), Given::Numbers(&all), Given::Written(0)];
     let mut call = Call::new("weighted_sums");
+    call.on_card(OnCard::Named { text: REDUCTIONS, function: "weighted_sums", threads: m * d, given: &given });
     call.free("rows", rows);
     call.out("out", out);
     call.run_heavy(n.max(1), &ByType::new(|piece| sums(piece, weights), |piece| sums(piece, weights)))
@@ -132,7 +142,7 @@ fn sums<T: Element>(piece: Piece<'_, T>, weights: &[Vec<f64>]) {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
+    use candle_core::{DType, Device};
 
     use super::*;
 

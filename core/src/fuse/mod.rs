@@ -9,37 +9,51 @@
 //! | `kernel` | the macro: parameters, blocks, loop |
 //! | `check` | what a formula may say, at compile time |
 //! | `words` | the functions a formula may call |
-//! | `call` | which tensors a call takes, checked before anything is written |
+//! | `formula` | the text of all kernels, with what they take |
+//! | `cuda`, `words.cuh`, `reduce.cu` | that text, and the reductions, as CUDA C |
+//! | `call` | which tensors a call takes, checked before anything is written; what is not on the CPU |
+//! | `card` | launching kernels on a card |
 //! | `cpu` | tensors as slices: locks, order, pieces |
 //! | `drawn` | a read vector that is computed chunk by chunk and never stored |
 //! | `cursor` | slices, numbers and noise as blocks of 128 elements |
 //! | `threads` | when and how work is shared, and why it cannot dead-lock |
 //! | `gather` | rows of a matrix as another |
 //! | `matrix` | products of all rows with all, rows that are sums of rows |
+//! | `lanes` | products and distances on a card |
+//! | `same` | equality to the bit |
 //! | `reduce` | weighted sums, moments, dot products, distances, row copies |
 
 mod call;
+pub mod card;
 #[doc(hidden)]
 pub mod check;
 mod cpu;
+pub mod cuda;
 #[doc(hidden)]
 pub mod cursor;
 mod drawn;
+mod formula;
 mod gather;
 mod kernel;
+mod lanes;
 mod matrix;
 mod reduce;
+mod same;
 #[cfg(test)]
 mod tests;
-mod threads;
+pub(crate) mod threads;
 pub mod words;
 
+#[doc(hidden)]
+pub use formula::Argument;
+pub use formula::{Formula, Kind, formulas};
 pub use gather::gather;
 pub use matrix::{products, weighted_sums};
 pub use reduce::{WeightedMoments, copy_rows, distances, dot, norm, weighted_moments, weighted_sum};
+pub use same::same_bits;
 
 use crate::rng::Element;
-pub(crate) use call::Call;
+pub(crate) use call::{Call, Given, OnCard};
 use check::{MOST_READ, MOST_WRITTEN};
 use cursor::Span;
 #[doc(hidden)]
@@ -49,9 +63,14 @@ pub use drawn::{Drawn, Sum, Summed};
 #[doc(hidden)]
 pub mod __private {
     pub use candle_core::Tensor;
+    pub use inventory;
     pub use multiversion;
 
-    pub use super::{call::Call, check, cursor};
+    pub use super::{
+        call::Call,
+        check, cursor,
+        formula::{Argument, Formula, Kind, Listed},
+    };
 }
 
 /// A part of a call's work: plain slices, free of locks.

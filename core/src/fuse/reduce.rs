@@ -7,16 +7,22 @@
 use candle_core::{DType, Tensor};
 
 use super::{
-    ByType, Call, Piece,
+    ByType, Call, Given, OnCard, Piece,
     cpu::{self, Slot},
-    threads,
+    cuda::REDUCTIONS,
+    lanes, threads,
 };
-use crate::{Error, Result, rng::Element, tensor::CowTensor};
+use crate::{
+    Error, Result,
+    rng::Element,
+    tensor::{CowTensor, place},
+    with_scalar,
+};
 
 /// Columns that are summed over all rows before the next: small enough for the first-level cache.
 const CHUNK: usize = 1024;
 /// Elements of a dot product that are summed as one; fixed, for its rounding is part of the result.
-const DOT_CHUNK: usize = 4096;
+pub(super) const DOT_CHUNK: usize = 4096;
 
 /// `out = sum_i weights_i rows_i`: `rows` is `[n, d]`, `out` `[d]`. Rows of weight zero are not read.
 ///
@@ -36,9 +42,11 @@ const DOT_CHUNK: usize = 4096;
 pub fn weighted_sum(rows: &Tensor, weights: &[f64], out: &mut CowTensor) -> Result<()> {
     let columns = check_rows("weighted_sum.rows", rows, weights.len())?;
     check_vector("weighted_sum.out", out, columns)?;
+    let given = [Given::Word(weights.len()), Given::Word(columns), Given::Read(0), Given::Numbers(weights), Given::Written(0)];
     let mut call = Call::new("weighted_sum");
     call.free("rows", rows);
     call.out("out", out);
+    call.on_card(OnCard::Named { text: REDUCTIONS, function: "weighted_sum", threads: columns, given: &given });
     call.run_heavy(weights.len().max(1), &ByType::new(|piece| sum(piece, weights), |piece| sum(piece, weights)))
 }
 
@@ -115,7 +123,18 @@ impl<'t> WeightedMoments<'t> {
     fn write(self, first: Option<&mut CowTensor>, second: Option<&mut CowTensor>) -> Result<()> {
         let Self { rows, weights, centre } = self;
         let columns = check_rows("weighted_moments.rows", rows, weights.len())?;
-        let (mut call, has_first) = (Call::new("weighted_moments"), first.is_some());
+        let (has_first, has_second) = (first.is_some(), second.is_some());
+        let there = |has: bool, given| if has { given } else { Given::Nothing };
+        let given = [
+            Given::Word(weights.len()),
+            Given::Word(columns),
+            Given::Read(0),
+            Given::Numbers(weights),
+            there(centre.is_some(), Given::Read(1)),
+            there(has_first, Given::Written(0)),
+            there(has_second, Given::Written(usize::from(has_first))),
+        ];
+        let mut call = Call::new("weighted_moments");
         if let Some(first) = first {
             check_vector("weighted_moments.first", first, columns)?;
             call.out("first", first);
@@ -128,6 +147,7 @@ impl<'t> WeightedMoments<'t> {
         if let Some(centre) = centre {
             call.row("centre", centre);
         }
+        call.on_card(OnCard::Named { text: REDUCTIONS, function: "weighted_moments", threads: columns, given: &given });
         let body = ByType::new(|piece| moments(piece, weights, has_first), |piece| moments(piece, weights, has_first));
         call.run_heavy(weights.len().max(1), &body)
     }
@@ -169,7 +189,11 @@ pub fn copy_rows(from: &Tensor, rows: &[usize], onto: &mut CowTensor) -> Result<
     if let Some(row) = rows.iter().find(|row| **row >= n) {
         return Err(Error::invalid("copy_rows.rows", row, format!("rows are 0 to {}", n.saturating_sub(1))));
     }
+    // What is only tested, or computed here, needs no list.
+    let list: Vec<u64> = if place::is_near(from) { vec![] } else { rows.iter().map(|row| *row as u64).collect() };
+    let given = [Given::Word(rows.len()), Given::Word(columns), Given::Words(&list), Given::Read(0), Given::Written(0)];
     let mut call = Call::new("copy_rows");
+    call.on_card(OnCard::Named { text: REDUCTIONS, function: "copy_rows", threads: rows.len() * columns, given: &given });
     call.mat("from", from);
     call.inout("onto", onto);
     if rows.is_empty() {
@@ -194,31 +218,27 @@ fn copy<T: Element>(piece: Piece<'_, T>, rows: &[usize], columns: usize) {
 /// `sum_i a_i b_i` over all elements of two tensors of one shape, summed in f64.
 ///
 /// # Errors
-/// [`Error::Shape`] for two shapes, [`Error::Invalid`] for two dtypes, [`Error::Unsupported`] for a dtype other than f32 and f64 or another
-/// device.
+/// [`Error::Shape`] for two shapes, [`Error::Invalid`] for two dtypes, [`Error::Unsupported`] for a dtype other than f32 and f64.
 pub fn dot(a: &Tensor, b: &Tensor) -> Result<f64> {
     if a.dims() != b.dims() {
         return Err(Error::shape("dot.b", format!("{:?}", a.dims()), format!("{:?}", b.dims())));
     }
     for (name, tensor) in [("dot.a", a), ("dot.b", b)] {
-        if !tensor.device().is_cpu() {
-            return Err(Error::unsupported(name, "is not on the CPU; kernels for other devices are not built"));
-        }
         if tensor.dtype() != a.dtype() {
             return Err(Error::invalid(name, format!("{:?}", tensor.dtype()), format!("{:?}, as `a`", a.dtype())));
         }
     }
-    match a.dtype() {
-        DType::F32 => dot_of::<f32>(&a.contiguous()?, &b.contiguous()?),
-        DType::F64 => dot_of::<f64>(&a.contiguous()?, &b.contiguous()?),
-        other => Err(Error::unsupported("dot.a", format!("is {other:?}; kernels run on F32 and F64"))),
+    check_scalar("dot.a", a)?;
+    if let Some(sums) = lanes::dot(a, b)? {
+        return Ok(sums.iter().sum());
     }
+    with_scalar!(a.dtype(), T => dot_of::<T>(&near(a)?, &near(b)?))
 }
 
 /// The Euclidean length of all elements, summed in f64.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a dtype other than f32 and f64, or another device than the CPU.
+/// [`Error::Unsupported`] for a dtype other than f32 and f64.
 pub fn norm(a: &Tensor) -> Result<f64> {
     Ok(dot(a, a)?.sqrt())
 }
@@ -265,21 +285,23 @@ pub fn distances(rows: &Tensor, to: &Tensor) -> Result<Vec<f64>> {
     }
     check_operand("distances.rows", rows, rows.dtype())?;
     check_operand("distances.to", to, rows.dtype())?;
-    match rows.dtype() {
-        DType::F32 => distances_of::<f32>(&rows.contiguous()?, &to.contiguous()?),
-        DType::F64 => distances_of::<f64>(&rows.contiguous()?, &to.contiguous()?),
-        other => Err(Error::unsupported("distances.rows", format!("is {other:?}; kernels run on F32 and F64"))),
-    }
+    check_scalar("distances.rows", rows)?;
+    let chunks = d.div_ceil(DOT_CHUNK).max(1);
+    let sums = match lanes::distances(rows, to)? {
+        Some(sums) => sums,
+        None => with_scalar!(rows.dtype(), T => distances_of::<T>(&near(rows)?, &near(to)?, chunks))?,
+    };
+    Ok(sums.chunks(chunks).map(|sums| sums.iter().sum::<f64>().sqrt()).collect())
 }
 
-fn distances_of<T: Element>(rows: &Tensor, to: &Tensor) -> Result<Vec<f64>> {
+/// The squares of the chunks of all rows.
+fn distances_of<T: Element>(rows: &Tensor, to: &Tensor, chunks: usize) -> Result<Vec<f64>> {
     let (n, d) = (rows.dims()[0], rows.dims()[1]);
     let mut operands = cpu::Operands::default();
     for (k, tensor) in [rows, to].into_iter().enumerate() {
         operands.push(Slot::Read(k), tensor, cpu::storage_address(tensor))?;
     }
     // One sum for every chunk of every row, so that neither the number of rows nor of threads is part of the rounding.
-    let chunks = d.div_ceil(DOT_CHUNK).max(1);
     let mut sums = vec![0.0; n * chunks];
     let one = to.rank() == 1;
     threads::enter(n * d, |pieces| {
@@ -294,17 +316,26 @@ fn distances_of<T: Element>(rows: &Tensor, to: &Tensor) -> Result<Vec<f64>> {
             });
         })
     })?;
-    Ok(sums.chunks(chunks).map(|sums| sums.iter().sum::<f64>().sqrt()).collect())
+    Ok(sums)
+}
+
+pub(super) fn check_scalar(name: &str, tensor: &Tensor) -> Result<()> {
+    match tensor.dtype() {
+        DType::F32 | DType::F64 => Ok(()),
+        other => Err(Error::unsupported(name, format!("is {other:?}; kernels run on F32 and F64"))),
+    }
 }
 
 fn check_operand(name: &str, tensor: &Tensor, dtype: DType) -> Result<()> {
-    if !tensor.device().is_cpu() {
-        return Err(Error::unsupported(name, "is not on the CPU; kernels for other devices are not built"));
-    }
     if tensor.dtype() != dtype {
         return Err(Error::invalid(name, format!("{:?}", tensor.dtype()), format!("{dtype:?}, as the rows")));
     }
     Ok(())
+}
+
+/// A tensor as slices can be had of it.
+pub(super) fn near(tensor: &Tensor) -> Result<Tensor> {
+    if place::is_near(tensor) { Ok(tensor.contiguous()?) } else { place::brought(tensor) }
 }
 
 /// The columns of `rows`, which must be `[n, d]`.

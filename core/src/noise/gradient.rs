@@ -70,7 +70,8 @@ impl Gradient {
     pub fn drawn(noise: Perturbation, terms: Vec<(Seed, f64)>, space: &Space) -> Result<Self> {
         let gradient = Self(Kind::Drawn { noise, terms: terms.into(), space: space.clone() });
         match &gradient.0 {
-            Kind::Drawn { noise, .. } if !noise.follows_from_seeds() => gradient.dense().map(Self::from),
+            // In place, what is summed up would be as large as the model.
+            Kind::Drawn { noise, .. } if !noise.follows_from_seeds() && !space.is_in_place() => gradient.dense().map(Self::from),
             _ => Ok(gradient),
         }
     }
@@ -90,7 +91,15 @@ impl Gradient {
         }
     }
 
-    /// Are all its numbers finite, and the square of its length?
+    /// The noise and the terms (`seed_k`, `weight_k`) that it is drawn from; `None` where it is numbers.
+    pub fn terms(&self) -> Option<(&Perturbation, &[(Seed, f64)])> {
+        match &self.0 {
+            Kind::Dense(_) => None,
+            Kind::Drawn { noise, terms, .. } => Some((noise, terms)),
+        }
+    }
+
+    /// Are all its numbers finite, and the square of its length? In a space in place, weights beyond 1e12 are none.
     ///
     /// # Errors
     /// [`Error::Shape`] for noise over another space than the gradient is of.
@@ -99,6 +108,11 @@ impl Gradient {
             && terms.iter().map(|(_, weight)| weight.abs()).sum::<f64>() < LARGEST_WEIGHTS
         {
             return Ok(true);
+        }
+        if let Kind::Drawn { space, .. } = &self.0
+            && space.is_in_place()
+        {
+            return Ok(false);
         }
         Ok(fuse::norm(&*self.dense()?)?.is_finite())
     }
@@ -128,13 +142,14 @@ mod tests {
     };
     use candle_core::DType;
 
-    const SAMPLERS: [Sampler; 8] = [
+    const SAMPLERS: [Sampler; 9] = [
         Sampler::Normal,
         Sampler::Rademacher,
         Sampler::Cauchy,
         Sampler::Sphere,
         Sampler::Sparse { fraction: 0.3, block: 5 },
         Sampler::LowRank { rank: 2 },
+        Sampler::Subspace { rank: 3 },
         Sampler::Orthogonal,
         Sampler::Median { size: 3 },
     ];
@@ -159,7 +174,8 @@ mod tests {
                     let mut descent = descent::build(&Spec::new(rule.id), &space).unwrap();
                     let mut at = space.start();
                     for step in 0..3 {
-                        let mut gradient = Gradient::drawn(sampler.over(&space), terms(step), &space).unwrap();
+                        let mut gradient =
+                            Gradient::drawn(sampler.over(&space).sharing(Key::new(6)), terms(step), &space).unwrap();
                         if dense {
                             gradient = gradient.dense().unwrap().into();
                         }

@@ -7,11 +7,13 @@
 //! | `gradient` | a gradient, and how to hold one without its numbers |
 //! | `scatter` | random points of a space |
 //! | `source` | the noise of one seed, ready to be drawn anywhere |
-//! | `sparse`, `low_rank`, `orthogonal`, `sobol`, `smooth` | laws whose elements know of each other |
+//! | `sparse`, `low_rank`, `subspace`, `orthogonal`, `sobol`, `smooth` | laws whose elements know of each other |
+//! | `on_card`, `noise.cu` | laws whose elements are independent, on a card |
 //! | `shaped` | what is done to noise before it is used: directions it prefers, a deviation |
 
 mod gradient;
 mod low_rank;
+mod on_card;
 mod orthogonal;
 mod perturbation;
 mod sampler;
@@ -21,10 +23,16 @@ mod smooth;
 mod sobol;
 mod source;
 mod sparse;
+mod subspace;
 #[cfg(test)]
 mod tests;
 
+/// Laws whose elements are independent, perturbed points and sums of seeded noise in CUDA C, to be compiled after
+/// [`fuse::cuda::PRELUDE`](crate::fuse::cuda::PRELUDE).
+pub const CUDA: &str = include_str!("noise.cu");
+
 pub use gradient::Gradient;
 pub use perturbation::Perturbation;
+pub(crate) use perturbation::{Described, Draw};
 pub use sampler::Sampler;
 pub(crate) use sobol::normal_quantile;

@@ -3,18 +3,21 @@
 use std::sync::OnceLock;
 
 use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
 
 use super::{
     Sampler,
+    on_card::Lists,
     shaped::{CHUNK, Noise, Shape, Subspace},
-    source::Source,
+    source::{Sharing, Source},
 };
 use crate::{
     Error, Result,
     fuse::{ByType, Call, Drawn, Piece},
-    rng::{Element, Seed},
+    rng::{Element, Key, Seed},
     space::{Shapes, Space},
     tensor::{CowTensor, host},
+    with_scalar,
 };
 
 /// A [`Sampler`] that knows the tensors it perturbs: noise of shape \[d\], in place, in parallel where it is big.
@@ -36,10 +39,12 @@ pub struct Perturbation {
     sampler: Sampler,
     /// One shape a leaf; `None`: one leaf without shape, as long as the tensor.
     shapes: Option<Shapes>,
+    /// What seeds have in common; `None`: nothing.
+    sharing: Option<Sharing>,
     /// What every element is multiplied by; `None`: 1.
     deviation: Option<CowTensor>,
     /// What the noise is mixed with; `None`: nothing.
-    subspace: Option<Subspace>,
+    pub(super) subspace: Option<Subspace>,
     /// At whose walls the candidates of a batch are mirrored; `None`: they stay where they are.
     walls: Option<Space>,
 }
@@ -52,7 +57,7 @@ impl From<Sampler> for Perturbation {
 
 impl Perturbation {
     pub(super) fn new(sampler: Sampler, shapes: Option<Shapes>) -> Self {
-        Self { sampler, shapes, deviation: None, subspace: None, walls: None }
+        Self { sampler, shapes, sharing: None, deviation: None, subspace: None, walls: None }
     }
 
     /// The same noise, element `i` of it times element `i` of `deviation`, which has as many elements as what is perturbed.
@@ -88,6 +93,32 @@ impl Perturbation {
         Self { walls: space.is_bounded().then(|| space.clone()), ..self }
     }
 
+    /// The same law, of which a part follows from `key` in place of each seed: B of [`Sampler::LowRank`], both bases of [`Sampler::Subspace`]. All
+    /// noise of a matrix then lies in one random subspace, whatever the seed. Other laws have no such part, and are as they were.
+    ///
+    /// Bases are made when the first noise is drawn, and held by all copies of this perturbation: keep it while the key stays.
+    ///
+    /// ```
+    /// use moths_core::{Key, Leaf, Sampler, Space};
+    ///
+    /// let space = Space::new(vec![Leaf::real("weight", [3, 4])])?;
+    /// let noise = Sampler::LowRank { rank: 1 }.over(&space).sharing(Key::new(9));
+    /// let (mut x, mut y) = (space.zeros()?, space.zeros()?);
+    /// noise.fill(Key::new(1), &mut x)?;
+    /// noise.fill(Key::new(2), &mut y)?;
+    /// let (x, y) = (x.to_vec1::<f32>()?, y.to_vec1::<f32>()?);
+    /// assert!((x[0] / x[1] - y[0] / y[1]).abs() < 1e-4); // all rows are multiples of the one column of B
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    pub fn sharing(self, key: Key) -> Self {
+        Self { sharing: Some(Sharing::new(key)), ..self }
+    }
+
+    /// The key of [`Perturbation::sharing`].
+    pub fn shared_key(&self) -> Option<Key> {
+        self.sharing.as_ref().map(|sharing| sharing.key)
+    }
+
     /// The law.
     pub fn sampler(&self) -> Sampler {
         self.sampler
@@ -98,8 +129,12 @@ impl Perturbation {
     /// # Errors
     /// [`Error::Shape`] where the leaves have another number of elements; here and in all that follows.
     pub fn fill(&self, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
-        let noise = self.prepare([seed.into()], out)?;
+        let seed = seed.into();
+        let noise = self.prepare([seed], out)?;
+        let lists = Lists::of(self, out, [(seed, 1.0, 0.0)]);
+        let kernel = lists.perturb(noise.len, None, self.deviation_behind(0));
         let mut call = Call::new("Sampler::fill");
+        kernel.enter(&mut call);
         call.out("out", out);
         self.enter(&mut call);
         call.run(&ByType::new(|piece| fill(&noise, noise.single(), piece), |piece| fill(&noise, noise.double(), piece)))
@@ -110,8 +145,12 @@ impl Perturbation {
     /// # Errors
     /// [`Error::Shape`] where the leaves, or `centre`, have another number of elements than `out`, which is then as it was.
     pub fn perturb(&self, centre: &Tensor, scale: f64, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
-        let noise = self.prepare([seed.into()], out)?;
+        let seed = seed.into();
+        let noise = self.prepare([seed], out)?;
+        let lists = Lists::of(self, out, [(seed, scale, 0.0)]);
+        let kernel = lists.perturb(noise.len, Some(0), self.deviation_behind(1));
         let mut call = Call::new("Sampler::perturb");
+        kernel.enter(&mut call);
         call.mat("centre", centre);
         call.out("out", out);
         self.enter(&mut call);
@@ -139,7 +178,10 @@ impl Perturbation {
     pub fn add_weighted(&self, terms: &[(Seed, f64)], onto: &mut CowTensor) -> Result<()> {
         terms.chunks(self.together(terms.len())).try_for_each(|terms| {
             let noise = self.prepare(terms.iter().map(|(seed, _)| *seed), onto)?;
+            let lists = Lists::of(self, onto, terms.iter().map(|(seed, weight)| (*seed, *weight, 0.0)));
+            let kernel = lists.add_weighted(0, noise.len, self.deviation_behind(0));
             let mut call = Call::new("Sampler::add");
+            kernel.enter(&mut call);
             call.inout("onto", onto);
             self.enter(&mut call);
             call.run_heavy(
@@ -152,6 +194,49 @@ impl Perturbation {
         })
     }
 
+    /// The same for a part of a tensor of `len` elements: `onto` are those from `from` on.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the leaves have another number of elements than `len`, or `onto` more than there are behind `from`.
+    pub(crate) fn add_part(&self, terms: &[(Seed, f64)], from: usize, len: usize, onto: &mut CowTensor) -> Result<()> {
+        let (seeds, weights): (Vec<Seed>, Vec<f64>) = terms.iter().copied().unzip();
+        let part = onto.elem_count();
+        if from + part > len {
+            return Err(Error::shape(
+                "part of a perturbed tensor",
+                format!("{} elements at most", len.saturating_sub(from)),
+                part,
+            ));
+        }
+        if self.follows_from_seeds() {
+            let noise = self.prepare_for(seeds, len)?;
+            let lists = Lists::of(self, onto, terms.iter().map(|(seed, weight)| (*seed, *weight, 0.0)));
+            let kernel = lists.add_weighted(from, part, None);
+            let mut call = Call::new("Sampler::add_part");
+            kernel.enter(&mut call);
+            call.inout("onto", onto);
+            let shape = Shape { deviation: &[], basis: &[] };
+            return call.run_heavy(
+                terms.len(),
+                &ByType::new(
+                    |Piece { written: [onto, ..], span, .. }| accumulate(noise.single(), terms, shape, from + span.at, onto),
+                    |Piece { written: [onto, ..], span, .. }| {
+                        accumulate(noise.double(), terms, Shape { deviation: &[], basis: &[] }, from + span.at, onto)
+                    },
+                ),
+            );
+        }
+        with_scalar!(onto.dtype(), T => self.with_noise::<T, _>(&seeds, len, |draw| {
+            host::edit::<T, _>(onto, |onto| {
+                let mut drawn = vec![T::ZERO; onto.len()];
+                for (k, weight) in weights.iter().enumerate() {
+                    draw(k, from, &mut drawn);
+                    T::add_scaled(T::of(*weight), &drawn, onto);
+                }
+            })
+        })?)
+    }
+
     /// `first += sum_k a_k noise(seed_k)` and `second += sum_k b_k noise(seed_k)^2`, the square element by element, the terms
     /// `(seed_k, a_k, b_k)` in order; every noise is drawn once.
     ///
@@ -160,7 +245,10 @@ impl Perturbation {
     pub fn add_moments(&self, terms: &[(Seed, f64, f64)], first: &mut CowTensor, second: &mut CowTensor) -> Result<()> {
         terms.chunks(self.together(terms.len())).try_for_each(|terms| {
             let noise = self.prepare(terms.iter().map(|(seed, ..)| *seed), first)?;
+            let lists = Lists::of(self, first, terms.iter().copied());
+            let kernel = lists.add_moments(noise.len, self.deviation_behind(0));
             let mut call = Call::new("Sampler::add_moments");
+            kernel.enter(&mut call);
             call.inout("first", first);
             call.inout("second", second);
             self.enter(&mut call);
@@ -189,7 +277,10 @@ impl Perturbation {
             return Err(Error::shape("Sampler::perturb_rows.out", format!("[{}, d]", rows.len()), format!("{:?}", out.dims())));
         }
         let noise = self.prepare_for(rows.iter().map(|(seed, _)| *seed), columns)?;
+        let lists = Lists::of(self, out, rows.iter().map(|(seed, scale)| (*seed, *scale, 0.0)));
+        let kernel = lists.perturb(columns, Some(0), self.deviation_behind(1));
         let mut call = Call::new("Sampler::perturb_rows");
+        kernel.enter(&mut call);
         call.row("centre", centre);
         call.out("out", out);
         if let Some(deviation) = &self.deviation {
@@ -200,6 +291,15 @@ impl Perturbation {
             |piece| perturb_rows(&noise, noise.single(), rows, piece),
             |piece| perturb_rows(&noise, noise.double(), rows, piece),
         ))
+    }
+
+    /// The candidates `centre + scale_i noise(seed_i)` inside the walls: `out` is `[n, d]`, or `[d]` for one.
+    pub(crate) fn perturb_inside(&self, centre: &Tensor, rows: &[(Seed, f64)], out: &mut CowTensor) -> Result<()> {
+        match rows {
+            [(seed, scale)] if out.rank() == 1 => self.perturb(centre, *scale, *seed, out)?,
+            rows => self.perturb_rows(centre, rows, out)?,
+        }
+        self.walls.iter().try_for_each(|space| space.fold(out))
     }
 
     /// Elements `offset ..` of the noise of `seed` into `out`, on this thread, of the law alone; without leaves, the noise ends there.
@@ -224,6 +324,42 @@ impl Perturbation {
         Ok(())
     }
 
+    /// The law and nothing else, where that and the shapes of the leaves say all of it.
+    pub(crate) fn described(&self) -> Option<Described> {
+        let shaped = self.deviation.is_some() || self.subspace.is_some() || self.walls.is_some();
+        (!shaped).then(|| Described { sampler: self.sampler, sharing: self.shared_key() })
+    }
+
+    /// Do equal seeds give equal noise, as far as can be told without looking at tensors?
+    pub(crate) fn draws_as(&self, other: &Self) -> bool {
+        self.described().is_some() && self.described() == other.described()
+    }
+
+    /// Gives `work` something that draws elements `offset ..` of the noise of the k-th seed, for points of `len` numbers, on whatever thread it is
+    /// called: `draw(k, offset, out)`. Walls are nothing to it.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where leaves, deviation or basis have another number of elements.
+    pub(crate) fn with_noise<T: Element, R>(
+        &self,
+        seeds: &[Seed],
+        len: usize,
+        work: impl FnOnce(&Draw<'_, T>) -> R,
+    ) -> Result<R> {
+        self.prepare_for([], len)?;
+        if let Some(deviation) = &self.deviation
+            && deviation.elem_count() != len
+        {
+            return Err(Error::shape("deviation of noise", format!("[{len}]"), format!("{:?}", deviation.dims())));
+        }
+        let noise: Vec<Noise<T>> = seeds.iter().map(|seed| self.noise(*seed, len)).collect();
+        read_if_there(self.deviation.as_ref(), |deviation| {
+            read_if_there(self.subspace.as_ref().map(|subspace| &subspace.basis), |basis| {
+                work(&|k, offset, out: &mut [T]| noise[k].fill(Shape { deviation, basis }, offset, out))
+            })
+        })?
+    }
+
     /// Does every element follow from the law, a seed and its place, without tensors beside them?
     pub(crate) fn follows_from_seeds(&self) -> bool {
         self.deviation.is_none() && self.subspace.is_none() && !self.sampler.is_stored()
@@ -231,10 +367,10 @@ impl Perturbation {
 
     /// `sum_k weight_k noise(seed_k)` over a space as something that is drawn where it is read: bit for bit what
     /// [`Perturbation::add_weighted`] makes of zeros. For noise that follows from seeds.
-    pub(crate) fn summed<'a>(&'a self, terms: &'a [(Seed, f64)], space: &Space) -> impl Drawn + 'a {
+    pub(crate) fn summed<'a>(&'a self, terms: &'a [(Seed, f64)], space: &'a Space) -> impl Drawn + 'a {
         let (seeds, len) = (terms.iter().map(|(seed, _)| *seed).collect(), space.dim());
         let noise = Prepared { of: self, seeds, len, single: OnceLock::new(), double: OnceLock::new() };
-        Summed { noise, terms, dtype: space.dtype() }
+        Summed { noise, terms, space }
     }
 
     /// How many of `terms` sources are held at a time: one where the noise has to be stored.
@@ -250,6 +386,11 @@ impl Perturbation {
         self.enter_basis(call);
     }
 
+    /// The place of the deviation among what a call reads, behind so many others.
+    fn deviation_behind(&self, others: usize) -> Option<usize> {
+        self.deviation.as_ref().map(|_| others)
+    }
+
     fn enter_basis<'t>(&'t self, call: &mut Call<'t>) {
         if let Some(subspace) = &self.subspace {
             call.free("basis", &subspace.basis);
@@ -261,7 +402,7 @@ impl Perturbation {
     }
 
     fn source<T: Element>(&self, seed: Seed, len: usize) -> Source<T> {
-        Source::new(self.sampler, self.shapes.as_deref().unwrap_or(&[[len].into()]), seed)
+        Source::new(self.sampler, self.shapes.as_deref().unwrap_or(&[[len].into()]), seed, self.sharing.as_ref())
     }
 
     fn prepare(&self, seeds: impl IntoIterator<Item = Seed>, of: &Tensor) -> Result<Prepared<'_>> {
@@ -280,6 +421,25 @@ impl Perturbation {
         Ok(Prepared { of: self, seeds, len, single: OnceLock::new(), double: OnceLock::new() })
     }
 }
+
+/// A perturbation over some space, as it can be written down.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Described {
+    sampler: Sampler,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sharing: Option<Key>,
+}
+
+impl Described {
+    pub(crate) fn over(self, space: &Space) -> Perturbation {
+        let noise = self.sampler.over(space);
+        self.sharing.into_iter().fold(noise, Perturbation::sharing)
+    }
+}
+
+/// Elements `offset ..` of the noise of the k-th seed: `draw(k, offset, out)`.
+pub(crate) type Draw<'a, T> = dyn Fn(usize, usize, &mut [T]) + Sync + 'a;
 
 /// The noise of some seeds, in the precision that turns out to be wanted.
 struct Prepared<'a> {
@@ -325,7 +485,7 @@ fn perturb<T: Element>(of: &Prepared<'_>, noise: &[Noise<T>], scale: f64, piece:
 struct Summed<'a> {
     noise: Prepared<'a>,
     terms: &'a [(Seed, f64)],
-    dtype: DType,
+    space: &'a Space,
 }
 
 impl Drawn for Summed<'_> {
@@ -334,7 +494,13 @@ impl Drawn for Summed<'_> {
     }
 
     fn dtype(&self) -> DType {
-        self.dtype
+        self.space.dtype()
+    }
+
+    fn stored(&self) -> Result<Tensor> {
+        let mut sum = self.space.zeros()?;
+        self.noise.of.add_weighted(self.terms, &mut sum)?;
+        Ok((*sum).clone())
     }
 
     fn weight(&self) -> usize {

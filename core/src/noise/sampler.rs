@@ -77,6 +77,14 @@ pub enum Sampler {
         #[schemars(range(min = 1, max = 1000))]
         rank: usize,
     },
+    /// `sqrt(m n) / rank U Z V'` for every leaf of two dimensions or more, seen as a matrix `[m, n]` = [first, all others]: U `[m, rank]` and V
+    /// `[n, rank]` are random with orthonormal columns, Z is standard normal (Yu et al. 2025, arXiv:2410.08989). Other leaves, and matrices with no
+    /// more rows or columns than the rank, are normal. What it is for are bases that several seeds share: [`Perturbation::sharing`].
+    Subspace {
+        /// Columns of U and V.
+        #[schemars(range(min = 1, max = 1000))]
+        rank: usize,
+    },
     /// -1 or +1, and the members of a family are orthogonal to each other in every block of 128 coordinates, as many at a time as
     /// the block has: rows of a Hadamard matrix under random signs (Choromanski et al. 2018, arXiv:1804.02395).
     /// What 128 does not divide ends in blocks of smaller powers of two, in which members repeat sooner.
@@ -119,7 +127,7 @@ impl Sampler {
     /// `out_i = noise(seed)_i`; `out` is `[d]` or `[n, d]`, its old values are not looked at.
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) for an `out` that is neither f32 nor f64, or on another device than the CPU; it is
+    /// [`Error::Unsupported`](crate::Error::Unsupported) for an `out` that is neither f32 nor f64; it is
     /// then as it was.
     pub fn fill(self, seed: impl Into<Seed>, out: &mut CowTensor) -> Result<()> {
         Perturbation::from(self).fill(seed, out)

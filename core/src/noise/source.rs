@@ -7,6 +7,7 @@ use super::{
     smooth::{self, Smoothing},
     sobol::Sobol,
     sparse::Sparse,
+    subspace::{Bases, Shared},
 };
 use crate::rng::{BLOCK, Element, Key, Seed, law::START};
 
@@ -26,21 +27,41 @@ pub(super) enum Source<T> {
     Stored(Vec<T>),
 }
 
+/// What the noise of several seeds has in common.
+#[derive(Clone, Debug)]
+pub(super) struct Sharing {
+    pub(super) key: Key,
+    bases: Shared,
+}
+
+impl Sharing {
+    pub(super) fn new(key: Key) -> Self {
+        Self { key, bases: Shared::default() }
+    }
+}
+
 impl Sampler {
     /// Does a prepared source hold all its elements?
-    pub(super) fn is_stored(self) -> bool {
+    pub(crate) fn is_stored(self) -> bool {
         matches!(self, Self::GaussianFilter { .. } | Self::RandomKernel { .. } | Self::Median { .. })
     }
 }
 
 impl<T: Element> Source<T> {
-    pub(super) fn new(sampler: Sampler, shapes: &[Box<[usize]>], seed: Seed) -> Self {
+    pub(super) fn new(sampler: Sampler, shapes: &[Box<[usize]>], seed: Seed, sharing: Option<&Sharing>) -> Self {
         let len = || shapes.iter().map(|shape| shape.iter().product::<usize>()).sum::<usize>();
         let stored = |smoothing| Self::Stored(smooth::noise(smoothing, shapes, seed.key()));
         match sampler {
             Sampler::Sphere => Self::Sphere(seed, to_sphere(seed, len())),
             Sampler::Sparse { fraction, block } => Self::Sparse(Sparse::new(fraction, block, len(), seed.key())),
-            Sampler::LowRank { rank } => Self::LowRank(LowRank::new(rank, shapes, seed.key())),
+            Sampler::LowRank { rank } => Self::LowRank(LowRank::new(rank, shapes, seed.key(), sharing.map(|s| s.key))),
+            Sampler::Subspace { rank } => {
+                let bases = |key| Bases::new(rank, shapes, key);
+                Self::LowRank(match sharing {
+                    Some(sharing) => sharing.bases.get(|| bases(sharing.key)).noise(shapes, seed.key()),
+                    None => bases(seed.key()).noise(shapes, seed.key()),
+                })
+            }
             Sampler::Orthogonal => Self::Orthogonal(Orthogonal::new(len(), seed)),
             Sampler::Sobol => Self::Sobol(Sobol::new(seed)),
             Sampler::GaussianFilter { sigma } => stored(Smoothing::Gaussian(sigma)),

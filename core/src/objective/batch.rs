@@ -7,7 +7,7 @@ use crate::{
     noise::{Perturbation, Sampler},
     rng::{Element, Key, Seed},
     space::Space,
-    tensor::{CowTensor, host},
+    tensor::{CowTensor, host, place},
     with_scalar,
 };
 
@@ -140,7 +140,27 @@ impl Batch {
     /// # Errors
     /// [`Error::Shape`] when there is no such candidate, or it has another number of coordinates than `out`.
     pub fn write(&self, i: usize, out: &mut CowTensor) -> Result<()> {
+        if !place::is_near(out) {
+            return self.write_elsewhere(i, out);
+        }
         with_scalar!(out.dtype(), T => host::edit::<T, _>(out, |point| self.write_slice(i, point))?)
+    }
+
+    fn write_elsewhere(&self, i: usize, out: &mut CowTensor) -> Result<()> {
+        let row = self.row_of(i, out.elem_count())?;
+        let stored = match row {
+            Row::Stored { points, row } => points.narrow(0, row, 1)?,
+            Row::Noise { centre, probe, .. } if probe.scale == 0.0 => (**centre).clone(),
+            Row::Noise { centre, noise, probe } => {
+                let centre = centre.to_device(out.device())?;
+                return noise.perturb_inside(&centre, &[(probe.seed, probe.scale)], out);
+            }
+        };
+        if !stored.is_contiguous() {
+            return Err(Error::unsupported("a candidate", "must be contiguous"));
+        }
+        let stored = stored.flatten_all()?.to_device(out.device())?;
+        Ok(out.make_out()?.slice_set(&stored, 0, 0)?)
     }
 
     /// Candidate `i` as a \[d\] tensor of its own.
@@ -162,18 +182,40 @@ impl Batch {
             return Ok(points.clone());
         }
         let mut points = space.zeros_for(self.len())?;
+        if !place::is_near(&points) {
+            self.dense_elsewhere(space, &mut points)?;
+            return Ok(points);
+        }
         with_scalar!(space.dtype(), T => host::edit::<T, _>(&mut points, |points| {
             points.chunks_mut(space.dim()).enumerate().try_for_each(|(i, row)| self.write_slice(i, row))
         })?)?;
         Ok(points)
     }
 
+    fn dense_elsewhere(&self, space: &Space, points: &mut CowTensor) -> Result<()> {
+        if let Self::Seeded { centre, noise, probes } = self
+            && probes.iter().all(|probe| probe.scale != 0.0)
+        {
+            let rows: Vec<_> = probes.iter().map(|probe| (probe.seed, probe.scale)).collect();
+            return noise.perturb_inside(&centre.to_device(points.device())?, &rows, points);
+        }
+        (0..self.len()).try_for_each(|i| {
+            let row = self.row(i, space)?.unsqueeze(0)?;
+            Ok(points.make_mut()?.slice_set(&row, 0, i)?)
+        })
+    }
+
+    /// Candidate `i`, if there is one, and it has d coordinates.
+    fn row_of(&self, i: usize, d: usize) -> Result<Row<'_>> {
+        let row = self.find(i).ok_or_else(|| Error::shape("candidate", format!("an index below {}", self.len()), i))?;
+        row.check(d)?;
+        Ok(row)
+    }
+
     /// Writes candidate `i` over a slice of d numbers.
     pub(crate) fn write_slice<T: Element>(&self, i: usize, point: &mut [T]) -> Result<()> {
         let d = point.len();
-        let row = self.find(i).ok_or_else(|| Error::shape("candidate", format!("an index below {}", self.len()), i))?;
-        row.check(d)?;
-        match row {
+        match self.row_of(i, d)? {
             Row::Stored { points, row } => host::read::<T, _>(points, |all| point.copy_from_slice(&all[row * d..(row + 1) * d])),
             Row::Noise { centre, noise, probe } => host::read::<T, _>(centre, |centre| {
                 if probe.scale == 0.0 {
@@ -182,6 +224,14 @@ impl Batch {
                 }
                 noise.perturb_slice(centre, probe.scale, probe.seed, point)
             })?,
+        }
+    }
+
+    /// Candidate `i` of a seeded batch: centre, noise, and which of it; `None` for a row of numbers.
+    pub(crate) fn seed(&self, i: usize) -> Option<(&CowTensor, &Perturbation, Probe)> {
+        match self.find(i)? {
+            Row::Noise { centre, noise, probe } => Some((centre, noise, probe)),
+            Row::Stored { .. } => None,
         }
     }
 

@@ -4,16 +4,22 @@
 //! |---|---|
 //! | `mod` | what an [`Objective`] is, and functions as objectives |
 //! | `batch` | candidates: numbers, or seeds |
+//! | `named` | functions that ask for their parameters by name |
 //! | `outputs` | what models answer, for methods that see it |
+//! | `home` | a model that holds the point itself |
 //! | [`model`] | candle models as objectives |
 //! | [`layer`] | objectives around objectives |
 
 mod batch;
+mod home;
 pub mod layer;
 pub mod model;
+mod named;
 mod outputs;
 
 pub use batch::{Batch, Probe};
+pub use home::{Advance, Home};
+pub use named::{Named, NamedFunction};
 pub use outputs::{OutputLoss, Outputs};
 
 use std::ops::Deref;
@@ -88,6 +94,11 @@ pub trait Objective {
     /// What evaluating the batch fails with; [`Error::Tensor`] where candidates see different numbers of examples.
     fn outputs(&mut self, _batch: &Batch) -> Result<Option<Outputs>> {
         Ok(None)
+    }
+
+    /// The model that holds the point itself, where the space is [in place](Space::in_place).
+    fn home(&mut self) -> Option<&mut dyn Home> {
+        None
     }
 }
 
@@ -192,6 +203,9 @@ macro_rules! forward {
             fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
                 (**self).outputs(batch)
             }
+            fn home(&mut self) -> Option<&mut dyn Home> {
+                (**self).home()
+            }
         }
     )*};
 }
@@ -224,18 +238,28 @@ impl<F: FnMut(&[f64]) -> f64> Objective for Function<F> {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         let Self { space, f, values } = self;
-        with_scalar!(space.dtype(), T => {
-            let mut point = vec![T::default(); space.dim()];
-            (0..batch.len())
-                .map(|i| {
-                    batch.write_slice(i, &mut point)?;
-                    space.decode_slice(&mut point);
-                    values.iter_mut().zip(&point).for_each(|(v, x)| *v = f64::from(*x));
-                    Ok(f(values))
-                })
-                .collect()
-        })
+        function_losses(space, batch, values, |values| Ok(f(values)))
     }
+}
+
+/// The loss `f` of the parameter values of every candidate, which are written into `values` \[d\].
+fn function_losses(
+    space: &Space,
+    batch: &Batch,
+    values: &mut [f64],
+    mut f: impl FnMut(&[f64]) -> Result<f64>,
+) -> Result<Vec<f64>> {
+    with_scalar!(space.dtype(), T => {
+        let mut point = vec![T::default(); space.dim()];
+        (0..batch.len())
+            .map(|i| {
+                batch.write_slice(i, &mut point)?;
+                space.decode_slice(&mut point);
+                values.iter_mut().zip(&point).for_each(|(v, x)| *v = f64::from(*x));
+                f(values)
+            })
+            .collect()
+    })
 }
 
 /// An objective from a function of many candidates at once: parameter values \[n, d\] to losses \[n\].

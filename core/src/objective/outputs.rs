@@ -6,7 +6,6 @@ use candle_nn::ops::softmax;
 use crate::{
     Error, Result,
     objective::{Losses, model::mean},
-    tensor::host,
 };
 
 /// The outputs of a batch of candidates on the data of the step.
@@ -112,5 +111,5 @@ fn in_full(values: &Tensor) -> Result<Tensor> {
 }
 
 fn number(loss: &Tensor) -> Result<f64> {
-    Ok(host::in_f64(&loss.flatten_all()?)?.mean_all()?.to_scalar()?)
+    Ok(mean(loss)?.to_scalar()?)
 }

@@ -152,6 +152,8 @@ pub struct Capabilities {
     pub compares_steps: bool,
     /// Only ever asks seeded batches, so that memory does not grow with the number of candidates.
     pub seeds_only: bool,
+    /// Searches a model that holds the point itself ([`Space::in_place`](crate::Space::in_place)), with nothing as large as the model beside it.
+    pub in_place: bool,
     /// A strictly increasing transform of the loss changes no bit of its path.
     pub rank_based: bool,
     /// Moving the problem and its start moves the path, but for rounding.
@@ -198,6 +200,7 @@ impl Capabilities {
         needs_outputs: false,
         compares_steps: false,
         seeds_only: false,
+        in_place: false,
         rank_based: false,
         translation: false,
         rotation: false,
@@ -225,6 +228,8 @@ impl Capabilities {
         compares_steps: bool = compares_steps;
         /// With another [`seeds_only`](Self#structfield.seeds_only).
         seeds_only: bool = seeds_only;
+        /// With another [`in_place`](Self#structfield.in_place).
+        in_place: bool = in_place;
         /// With another [`rank_based`](Self#structfield.rank_based).
         rank_based: bool = rank_based;
         /// With another [`translation`](Self#structfield.translation).

@@ -74,7 +74,11 @@ impl History {
     /// are the same corner before the mean has come to it, and equal-fun-values says nothing. Losses are flat as soon as the reals are
     /// exact, while a switch may be on its way to its threshold: with discrete leaves only the deviations of the reals count.
     pub fn clamped(self, space: &Space) -> Self {
-        Self { cornered: space.walls().any(|(lower, _)| lower.is_finite()), switches: space.is_discrete(), ..self }
+        Self {
+            cornered: space.walls().any(|(lower, upper)| lower.is_finite() || upper.is_finite()),
+            switches: space.is_discrete(),
+            ..self
+        }
     }
 
     /// Of a population that keeps its best: it may wait for long, and its best may stay what it is, before it goes on. So only tol-fun

@@ -7,8 +7,8 @@ use crate::{
     Error, Result,
     noise::Gradient,
     objective::{Batch, Objective},
-    optimizer::{Algorithm, Capabilities, Descent, Estimator, Meta, Optimizer, Report, Spec, descent},
-    persist::{Fields, Persist},
+    optimizer::{Algorithm, Capabilities, Descent, Estimator, Meta, Optimizer, Point, Report, Spec, descent},
+    persist::{Fields, Keep, Persist, State},
     rng::Key,
     space::Space,
     tensor::CowTensor,
@@ -33,19 +33,23 @@ pub struct GradientDescent<E, D> {
     estimator: E,
     descent: D,
     space: Space,
-    at: CowTensor,
+    point: Point,
 }
 
 impl<E: Estimator, D: Descent> GradientDescent<E, D> {
     /// An optimizer that starts where the space says.
     pub fn new(estimator: E, descent: D, space: &Space) -> Self {
-        Self { estimator, descent, space: space.clone(), at: space.start() }
+        Self { estimator, descent, space: space.clone(), point: Point::new(space) }
     }
 }
 
 impl<E: Estimator, D: Descent> Optimizer for GradientDescent<E, D> {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let Self { estimator, descent, space, at } = self;
+        if self.point.is_in_place() {
+            return self.step_in_place(objective);
+        }
+        let Self { estimator, descent, space, point } = self;
+        let at = point.at_mut();
         let remembered = descent.remembered().filter(|_| objective.stochastic()).map(Batch::one).transpose()?;
         let Some(remembered) = remembered else { return estimator.advance(at, descent, space, objective) };
         let loss = objective.losses(&remembered)?[0];
@@ -54,12 +58,30 @@ impl<E: Estimator, D: Descent> Optimizer for GradientDescent<E, D> {
     }
 
     fn answer(&self) -> Result<CowTensor> {
-        Ok(self.at.clone())
+        Ok(self.point.at().clone())
     }
 
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
-        self.at = self.space.point(at)?;
-        Ok(())
+        self.point.move_to(at)
+    }
+}
+
+impl<E: Estimator, D: Descent> GradientDescent<E, D> {
+    /// The same where the model holds the point: what the descent makes of the gradient is told to the model.
+    fn step_in_place(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let Self { estimator, descent, point, .. } = self;
+        point.check(objective)?;
+        // The estimator is a step ahead of a model that cannot be moved.
+        let before = State::of(estimator)?;
+        let estimate = estimator.estimate(point.at(), objective)?;
+        if let Some(gradient) = estimate.gradient.filter(|gradient| gradient.is_finite().unwrap_or(false)) {
+            let moved = point.told(objective, |home| descent.steer(home, &gradient));
+            if moved.is_err() {
+                before.restore(estimator, Keep::Nothing)?;
+            }
+            moved?;
+        }
+        Ok(Report::new(estimate.loss, estimate.evaluations))
     }
 }
 
@@ -89,7 +111,7 @@ impl Persist for Reminded<'_> {
 
 impl<E: Estimator, D: Descent> Persist for GradientDescent<E, D> {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        fields.field("at", &mut self.at)?;
+        fields.field("at", &mut self.point)?;
         fields.field("estimator", &mut self.estimator)?;
         fields.field("descent", &mut self.descent)
     }
@@ -155,7 +177,8 @@ impl<E: NamedEstimator> Algorithm for GradientDescent<E, Box<dyn Descent>> {
     fn capabilities(config: &Self::Config) -> Result<Capabilities> {
         let estimator = E::capabilities(&config.estimator);
         let state = estimator.state_per_parameter + 1.0 + descent::state_per_parameter(&config.descent)?;
-        Ok(estimator.state_per_parameter(state))
+        let in_place = estimator.in_place && descent::in_place(&config.descent)?;
+        Ok(estimator.state_per_parameter(state).in_place(in_place))
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {

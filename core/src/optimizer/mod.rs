@@ -7,6 +7,7 @@
 //! | [`registry`], `spec`, [`settings`], `horizon` | how it is named, built and told how long the run is |
 //! | [`population`] | points that are searched together, where they begin and how many they are |
 //! | `members` | optimizers inside an optimizer, as many as there happen to be |
+//! | `point` | the one point of a search, its own or that of a model which holds it |
 //! | [`schedule`] | settings that change with the step |
 //! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
 //! | `preset` | an estimator under another name, with other settings |
@@ -21,6 +22,7 @@ mod estimator;
 mod gradient_descent;
 pub(crate) mod horizon;
 mod members;
+mod point;
 pub mod population;
 mod preset;
 pub mod registry;
@@ -37,6 +39,7 @@ pub use estimator::{Antithetic, DataDraws, Estimate, Estimator};
 pub use gradient_descent::{GradientDescent, GradientDescentConfig, NamedEstimator};
 pub use horizon::Horizon;
 pub use members::{Member, Members};
+pub use point::Point;
 pub use population::{Init, Population, Size};
 pub use preset::{Preset, PresetEstimator};
 pub use spec::Spec;

@@ -16,7 +16,7 @@ use crate::{
 /// A [`NamedEstimator`] under another name: with other defaults, or with fewer settings or others.
 ///
 /// It is implemented for the settings, which say what they are in those of the estimator; the rest is [`PresetEstimator`]. What
-/// it can do, and what a step takes, follows from the settings it hands over. `META` is best made from that of the estimator, so
+/// it can do, and what a step takes, follows from the settings it hands over, and can be said to be less. `META` is best made from that of the estimator, so
 /// that promises stand once.
 ///
 /// ```
@@ -95,6 +95,11 @@ pub trait Preset: Serialize + DeserializeOwned + JsonSchema + Clone + Default + 
     /// What these settings are in those of the estimator.
     fn settings(self) -> <Self::Of as NamedEstimator>::Config;
 
+    /// What it can do, of what the estimator can do with its settings: less, where its own defaults fall short of a promise.
+    fn capabilities(of: Capabilities) -> Capabilities {
+        of
+    }
+
     /// The descent it has when none is named: that of the estimator, where nothing else is said.
     fn default_descent() -> Spec {
         Self::Of::default_descent()
@@ -118,7 +123,7 @@ impl<P: Preset> NamedEstimator for PresetEstimator<P> {
     }
 
     fn capabilities(config: &P) -> Capabilities {
-        P::Of::capabilities(&config.clone().settings())
+        P::capabilities(P::Of::capabilities(&config.clone().settings()))
     }
 
     fn evaluations_per_step(config: &P, space: &Space) -> Option<u64> {

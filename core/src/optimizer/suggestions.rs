@@ -1,7 +1,5 @@
 //! Points of somebody else's that wait for the next step.
 
-use candle_core::Tensor;
-
 use crate::{
     Result,
     objective::Batch,
@@ -66,7 +64,7 @@ impl Suggestions {
     pub fn write(&self, candidates: &mut CowTensor, rows: &[usize], space: &Space) -> Result<()> {
         for (i, point) in rows.iter().zip(self.rows().rev()) {
             // What was restored may lie outside.
-            let mut point = CowTensor::new(Tensor::from_slice(point, point.len(), space.device())?.to_dtype(space.dtype())?);
+            let mut point = CowTensor::new(space.numbers(point, point.len())?);
             space.confine(&mut point)?;
             candidates.set_row(*i, &point)?;
         }

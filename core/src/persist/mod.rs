@@ -142,7 +142,12 @@ impl Clock {
 
     /// The key of the step that is being taken.
     pub fn key(&self) -> Key {
-        self.key.fold(self.step)
+        self.key_of(self.step)
+    }
+
+    /// The key of another step than that.
+    pub fn key_of(&self, step: u64) -> Key {
+        self.key.fold(step)
     }
 
     /// The step is committed.

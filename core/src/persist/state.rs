@@ -234,7 +234,11 @@ impl Fields for Loader<'_> {
             let (is, needed) = ((saved.dims(), saved.dtype()), (value.dims(), value.dtype()));
             return self.refuse(format!("is {is:?}, but {needed:?} is needed, with {} rows", span(&rows)));
         }
-        *value = saved.clone();
+        // A run that was saved elsewhere goes on where this one is.
+        *value = match saved.device().same_device(value.device()) {
+            true => saved.clone(),
+            false => saved.to_device(value.device())?.into(),
+        };
         Ok(())
     }
 

@@ -22,6 +22,11 @@ pub struct Seed {
 }
 
 impl Seed {
+    /// What [`key`](Self::key), [`family`](Self::family) and [`number`](Self::number) say of a seed, as a seed.
+    pub(crate) const fn of(key: Key, family: Key, member: u64) -> Self {
+        Self { key, family, member }
+    }
+
     /// The key of its own.
     pub const fn key(self) -> Key {
         self.key

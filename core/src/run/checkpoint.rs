@@ -110,7 +110,7 @@ impl Checkpoint {
         let (entry, views) = (serde_json::json!(self.header).to_string(), views(&self.state)?);
         let digest = digest(&entry, views.iter().map(|(name, tensor)| (name.as_str(), tensor)));
         let metadata = HashMap::from([(ENTRY.to_owned(), entry), (DIGEST.to_owned(), digest)]);
-        replace_file(path, |out| write_tensors(out, views, metadata, path))
+        replace_file(path, |out| write_tensors(out, views, Some(metadata), path))
     }
 
     /// Reads a file.

@@ -3,37 +3,12 @@
 use candle_core::DType;
 use serde::{Deserialize, Serialize};
 
-use super::{format::Format, warning::Warning};
-use crate::{Error, Result};
-
-/// What values a leaf may take.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Domain {
-    /// Any real number, within the leaf's bounds if it has any.
-    Real,
-    /// The integers from `lo` to `hi`, both included. Searched as a real in [lo − ½, hi + ½] and rounded.
-    Integer {
-        /// The smallest value.
-        lo: i64,
-        /// The largest value.
-        hi: i64,
-    },
-    /// 0 or 1. Searched as a real in [−½, 1½] and rounded.
-    Bool,
-}
-
-/// The box a real leaf is confined to, in parameter units.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Bounds {
-    Free,
-    /// One interval for every element.
-    Same(f64, f64),
-    /// One interval an element.
-    Each(Vec<(f64, f64)>),
-}
+use super::{
+    condition::Condition,
+    domain::{Bounds, Domain},
+    format::Format,
+    warning::Warning,
+};
 
 /// One named tensor of a [`Space`](super::Space): its shape, what values it may take, and how far apart they matter.
 ///
@@ -43,6 +18,11 @@ pub(crate) enum Bounds {
 /// let layers = Leaf::integer("layers", [1], 1, 8);
 /// let learning_rate = Leaf::real("rate", [1]).bounds(1e-5, 1.0);
 /// let half_fixed = Leaf::real("weights", [2]).bounds_each([(0.0, 1.0), (0.25, 0.25)]);
+/// let deviation = Leaf::real("deviation", [3]).at_least(0.0);
+/// let width = Leaf::integer("width", [1], 8, 1024).logarithmic();
+/// let batch = Leaf::levels("batch", [1], [16.0, 32.0, 64.0]);
+/// let optimizer = Leaf::category("optimizer", [1], 3);
+/// let momentum = Leaf::real("momentum", [1]).bounds(0.0, 1.0).when("optimizer", [1.0]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Leaf {
@@ -54,6 +34,13 @@ pub struct Leaf {
     pub(crate) bounds: Bounds,
     pub(crate) scale: Option<f64>,
     pub(crate) frozen: bool,
+    // What follows is not said of leaves that have none of it: older descriptions are equal to newer ones.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) logarithmic: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) levels: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) condition: Option<Condition>,
 }
 
 impl Leaf {
@@ -67,6 +54,9 @@ impl Leaf {
             bounds: Bounds::Free,
             scale: None,
             frozen: false,
+            logarithmic: false,
+            levels: vec![],
+            condition: None,
         }
     }
 
@@ -80,13 +70,39 @@ impl Leaf {
         Self { domain: Domain::Bool, dtype: DType::U8, ..Self::real(name, shape) }
     }
 
-    /// The dtype of the decoded tensor: f32, f64, bf16 or f16, and for integers and booleans also u8, u32, i16, i32 or i64. The search
+    /// One of `choices` things a number, of which none is between two others: 0, 1, .. `choices` − 1, of dtype u32.
+    pub fn category(name: impl Into<String>, shape: impl Into<Vec<usize>>, choices: u32) -> Self {
+        Self { domain: Domain::Category { choices }, dtype: DType::U32, ..Self::real(name, shape) }
+    }
+
+    /// One of these numbers, in ascending order, of dtype f32: bits of a weight, sizes of a batch. Neighbours are equally far apart for the
+    /// search, whatever their difference. Each is rounded to the nearest number of the dtype.
+    ///
+    /// ```
+    /// use moths_core::{Leaf, Space};
+    /// let four_bits: Vec<f64> = (-7..=8).map(|k| 0.1 * f64::from(k)).collect();
+    /// let space = Space::new(vec![Leaf::levels("weights", [3, 2], four_bits)])?;
+    /// assert_eq!(space.leaves()[0].interval(0), (-0.7000000000000001, 0.8));
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    pub fn levels(name: impl Into<String>, shape: impl Into<Vec<usize>>, levels: impl Into<Vec<f64>>) -> Self {
+        Self::real(name, shape).with_levels(levels.into())
+    }
+
+    /// The same leaf, which takes these values alone.
+    pub(crate) fn with_levels(self, levels: Vec<f64>) -> Self {
+        let count = u32::try_from(levels.len()).unwrap_or(u32::MAX);
+        Self { domain: Domain::Levels { count }, levels, ..self }
+    }
+
+    /// The dtype of the decoded tensor: f32, f64, bf16 or f16, and for discrete leaves also u8, u32, i16, i32 or i64. The search
     /// itself is in the space's dtype.
     pub fn dtype(self, dtype: DType) -> Self {
         Self { dtype, ..self }
     }
 
-    /// Confines every element of a real leaf to [lo, hi], or to the part of it that its dtype can hold: f16s in [0, 10⁵] end at 65,504.
+    /// Confines every element of a real leaf to [lo, hi], or to the part of it that its dtype can hold: f16s in [0, 10⁵] end at 65,504. An end
+    /// that is infinite is none.
     ///
     /// Where lo = hi, the elements are fixed at the number of their dtype that is nearest: a search does not move them.
     pub fn bounds(self, lo: f64, hi: f64) -> Self {
@@ -98,9 +114,50 @@ impl Leaf {
         Self { bounds: Bounds::Each(bounds.into()), ..self }
     }
 
+    /// Keeps every element of a real leaf from falling below `lo`: bounds with one end.
+    pub fn at_least(self, lo: f64) -> Self {
+        self.bounds(lo, f64::INFINITY)
+    }
+
+    /// Keeps every element of a real leaf from rising above `hi`.
+    pub fn at_most(self, hi: f64) -> Self {
+        self.bounds(f64::NEG_INFINITY, hi)
+    }
+
+    /// A real or integer leaf of which the logarithm is searched: from 1e-4 to 1e-3 is as far as from 1e-3 to 1e-2. Its bounds begin above 0; a
+    /// [scale](Self::scale) is one of the natural logarithm.
+    pub fn logarithmic(self) -> Self {
+        Self { logarithmic: true, ..self }
+    }
+
+    /// A leaf that matters only where `leaf`, a discrete leaf of one element before it, has one of these values; elsewhere its elements have the
+    /// values they [start](super::Space::start) with, whatever is searched. Where that leaf is itself off, so is this one.
+    ///
+    /// ```
+    /// use moths_core::{Leaf, Space};
+    /// let space = Space::new(vec![
+    ///     Leaf::category("optimizer", [1], 2),
+    ///     Leaf::real("momentum", [1]).bounds(0.0, 1.0).when("optimizer", [1.0]),
+    /// ])?;
+    /// let momentum = |optimizer: f64| {
+    ///     let values = space.numbers([optimizer, 0.75], 2)?;
+    ///     Ok::<_, moths_core::Error>(space.decode(&*space.encode(&values)?)?.to_vec1::<f32>()?[1])
+    /// };
+    /// assert_eq!((momentum(1.0)?, momentum(0.0)?), (0.75, 0.5));
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    pub fn when(self, leaf: impl Into<String>, values: impl Into<Vec<f64>>) -> Self {
+        Self { condition: Some(Condition { leaf: leaf.into(), values: values.into() }), ..self }
+    }
+
+    /// The same leaf without its [condition](Self::when): for a space of some leaves of another, which knows when they matter.
+    pub fn always(self) -> Self {
+        Self { condition: None, ..self }
+    }
+
     /// How far, in parameter units, a typical change of this leaf's elements is: one unit of the search coordinates.
     ///
-    /// Default: 1 where there are no bounds, a quarter of the interval where there are.
+    /// Default: 1 where there are no bounds, or one; a quarter of the interval where there are two.
     pub fn scale(self, scale: f64) -> Self {
         Self { scale: Some(scale), ..self }
     }
@@ -125,6 +182,21 @@ impl Leaf {
         self.domain
     }
 
+    /// The values it may take, ascending, where its domain is one of [levels](Domain::Levels); none elsewhere.
+    pub fn level_values(&self) -> &[f64] {
+        &self.levels
+    }
+
+    /// Is its logarithm searched?
+    pub fn is_logarithmic(&self) -> bool {
+        self.logarithmic
+    }
+
+    /// The leaf on whose value it depends whether this one matters, and the values with which it does.
+    pub fn condition(&self) -> Option<(&str, &[f64])> {
+        self.condition.as_ref().map(|condition| (condition.leaf.as_str(), condition.values.as_slice()))
+    }
+
     /// Does it take no part in the search?
     pub fn is_frozen(&self) -> bool {
         self.frozen
@@ -142,25 +214,43 @@ impl Leaf {
 
     /// The least and the most value of element `i`, infinite where there are no bounds (or no such element).
     pub fn interval(&self, i: usize) -> (f64, f64) {
-        match (self.domain, &self.bounds) {
-            (Domain::Integer { lo, hi }, _) => (lo as f64, hi as f64),
-            (Domain::Bool, _) => (0.0, 1.0),
-            (Domain::Real, Bounds::Free) => (f64::NEG_INFINITY, f64::INFINITY),
-            (Domain::Real, Bounds::Same(lo, hi)) => (*lo, *hi),
-            (Domain::Real, Bounds::Each(each)) => each.get(i).copied().unwrap_or((f64::NEG_INFINITY, f64::INFINITY)),
+        match self.levels[..] {
+            [least, .., most] => (least, most),
+            [only] => (only, only),
+            [] => self.searched(i),
         }
     }
 
-    /// The intervals of all elements: one, unless they have bounds of their own.
+    /// The interval of what is searched of element `i`: its values, or indices of levels.
+    fn searched(&self, i: usize) -> (f64, f64) {
+        const FREE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+        match (self.domain.whole(), &self.bounds) {
+            (Some((lo, hi)), _) => (lo as f64, hi as f64),
+            (None, Bounds::Free) => FREE,
+            (None, Bounds::Same(lo, hi)) => (*lo, *hi),
+            (None, Bounds::Each(each)) => each.get(i).copied().unwrap_or(FREE),
+        }
+    }
+
+    /// What is searched of all elements: one interval, unless they have bounds of their own.
     pub(crate) fn intervals(&self) -> impl Iterator<Item = (f64, f64)> {
         let different = if matches!(self.bounds, Bounds::Each(_)) { self.len() } else { 1 };
-        (0..different).map(|i| self.interval(i))
+        (0..different).map(|i| self.searched(i))
+    }
+
+    /// Its levels as numbers of its dtype and of a search in `search`; `None` where two of them are one number, or one is too large.
+    pub(super) fn levels_in(&self, search: DType) -> Option<Vec<f64>> {
+        let format = Format::narrower(search, self.dtype);
+        let numbers = self.levels.iter().map(|level| format.nearest(*level)).collect::<Option<Vec<f64>>>()?;
+        numbers.windows(2).all(|pair| pair[0] < pair[1]).then_some(numbers)
     }
 
     /// The numbers that values of element [lo, hi] may have, for a search in `search`; `None` if there is none. Infinite ends become the
     /// largest finite numbers.
     pub(crate) fn representable(&self, search: DType, (lo, hi): (f64, f64)) -> Option<(f64, f64)> {
-        let format = Format::narrower(search, self.dtype);
+        // Indices of levels are never numbers of the leaf.
+        let of_leaf = if matches!(self.domain, Domain::Levels { .. }) { search } else { self.dtype };
+        let format = Format::narrower(search, of_leaf);
         if lo == hi && self.domain == Domain::Real {
             return format.nearest(lo).map(|fixed| (fixed, fixed));
         }
@@ -171,17 +261,6 @@ impl Leaf {
     /// Values of a leaf without bounds may be larger than its dtype holds.
     pub(crate) fn may_overflow(&self, search: DType) -> bool {
         self.scale.is_some_and(|s| s > 1.0) || Format::narrower(search, self.dtype).dtype() != search
-    }
-
-    /// Every interval must hold a number of the leaf's dtype that a search in `search` can tell.
-    pub(crate) fn check_numbers(&self, search: DType) -> Result<()> {
-        let Some((lo, hi)) = self.intervals().find(|interval| self.representable(search, *interval).is_none()) else {
-            return Ok(());
-        };
-        let dtype = Format::narrower(search, self.dtype).dtype().as_str();
-        let (what, of) = if self.domain == Domain::Real { ("bounds", "number") } else { ("domain", "integer") };
-        let valid = format!("an interval that holds a finite {of} of {dtype}, the narrower of leaf and search");
-        Err(Error::invalid(format!("leaf {}.{what}", self.name), format!("[{lo}, {hi}]"), valid))
     }
 
     /// A warning if some interval of a real leaf holds fewer than `few` numbers, though more than one.
@@ -196,70 +275,6 @@ impl Leaf {
         });
         let (numbers, bounds) = counted.min_by_key(|(numbers, _)| *numbers).filter(|(numbers, _)| *numbers < few)?;
         Some(Warning::Coarse { leaf: self.name.clone(), bounds, dtype: format.dtype(), numbers })
-    }
-
-    pub(crate) fn check(&self) -> Result<()> {
-        let field = |what: &str| format!("leaf {}.{what}", self.name);
-        if self.is_empty() {
-            return Err(Error::invalid(field("shape"), format!("{:?}", self.shape), "at least one element"));
-        }
-        // Within what f32 can multiply and divide by.
-        if let Some(scale) = self.scale.filter(|s| !(1e-30..=1e30).contains(s)) {
-            return Err(Error::invalid(field("scale"), scale, "a number from 1e-30 to 1e30"));
-        }
-        if let Domain::Integer { lo, hi } = self.domain
-            && (lo > hi || lo.unsigned_abs().max(hi.unsigned_abs()) > 1 << 52)
-        {
-            return Err(Error::invalid(field("domain"), format!("{lo}..={hi}"), "lo <= hi, both within 2^52 of zero"));
-        }
-        self.check_dtype().map_err(|valid| Error::invalid(field("dtype"), self.dtype.as_str(), valid))?;
-        self.check_bounds().map_err(|(value, valid)| Error::invalid(field("bounds"), value, valid))
-    }
-
-    /// Are there integers among its values that an f32 does not hold?
-    pub(crate) fn needs_f64(&self) -> bool {
-        matches!(self.domain, Domain::Integer { lo, hi } if lo.unsigned_abs().max(hi.unsigned_abs()) > 1 << 24)
-    }
-
-    /// The decoded values must survive the cast to the leaf's dtype.
-    fn check_dtype(&self) -> std::result::Result<(), String> {
-        let (least, most) = match self.dtype {
-            DType::U8 => (0, 255),
-            DType::U32 => (0, i64::from(u32::MAX)),
-            DType::I16 => (i64::from(i16::MIN), i64::from(i16::MAX)),
-            DType::I32 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-            DType::I64 | DType::F64 => (-(1 << 52), 1 << 52),
-            DType::F32 => (-(1 << 24), 1 << 24),
-            DType::F16 => (-(1 << 11), 1 << 11),
-            DType::BF16 => (-(1 << 8), 1 << 8),
-            _ => return Err("f32, f64, bf16, f16, u8, u32, i16, i32 or i64".into()),
-        };
-        match self.domain {
-            Domain::Real if !self.dtype.is_float() => Err("f32, f64, bf16 or f16 for a real leaf".into()),
-            Domain::Integer { lo, hi } if lo < least || hi > most => {
-                Err(format!("a dtype that holds all integers {lo}..={hi}; this one holds {least}..={most}"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_bounds(&self) -> std::result::Result<(), (String, &'static str)> {
-        let intervals: &[(f64, f64)] = match &self.bounds {
-            Bounds::Free => &[],
-            Bounds::Same(lo, hi) => &[(*lo, *hi)],
-            Bounds::Each(each) if each.len() != self.len() => {
-                return Err((format!("{} intervals", each.len()), "as many intervals as the leaf has elements"));
-            }
-            Bounds::Each(each) => each,
-        };
-        if !intervals.is_empty() && self.domain != Domain::Real {
-            return Err((format!("{intervals:?}"), "only real leaves have bounds; integers have theirs in the domain"));
-        }
-        // The width is what natural scales follow from.
-        match intervals.iter().find(|(lo, hi)| !(lo <= hi && hi - lo <= 1e30)) {
-            Some((lo, hi)) => Err((format!("[{lo}, {hi}]"), "finite numbers lo <= hi, at most 1e30 apart")),
-            None => Ok(()),
-        }
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! ```text
 //! θ = clamp(round(o + s · x), lo, hi)      rounding integers only, clamping where there are bounds
+//! θ = clamp(round(exp(o + s · x)), lo, hi) of logarithmic leaves
+//! θ = level clamp(round(o + s · x), 0, k − 1) of leaves with k levels
 //! ```
 //!
 //! with s the leaf's scale: one unit of the search is a typical change of the parameter, whatever its own unit is, so that
@@ -16,30 +18,41 @@
 //! that is inside stays inside when it is cast, and no cast makes one of a leaf without bounds infinite. A leaf whose bounds hold no number of its
 //! dtype is refused.
 //!
+//! A leaf with a [condition](Leaf::when) has the values of the start wherever another leaf has none of those that it is bound to.
+//!
 //! Frozen leaves have no coordinates. Single elements are fixed by bounds with lo = hi: such a coordinate stands in the flat vector,
 //! so that leaves keep their shapes, but all its points decode to the same value. No wall, gradient or test of convergence counts it.
 
+mod check;
+mod condition;
+mod domain;
 mod format;
 mod leaf;
+mod on_card;
 mod segment;
 mod start;
 mod values;
 mod walls;
 mod warning;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Shape, Tensor};
 
 use crate::{
-    Error, Result, memory,
-    tensor::{CowTensor, host},
+    Error, Result, fuse, memory,
+    tensor::{CowTensor, host, place},
     with_scalar,
 };
-pub use leaf::{Domain, Leaf};
+use condition::Gates;
+pub use domain::Domain;
+pub use leaf::Leaf;
+use on_card::Rows;
 use segment::Segment;
 use start::Start;
+pub(crate) use start::is_here;
 pub use walls::Walls;
+pub(crate) use walls::fold;
 pub use warning::Warning;
 
 /// The searched parameters of a problem. Cheap to clone.
@@ -64,11 +77,41 @@ pub(crate) type Shapes = Arc<[Box<[usize]>]>;
 struct Inner {
     leaves: Vec<Leaf>,
     segments: Vec<Segment>,
+    gates: Gates,
     /// Of the free leaves.
     shapes: Shapes,
     dim: usize,
     dtype: DType,
+    device: Device,
     start: Start,
+    rows: OnceLock<Rows>,
+}
+
+impl Inner {
+    /// A space that starts there: leaves whose condition does not hold have these values.
+    fn starting(self, start: Start) -> Result<Space> {
+        if self.gates.is_empty() {
+            return Ok(Space(Arc::new(Inner { start, ..self })));
+        }
+        let mut values = host::to_f64s(&start.point())?;
+        with_scalar!(self.dtype, T => {
+            let mut point: Vec<T> = values.iter().map(|x| *x as T).collect();
+            each(&self.segments, &mut point, |_, segment, values| segment.decode(values));
+            values.iter_mut().zip(&point).for_each(|(value, x)| *value = f64::from(*x));
+            Ok(())
+        })?;
+        Ok(Space(Arc::new(Inner { gates: self.gates.closing_to(&values), start, ..self })))
+    }
+}
+
+/// Calls `f` with every segment, where it begins, and its coordinates of a point.
+fn each<T>(segments: &[Segment], point: &mut [T], mut f: impl FnMut(usize, &Segment, &mut [T])) {
+    let (mut rest, mut at) = (point, 0);
+    for segment in segments {
+        let (values, tail) = rest.split_at_mut(segment.len);
+        f(at, segment, values);
+        (rest, at) = (tail, at + segment.len);
+    }
 }
 
 impl Space {
@@ -76,7 +119,8 @@ impl Space {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a leaf that contradicts itself, or whose bounds hold no number of its dtype; for a name given twice, or when
-    /// all leaves are frozen. (Where all elements are fixed there is one point, and that is a space.)
+    /// all leaves are frozen; for a condition on a leaf that is no discrete one of one element before it, or on values that it never has.
+    /// [`Error::Unknown`] for one on a leaf that is not there. (Where all elements are fixed there is one point, and that is a space.)
     pub fn new(leaves: Vec<Leaf>) -> Result<Self> {
         Self::with_dtype(leaves, DType::F32)
     }
@@ -87,6 +131,20 @@ impl Space {
     /// As [`Space::new`]; [`Error::Invalid`] for another dtype, and for integers that f32 does not hold; [`Error::Memory`] where there is
     /// no room for a point.
     pub fn with_dtype(leaves: Vec<Leaf>, dtype: DType) -> Result<Self> {
+        let space = Self::of(leaves, dtype)?;
+        memory::check(|| "a point".into(), space.dim(), space.dim() as f64 * dtype.size_in_bytes() as f64)?;
+        Ok(space)
+    }
+
+    /// A space [in place](Space::in_place) of these leaves, searched in f32: there need not be room for a point.
+    pub(crate) fn of_model(leaves: Vec<Leaf>) -> Result<Self> {
+        Self::of(leaves, DType::F32)?.in_place()
+    }
+
+    fn of(leaves: Vec<Leaf>, dtype: DType) -> Result<Self> {
+        if !matches!(dtype, DType::F32 | DType::F64) {
+            return Err(host::not_a_search_dtype(dtype));
+        }
         for (i, leaf) in leaves.iter().enumerate() {
             leaf.check()?;
             if leaves[..i].iter().any(|other| other.name == leaf.name) {
@@ -105,10 +163,11 @@ impl Space {
         if dim == 0 {
             return Err(Error::invalid("leaves", leaves.len(), "at least one leaf that is not frozen"));
         }
-        memory::check(|| "a point".into(), dim, dim as f64 * dtype.size_in_bytes() as f64)?;
         let shapes = leaves.iter().filter(|l| !l.frozen).map(|l| l.shape.clone().into()).collect();
-        let start = Start::middle(segments.clone(), dtype)?;
-        Ok(Self(Arc::new(Inner { leaves, segments, shapes, dim, dtype, start })))
+        let start = Start::middle(segments.clone(), dtype);
+        let gates = Gates::new(&leaves, &segments)?;
+        Inner { leaves, segments, gates, shapes, dim, dtype, device: Device::Cpu, start: start.clone(), rows: OnceLock::new() }
+            .starting(start)
     }
 
     /// ℝᵈ in f64: one real leaf `x` without bounds, starting at zero.
@@ -134,7 +193,7 @@ impl Space {
     /// # Errors
     /// [`Error::Shape`] unless there are [`Space::dim`] values; [`Error::Invalid`], naming the element, for one that is not finite.
     pub fn starting_at(&self, values: &Tensor) -> Result<Self> {
-        Ok(Self(Arc::new(Inner { start: Start::At(self.encode(values)?), ..(*self.0).clone() })))
+        (*self.0).clone().starting(Start::At(self.encode(values)?))
     }
 
     /// The same space starting at values that are drawn anew whenever somebody asks, so that nobody has to keep them.
@@ -144,7 +203,30 @@ impl Space {
     pub(crate) fn starting_by(&self, draw: impl Fn() -> Result<CowTensor> + Send + Sync + 'static) -> Result<Self> {
         let free = self.clone();
         let start = Start::drawn(move || free.encoded(draw()?))?;
+        (*self.0).clone().starting(start)
+    }
+
+    /// The same space seen from a model that holds the point itself: search coordinates are displacements from where the model is now, in the
+    /// leaves' scales. The [`start`](Space::start), and the only point there is, is "here": \[d\] zeros that take no memory.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a space with bounds or discrete leaves: where a displacement ends depends on where it begins.
+    pub fn in_place(&self) -> Result<Self> {
+        if self.is_bounded() || self.is_discrete() {
+            return Err(Error::unsupported("a space in place", "has neither bounds nor discrete leaves"));
+        }
+        let start = Start::here(self.dim(), self.dtype())?;
         Ok(Self(Arc::new(Inner { start, ..(*self.0).clone() })))
+    }
+
+    /// Does the model that is searched hold the point itself? See [`Space::in_place`].
+    pub fn is_in_place(&self) -> bool {
+        matches!(self.0.start, Start::Here(_))
+    }
+
+    /// How many values of equal room every search coordinate has: 0 where it is real, or an integer on a logarithmic scale.
+    pub fn steps(&self) -> impl Iterator<Item = u64> {
+        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.steps(), s.len))
     }
 
     /// How many numbers are searched.
@@ -159,7 +241,26 @@ impl Space {
 
     /// The device of search coordinates.
     pub fn device(&self) -> &Device {
-        &Device::Cpu
+        &self.0.device
+    }
+
+    /// The same space, searched on another device: starts, candidates and states are there. Kernels and reductions that have no
+    /// program for it are computed on the CPU, on copies, with the same bits. Equal to the first but for that: states go over
+    /// from one to the other.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for a space [in place](Self::in_place), which has no points that could be elsewhere; [`Error::Tensor`] where
+    /// the device does not take the start.
+    pub fn on(&self, device: &Device) -> Result<Self> {
+        if self.is_in_place() && !device.is_cpu() {
+            return Err(Error::unsupported("a space in place", "is on the CPU, wherever its model is"));
+        }
+        // candle counts what it copies there in 32 bits.
+        if !device.is_cpu() && self.dim() > u32::MAX as usize {
+            return Err(Error::invalid("parameters of a space on a card", self.dim(), format!("at most {}", u32::MAX)));
+        }
+        let start = self.0.start.on(device)?;
+        Ok(Self(Arc::new(Inner { device: device.clone(), start, rows: OnceLock::new(), ..(*self.0).clone() })))
     }
 
     /// All leaves, frozen ones too, in the order of the flat vector.
@@ -182,7 +283,7 @@ impl Space {
         self.0.segments.iter().any(Segment::is_bounded)
     }
 
-    /// The interval of every search coordinate; infinite where there are no bounds.
+    /// The interval of every search coordinate; an end is infinite where there is no bound.
     pub fn intervals(&self) -> impl Iterator<Item = (f64, f64)> {
         self.0.segments.iter().flat_map(|s| std::iter::repeat_n((s.lower, s.upper), s.len))
     }
@@ -196,7 +297,7 @@ impl Space {
             return Ok(None);
         }
         let (lower, upper): (Vec<f64>, Vec<f64>) = self.intervals().unzip();
-        let tensor = |ends: Vec<f64>| Tensor::from_vec(ends, self.dim(), self.device())?.to_dtype(self.dtype());
+        let tensor = |ends: Vec<f64>| self.numbers(ends, self.dim());
         Ok(Some((tensor(lower)?, tensor(upper)?)))
     }
 
@@ -235,7 +336,7 @@ impl Space {
             return Ok(None);
         }
         let least: Vec<f64> = self.least_deviations().collect();
-        Ok(Some(Tensor::from_vec(least, self.dim(), self.device())?.to_dtype(self.dtype())?.into()))
+        Ok(Some(self.numbers(least, self.dim())?.into()))
     }
 
     /// Zeros of shape \[d\].
@@ -244,6 +345,15 @@ impl Space {
     /// [`Error::Tensor`] where candle cannot make them.
     pub fn zeros(&self) -> Result<CowTensor> {
         Ok(Tensor::zeros(self.dim(), self.dtype(), self.device())?.into())
+    }
+
+    /// Numbers in the dtype of the search, and where it is.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] for a shape of another number of elements.
+    pub fn numbers(&self, values: impl Into<Vec<f64>>, shape: impl Into<Shape>) -> Result<Tensor> {
+        // Rounded here: not every card has f64s.
+        Ok(Tensor::from_vec(values.into(), shape.into(), &Device::Cpu)?.to_dtype(self.dtype())?.to_device(self.device())?)
     }
 
     /// Zeros of shape \[n, d\].
@@ -256,17 +366,18 @@ impl Space {
         Ok(Tensor::zeros((n, self.dim()), self.dtype(), self.device())?.into())
     }
 
-    /// Overwrites the bounded coordinates of row `i` by points uniform in their intervals.
+    /// Overwrites the bounded coordinates of row `i` by points uniform in their intervals. Those with one bound stay, or are mirrored at it.
     pub(crate) fn place_uniform(&self, uniform: &Tensor, i: usize, points: &mut CowTensor) -> Result<()> {
         let d = self.dim();
         with_scalar!(self.dtype(), T => host::read::<T, _>(uniform, |u| {
             host::edit::<T, _>(points, |points| {
                 self.each_segment(&mut points[i * d..(i + 1) * d], |at, segment, row| {
-                    for (x, u) in row.iter_mut().zip(&u[at..]).filter(|_| segment.is_bounded()) {
+                    for (x, u) in row.iter_mut().zip(&u[at..]).filter(|_| segment.is_closed()) {
                         // The sampler's uniform lies in ±√3.
                         let unit = f64::from(*u) / 12f64.sqrt() + 0.5;
                         *x = (segment.lower + (segment.upper - segment.lower) * unit) as T;
                     }
+                    segment.fold_half_open(row);
                 });
             })
         })?)
@@ -279,6 +390,9 @@ impl Space {
     pub fn confine(&self, points: &mut CowTensor) -> Result<()> {
         self.check_points(points)?;
         if !self.is_bounded() {
+            return Ok(());
+        }
+        if self.confine_there(points)? {
             return Ok(());
         }
         with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
@@ -306,6 +420,9 @@ impl Space {
     /// # Errors
     /// [`Error::Shape`] for another shape or dtype; [`Error::Invalid`], naming the element, for a coordinate that is not finite.
     pub fn point(&self, at: &CowTensor) -> Result<CowTensor> {
+        if self.is_in_place() && is_here(at) && at.dims() == [self.dim()] {
+            return Ok(at.clone());
+        }
         if at.rank() != 1 {
             return Err(Error::shape("point", format!("[{}]", self.dim()), format!("{:?}", at.dims())));
         }
@@ -318,20 +435,26 @@ impl Space {
 
     /// A description that is equal exactly for spaces with the same meaning of coordinates.
     pub(crate) fn fingerprint(&self) -> serde_json::Value {
-        serde_json::json!({ "dtype": self.dtype().as_str(), "leaves": self.0.leaves })
+        let mut described = serde_json::json!({ "dtype": self.dtype().as_str(), "leaves": self.0.leaves });
+        if self.is_in_place() {
+            described["in_place"] = true.into();
+        }
+        if !self.0.gates.is_empty() {
+            described["off"] = self.0.gates.off().collect::<Vec<_>>().into();
+        }
+        described
     }
 
-    fn each_segment<T>(&self, point: &mut [T], mut f: impl FnMut(usize, &Segment, &mut [T])) {
-        let (mut rest, mut at) = (point, 0);
-        for segment in &self.0.segments {
-            let (values, tail) = rest.split_at_mut(segment.len);
-            f(at, segment, values);
-            (rest, at) = (tail, at + segment.len);
-        }
+    fn each_segment<T>(&self, point: &mut [T], f: impl FnMut(usize, &Segment, &mut [T])) {
+        each(&self.0.segments, point, f);
     }
 
     /// Refuses numbers \[d\] of which one is not finite.
     fn check_finite(&self, what: &str, numbers: &Tensor) -> Result<()> {
+        // Elsewhere nothing is brought that need not be: 0 times what is not finite is NaN.
+        if !place::is_near(numbers) && fuse::dot(numbers, &numbers.zeros_like()?)? == 0.0 {
+            return Ok(());
+        }
         let found = with_scalar!(self.dtype(), T => host::read::<T, _>(numbers, |numbers| {
             numbers.iter().position(|x| !x.is_finite()).map(|i| (i, f64::from(numbers[i])))
         }))?;
@@ -347,6 +470,10 @@ impl Space {
     }
 
     fn check_points(&self, points: &Tensor) -> Result<()> {
+        if !points.device().same_device(self.device()) {
+            let valid = format!("{:?}, on which the space is", self.device());
+            return Err(Error::invalid("device of search coordinates", format!("{:?}", points.device()), valid));
+        }
         let fits = points.dims().last() == Some(&self.dim()) && points.dtype() == self.dtype();
         if fits {
             return Ok(());

@@ -4,11 +4,15 @@ use std::ops::Range;
 
 use candle_core::Tensor;
 
-use super::{Leaf, Space, segment::same_bits};
+use super::{
+    Leaf, Space,
+    segment::{self, Segment},
+};
 use crate::{
     Result,
+    fuse::same_bits,
     rng::Element,
-    tensor::{CowTensor, host},
+    tensor::{CowTensor, host, place},
     with_scalar,
 };
 
@@ -27,6 +31,10 @@ impl Space {
         if a.id() == b.id() {
             return Ok(true);
         }
+        if !self.0.gates.is_empty() || !place::is_near(a) {
+            // Which leaves count depends on others; and elsewhere nothing is looked at piece by piece.
+            return Ok(same_bits(a, b)? || !self.is_identity() && same_bits(&*self.decode(a)?, &*self.decode(b)?)?);
+        }
         with_scalar!(self.dtype(), T => host::read::<T, _>(a, |a| host::read::<T, _>(b, |b| self.same_slices(a, b)))?)
     }
 
@@ -36,7 +44,7 @@ impl Space {
             let here = at..at + segment.len;
             at = here.end;
             let mut near = a[here.clone()].chunks(NEIGHBOURS).zip(b[here].chunks(NEIGHBOURS));
-            near.all(|(a, b)| same_bits(a, b) || segment.decodes_to_the_same(a, b))
+            near.all(|(a, b)| segment::same_bits(a, b) || segment.decodes_to_the_same(a, b))
         })
     }
 
@@ -52,6 +60,9 @@ impl Space {
     /// [`Space::decode`] in the points' own memory, if nobody else holds it.
     pub(crate) fn decoded(&self, mut values: CowTensor) -> Result<CowTensor> {
         self.check_points(&values)?;
+        if self.is_identity() || self.decode_there(&mut values)? {
+            return Ok(values);
+        }
         with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut values, |v| v.chunks_mut(self.dim()).for_each(|row| self.decode_slice(row))))?;
         Ok(values)
     }
@@ -60,6 +71,9 @@ impl Space {
     pub(crate) fn decode_slice<T: Element>(&self, point: &mut [T]) {
         if !self.is_identity() {
             self.each_segment(point, |_, segment, values| segment.decode(values));
+        }
+        if !self.0.gates.is_empty() {
+            self.0.gates.close(point);
         }
     }
 
@@ -74,6 +88,9 @@ impl Space {
 
     /// [`Space::encode`] in the values' own memory, if nobody else holds it.
     pub(super) fn encoded(&self, mut point: CowTensor) -> Result<CowTensor> {
+        if !point.device().same_device(self.device()) {
+            point = point.to_device(self.device())?.into();
+        }
         self.check_points(&point)?;
         self.check_finite("values", &point)?;
         with_scalar!(self.dtype(), T => host::edit::<T, _>(&mut point, |v| self.each_segment(v, |_, s, v| s.encode(v))))?;
@@ -81,17 +98,28 @@ impl Space {
         Ok(point)
     }
 
-    /// ∂θ/∂x applied to a gradient by parameter values \[d\], in place: a multiplication by the scales, by 0 where elements are fixed.
+    /// ∂θ/∂x at the point `at` \[d\] applied to a gradient by parameter values \[d\], in place: a multiplication by the scales, of logarithmic
+    /// leaves also by the values; by 0 where elements are fixed, or behind a condition that does not hold. Discrete coordinates are taken
+    /// for real ones.
     ///
     /// # Errors
-    /// [`Error::Tensor`](crate::Error::Tensor) for a gradient of another dtype.
-    pub fn pull_back(&self, gradient: &mut CowTensor) -> Result<()> {
-        if self.0.segments.iter().all(|s| s.scale == 1.0 && !s.is_fixed()) {
+    /// [`Error::Shape`](crate::Error::Shape) for a point or a gradient of another length or dtype.
+    pub fn pull_back(&self, at: &Tensor, gradient: &mut CowTensor) -> Result<()> {
+        self.check_points(at)?;
+        self.check_points(gradient)?;
+        if self.0.segments.iter().all(Segment::is_straight) && self.0.gates.is_empty() {
             return Ok(());
         }
-        with_scalar!(self.dtype(), T => host::edit::<T, _>(gradient, |g| {
-            self.each_segment(g, |_, segment, slopes| segment.pull_back(slopes));
-        }))
+        with_scalar!(self.dtype(), T => host::read::<T, _>(at, |at| host::edit::<T, _>(gradient, |g| self.pull_back_slice(at, g))))?
+    }
+
+    fn pull_back_slice<T: Element>(&self, at: &[T], gradient: &mut [T]) {
+        self.each_segment(gradient, |from, segment, slopes| segment.pull_back(&at[from..from + slopes.len()], slopes));
+        if !self.0.gates.is_empty() {
+            let mut values = at.to_vec();
+            self.decode_slice(&mut values);
+            self.0.gates.closed(&values).for_each(|(place, _)| gradient[place].fill(T::ZERO));
+        }
     }
 
     /// One decoded tensor a free leaf, in its own shape and dtype, from parameter values \[d\].

@@ -11,7 +11,7 @@
 //!
 //! A distribution that learns from clamped points loses itself at a wall: whatever lies outside is evaluated at the wall, looks as good as the
 //! wall, and pulls on. A fold is continuous, loses nothing, and its right inverse is the clamp; but a slope becomes |x|, which no covariance
-//! can learn. The smooth transform (pycma's `BoundTransform`; a is narrower here) makes it x², and an optimum on a wall a quartic one. Discrete
+//! can learn. Where there is one end, w = ∞, and a = 0.12: that of an interval of four units, which a search coordinate has by default. The smooth transform (pycma's `BoundTransform`; a is narrower here) makes it x², and an optimum on a wall a quartic one. Discrete
 //! and fixed coordinates are clamped whatever the walls: decoding rounds them.
 
 use serde::Serialize;
@@ -44,11 +44,20 @@ pub enum Walls {
 /// The part of an interval over which the smooth transform bends, at both ends.
 const BEND: f64 = 0.03;
 
+/// a: that part of an interval, which of those with one end is as wide as those with two are by default, four units of the search.
+fn bend((lo, up): (f64, f64)) -> f64 {
+    let width = up - lo;
+    BEND * if width.is_finite() { width } else { 4.0 }
+}
+
 /// fold(x); infinities stay, and so does everything inside, to the bit.
-pub(super) fn fold(x: f64, (lo, up): (f64, f64)) -> f64 {
+pub(crate) fn fold(x: f64, (lo, up): (f64, f64)) -> f64 {
     let width = up - lo;
     if (lo..=up).contains(&x) || x.is_infinite() || width <= 0.0 {
         return x;
+    }
+    if width.is_infinite() && !x.is_nan() {
+        return if x < lo { lo + (lo - x) } else { up - (x - up) };
     }
     let t = (x - lo).rem_euclid(2.0 * width);
     lo + t.min(2.0 * width - t)
@@ -59,7 +68,7 @@ pub(super) fn smooth(x: f64, (lo, up): (f64, f64)) -> f64 {
     if x.is_infinite() {
         return x;
     }
-    let a = BEND * (up - lo);
+    let a = bend((lo, up));
     let y = fold(x, (lo - a, up + a));
     if y < lo + a {
         lo + (y - lo + a).powi(2) / (4.0 * a)
@@ -72,7 +81,7 @@ pub(super) fn smooth(x: f64, (lo, up): (f64, f64)) -> f64 {
 
 /// The x in \[lo − a, up + a\] with smooth(x) = y, for a y in \[lo, up\].
 pub(super) fn unsmooth(y: f64, (lo, up): (f64, f64)) -> f64 {
-    let a = BEND * (up - lo);
+    let a = bend((lo, up));
     if y < lo + a {
         lo - a + 2.0 * (a * (y - lo)).max(0.0).sqrt()
     } else if y > up - a {

@@ -1,9 +1,10 @@
-//! The elements of host tensors as plain slices.
+//! The elements of tensors as plain slices: in place on the CPU, by way of copies elsewhere.
 
 use std::cell::Cell;
 
 use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Storage, Tensor};
 
+use super::place;
 use crate::{Error, Result, rng::Element, tensor::CowTensor};
 
 /// Runs `$body` with `$T` bound to the Rust type of a search dtype; a typed error for any other dtype.
@@ -32,19 +33,24 @@ pub fn not_a_search_dtype(dtype: DType) -> Error {
     Error::invalid("dtype", dtype.as_str(), "search coordinates are f32 or f64")
 }
 
-/// Reads a contiguous host tensor as a slice.
+/// Reads a contiguous tensor as a slice.
 ///
 /// # Errors
-/// [`Error::Unsupported`] for a tensor on another device or not contiguous; [`Error::Tensor`] for another dtype.
+/// [`Error::Unsupported`] for a tensor on the CPU that is not contiguous; [`Error::Tensor`] for another dtype, and where a card
+/// fails.
 pub fn read<T: Element, R>(tensor: &Tensor, f: impl FnOnce(&[T]) -> R) -> Result<R> {
+    if place::is_near(tensor) { read_near(tensor, f) } else { read_near(&place::brought(tensor)?, f) }
+}
+
+fn read_near<T: Element, R>(tensor: &Tensor, f: impl FnOnce(&[T]) -> R) -> Result<R> {
     let (storage, layout) = tensor.storage_and_layout();
     let (Storage::Cpu(storage), Some((from, to))) = (&*storage, layout.contiguous_offsets()) else {
-        return Err(Error::unsupported("reading a tensor as a slice", "needs a contiguous tensor on the CPU"));
+        return Err(Error::unsupported("reading a tensor as a slice", "needs a contiguous tensor"));
     };
     Ok(f(&T::cpu_storage_as_slice(storage)?[from..to]))
 }
 
-/// Overwrites a host tensor through a slice, in place when nobody else holds it. `f` must not touch the tensor itself.
+/// Overwrites a tensor through a slice, in place when nobody else holds it. `f` must not touch the tensor itself.
 ///
 /// # Errors
 /// As [`read`]; the tensor is then as it was.
@@ -54,6 +60,16 @@ pub fn edit<T: Element, R>(tensor: &mut CowTensor, f: impl FnOnce(&mut [T]) -> R
 
 /// [`edit`] for a tensor whose clones are meant to see the change (a model's buffer and its views).
 pub(crate) fn edit_shared<T: Element, R>(tensor: &Tensor, f: impl FnOnce(&mut [T]) -> R) -> Result<R> {
+    if place::is_near(tensor) {
+        return edit_near(tensor, f);
+    }
+    let copy = place::brought(tensor)?;
+    let result = edit_near(&copy, f)?;
+    tensor.slice_set(&copy.to_device(tensor.device())?, 0, 0)?;
+    Ok(result)
+}
+
+fn edit_near<T: Element, R>(tensor: &Tensor, f: impl FnOnce(&mut [T]) -> R) -> Result<R> {
     let op = Edit { f: Cell::new(Some(f)), result: Cell::new(None), _element: std::marker::PhantomData::<T> };
     tensor.inplace_op1(&op)?;
     Ok(op.result.take().expect("inplace_op1 ran the operation"))
@@ -86,7 +102,7 @@ pub(crate) fn in_f64(tensor: &Tensor) -> Result<Tensor> {
     Ok(tensor.to_dtype(DType::F64)?)
 }
 
-/// The values of a host tensor of any search dtype as `f64`s.
+/// The values of a tensor of any search dtype as `f64`s.
 ///
 /// # Errors
 /// [`Error::Invalid`] for a dtype other than f32 and f64; else as [`read`].

@@ -4,6 +4,7 @@ pub mod cholesky;
 mod cow;
 pub mod eigen;
 pub mod host;
+pub(crate) mod place;
 pub mod products;
 
 pub use cow::CowTensor;

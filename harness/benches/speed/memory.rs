@@ -77,7 +77,7 @@ pub(crate) fn measure() {
     let inputs = Tensor::rand(-1f32, 1.0, (TOKENS, WIDTH), &Device::Cpu).expect("inputs");
     let build =
         |vb: VarBuilder<'_>| (0..BLOCKS).map(|i| Block::new(vb.pp(format!("block{i}")))).collect::<candle_core::Result<Vec<_>>>();
-    let loss = move |blocks: &Vec<Block>, _: Key| {
+    let loss = move |blocks: &mut Vec<Block>, _: Key| {
         let outputs = blocks.iter().try_fold(inputs.clone(), |x, block| block.forward(&x))?;
         outputs.sqr()?.mean_all()
     };

@@ -15,7 +15,7 @@ fn loading(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("flat_model");
     for d in [1_000, 10_000_000] {
         let build = move |vb: VarBuilder<'_>| vb.get(d, "w");
-        let mut model = FlatModel::new(build, |w: &Tensor, _| w.narrow(0, 0, 1)?.sum_all()).expect("a model");
+        let mut model = FlatModel::new(build, |w: &mut Tensor, _| w.narrow(0, 0, 1)?.sum_all()).expect("a model");
         let mut values = CowTensor::new(Tensor::ones(d, DType::F32, &Device::Cpu).expect("memory"));
         group.bench_function(format!("swap_{d}"), |b| b.iter(|| model.swap(&mut values)));
         group.bench_function(format!("load_{d}"), |b| b.iter(|| model.load(&values)));

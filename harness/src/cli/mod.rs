@@ -1,8 +1,10 @@
 //! The commands of `moths`.
 
+mod apply;
 mod bench;
 mod compare;
 mod contestants;
+mod finetune;
 mod layers;
 mod list;
 mod minimize;
@@ -18,6 +20,7 @@ mod single;
 mod study;
 mod table;
 mod train;
+mod tune;
 mod values;
 mod watch;
 mod weights;
@@ -32,7 +35,7 @@ use crate::{
     Error, Result, interrupt,
     output::{Console, warn},
     problem::{self, Entry, Kind, Options},
-    threads,
+    shell, threads,
 };
 
 /// What the shell is told when something is wrong with the command, a name, a setting or a file.
@@ -60,6 +63,14 @@ enum Command {
     /// Train a model by any optimizer
     #[command(after_help = single::POINTS)]
     Train(train::Args),
+    /// Fine-tune a pre-trained model on labelled text, from losses alone
+    #[command(after_help = finetune::FILES)]
+    Finetune(finetune::Args),
+    /// Make a tuned model of its base and the log of a fine-tune
+    Apply(apply::Args),
+    /// Tune the settings of any program from the number it prints
+    #[command(after_help = tune::PLACES)]
+    Tune(tune::Args),
     /// Minimise a classic function by any optimizer
     #[command(after_help = single::POINTS)]
     Minimize(minimize::Args),
@@ -131,6 +142,9 @@ impl Command {
             Self::Show(args) => show::run(&args, console),
             Self::Problem(args) => values::run(&args, console),
             Self::Train(args) => train::run(args, console),
+            Self::Finetune(args) => finetune::run(args, console),
+            Self::Apply(args) => apply::run(&args, console),
+            Self::Tune(args) => tune::run(args, console),
             Self::Minimize(args) => minimize::run(args, console),
             Self::Race(args) => race::run(args, line, console),
             Self::Study(args) => study::run(args, console),
@@ -148,13 +162,8 @@ fn wants_json(arguments: &[OsString]) -> bool {
 
 /// The command as a shell would take it again.
 fn command_line(arguments: &[OsString]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
-    let quoted = |argument: &OsString| {
-        let text = argument.to_string_lossy();
-        if !text.is_empty() && text.chars().all(plain) { text.into_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-    };
-    let words = arguments.iter().skip(1).map(quoted);
-    std::iter::once("moths".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    let words: Vec<_> = arguments.iter().skip(1).map(|argument| argument.to_string_lossy()).collect();
+    shell::line(std::iter::once("moths").chain(words.iter().map(|word| &**word)))
 }
 
 /// What clap parses: its `help` takes names of commands only, and `--json`, which every other command takes, would be one.
@@ -226,10 +235,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_are_quoted_where_a_shell_would_read_them_otherwise() {
-        let line =
-            ["/bin/moths", "race", "sphere", "--optimizers", r#"[{"name":"pso"}]"#, "--out", "it's", ""].map(OsString::from);
-        assert_eq!(command_line(&line), r#"moths race sphere --optimizers '[{"name":"pso"}]' --out 'it'\''s' ''"#);
+    fn the_command_line_is_that_of_moths_wherever_it_lies() {
+        let line = ["/bin/moths", "race", "sphere", "--out", "it's"].map(OsString::from);
+        assert_eq!(command_line(&line), r"moths race sphere --out 'it'\''s'");
     }
 
     #[test]

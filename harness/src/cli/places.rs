@@ -80,8 +80,8 @@ pub(super) fn usual_folder(plan: &Plan, entry: &Entry) -> Result<PathBuf> {
 /// What was said of a run that its name does not tell, and that changes its curve.
 fn beyond_the_name(plan: &Plan, usual: u64) -> Vec<(&'static str, Value)> {
     let settings = (!plan.optimizer.settings.is_empty()).then(|| json!(plan.optimizer.settings));
-    // The address says the rest; where data lie changes nothing.
-    let options = Options { dim: None, instance: None, noise: None, data: None, ..plan.options.clone() };
+    // The address says the rest.
+    let options = Options { dim: None, instance: None, noise: None, ..plan.options.of_the_run() };
     let options = (options != Options::default()).then(|| json!(options));
     let evaluations = (plan.evaluations != usual).then(|| json!(plan.evaluations));
     let horizon = (plan.horizon != Some(plan.evaluations)).then(|| json!(plan.horizon));

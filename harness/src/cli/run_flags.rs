@@ -110,7 +110,7 @@ impl RunFlags {
         let horizon = if self.extend { Some(evaluations) } else { plan.horizon };
         agree_on_horizon(self.horizon, plan.horizon)?;
         let data = options.data.map_or_else(|| believed_data(&plan.options), |data| Ok(Some(data)))?;
-        let options = Options { data, ..plan.options.clone() };
+        let options = Options { data, device: options.device.or(plan.options.device), ..plan.options.clone() };
         Ok(Plan { options, evaluations, horizon, target: self.target.or(plan.target), ..plan })
     }
 
@@ -184,13 +184,18 @@ impl RunFlags {
     }
 
     fn set(&self, spec: Spec) -> Result<Spec> {
-        let set = self.settings.iter().try_fold(names::settled(spec), |mut spec, assignment| {
-            let path = assignment.split('=').next().unwrap_or_default();
-            name_parts(&spec.name, &mut spec.settings, path);
-            spec.with_text(assignment)
-        });
-        set.map(names::settled)
+        with_settings(spec, &self.settings)
     }
+}
+
+/// An optimizer with settings as `--set` says them.
+pub(super) fn with_settings(spec: Spec, settings: &[String]) -> Result<Spec> {
+    let set = settings.iter().try_fold(names::settled(spec), |mut spec, assignment| {
+        let path = assignment.split('=').next().unwrap_or_default();
+        name_parts(&spec.name, &mut spec.settings, path);
+        spec.with_text(assignment)
+    });
+    set.map(names::settled)
 }
 
 /// `descent.rate=1` is about the descent that is used by default where none is named: gives the parts on a path their names.
@@ -224,9 +229,9 @@ fn is_same(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 
-/// Every option that is given must be the saved one, but for where data lie: that changes no result, and they may have moved.
+/// Every option that is given must be the saved one, but for where data lie and losses are computed: a run may go on elsewhere.
 fn agree_on_options(given: &Options, saved: &Options) -> Result<()> {
-    let given = Options { data: None, ..given.clone() };
+    let given = given.of_the_run();
     let (given, saved) = (json!(given), json!(saved));
     let mut given = given.as_object().into_iter().flatten();
     given.try_for_each(|(name, value)| agree(&format!("--{name}"), Some(value), &saved[name]))

@@ -112,6 +112,7 @@ pub(super) fn facts(can: &Capabilities) -> Vec<String> {
         (can.needs_only_losses(), "needs nothing but losses"),
         (can.compares_steps, "compares losses of different steps: minibatches of unlike difficulty disturb it"),
         (can.seeds_only, "holds seeds, never candidates: memory does not grow with their number"),
+        (can.in_place, "searches a model in place, in the memory that running it takes"),
         (can.rank_based, "sees only the order of losses"),
         (can.translation, "does not mind where the problem lies"),
         (can.rotation, "does not mind how the problem is turned"),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{one_line, single::figures};
 use crate::{
     Error, Result,
-    curve::Row,
+    curve::{Curve, Row},
     files,
     lives::Life,
     output::{Console, grouped, number, warn},
@@ -22,13 +22,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Who looks on, by where the output goes.
 pub(super) fn audience(session: &Session, console: Console) -> Box<dyn Audience> {
-    let measures = session.curve().measures().to_vec();
+    audience_of(session.curve(), session.plan().evaluations, session.tally(), console)
+}
+
+/// Who looks on at a run of so many evaluations.
+pub(super) fn audience_of(curve: &Curve, evaluations: u64, tally: &Tally, console: Console) -> Box<dyn Audience> {
+    let measures = curve.measures().to_vec();
     if console.is_terminal() {
-        let bar = bar(session.plan().evaluations).with_position(session.tally().evaluations);
+        let bar = bar(evaluations).with_position(tally.evaluations);
         bar.reset_eta(); // what an earlier run did took no time of this one
         return Box::new(Bar { bar, measures });
     }
-    Box::new(Lines { console, measures, last: session.curve().rows().last().cloned(), printed: Instant::now() })
+    Box::new(Lines { console, measures, last: curve.rows().last().cloned(), printed: Instant::now() })
 }
 
 /// A bar with the time left.

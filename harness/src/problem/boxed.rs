@@ -59,9 +59,9 @@ impl<F: FnMut(&[f64]) -> f64 + Clone + Send + Sync + 'static> Problem for Boxed<
 }
 
 /// The value of an answer, and how far above the minimum it is.
-struct Gap {
-    objective: Box<dyn Objective + Send>,
-    minimum: f64,
+pub(super) struct Gap {
+    pub(super) objective: Box<dyn Objective + Send>,
+    pub(super) minimum: f64,
 }
 
 impl Examiner for Gap {

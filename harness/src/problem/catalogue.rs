@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Options, Problem, bbob, classic, control, net, noisy::NoisyProblem};
+use super::{Options, Problem, bbob, classic, control, discrete, net, noisy::NoisyProblem};
 use crate::{Error, Result};
 
 /// The commands a problem belongs to.
@@ -88,6 +88,7 @@ pub static SUITES: &[Suite] = &[
         summary: "The 24 noiseless functions of COCO, with its instances.",
         entries: || bbob::problem::entries().collect(),
     },
+    Suite { name: "discrete", summary: "Functions of flags, whose minimum is known.", entries: || discrete::entries().collect() },
     Suite { name: "classic", summary: "Functions everybody knows.", entries: || classic::entries().collect() },
 ];
 

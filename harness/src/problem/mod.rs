@@ -5,10 +5,12 @@ mod boxed;
 mod catalogue;
 mod classic;
 mod control;
+mod discrete;
 mod measure;
 mod net;
 mod noisy;
 mod options;
+mod place;
 
 use std::collections::HashMap;
 
@@ -18,9 +20,11 @@ use moths::{CowTensor, Objective, Spec};
 use crate::Result;
 pub use catalogue::{Entry, Kind, SUITES, Suite, entries, find, read, resolve, suite};
 pub use measure::{Figure, Measure};
+pub(crate) use net::below;
 pub use net::{Digits, Network, Path};
 use options::Has;
 pub use options::Options;
+pub use place::Place;
 
 /// Something to minimise, and to judge answers by.
 pub trait Problem: Send + Sync {

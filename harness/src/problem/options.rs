@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::Place;
 use crate::noisy::Noise;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,10 @@ pub struct Options {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub zero_head: bool,
+    /// Compute the losses of a network here: cpu, cuda, or one of several cards, as cuda:1 [default: cpu]
+    #[arg(long, value_name = "DEVICE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Place>,
     /// Lay noise over all losses, as `/cauchy` behind the name: gaussian, uniform or cauchy, or one of these with -severe
     #[arg(long, value_name = "NOISE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +55,7 @@ pub(super) enum Has {
     Data,
     Minibatch,
     Head,
+    Device,
 }
 
 impl Has {
@@ -62,6 +68,7 @@ impl Has {
             Self::Data => format!("`{problem}` reads no files"),
             Self::Minibatch => format!("`{problem}` has no minibatches"),
             Self::Head => format!("`{problem}` has no output layer that may begin at zero"),
+            Self::Device => format!("`{problem}` is no network; its losses are computed on the CPU"),
         }
     }
 }
@@ -82,8 +89,24 @@ impl Options {
             (Has::Data, "--data", self.data.as_ref().map(|folder| folder.display().to_string())),
             (Has::Minibatch, "--minibatch", self.minibatch.map(|examples| examples.to_string())),
             (Has::Head, "--zero-head", self.zero_head.then(|| "true".into())),
+            (Has::Device, "--device", self.device.map(|device| device.to_string())),
         ];
         given.into_iter().filter_map(|(what, flag, value)| Some((what, flag, value?))).collect()
+    }
+
+    /// These options, but for what changes no run: where its data lie, and where its losses are computed.
+    pub fn of_the_run(&self) -> Self {
+        self.moved_to(&Self::default())
+    }
+
+    /// These options, with the places that others say.
+    pub fn moved_to(&self, others: &Self) -> Self {
+        Self { data: others.data.clone(), device: others.device, ..self.clone() }
+    }
+
+    /// The device that is asked for.
+    pub(super) fn place(&self) -> Result<candle_core::Device> {
+        self.device.unwrap_or_default().device()
     }
 
     /// These options, and where they say nothing, those.

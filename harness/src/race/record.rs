@@ -39,8 +39,7 @@ impl Manifest {
             format: FORMAT,
             program: crate::bench::Manifest::this_program(),
             problem: race.address(),
-            // Where data lie changes no result.
-            options: Options { data: None, ..race.options.clone() },
+            options: race.options.of_the_run(),
             evaluations: race.evaluations,
         }
     }

@@ -35,13 +35,13 @@ pub(super) struct Damaged {
 const CHECK: (&str, &str) = (r#"{"check":""#, r#"","#);
 
 /// The line of a record, which is a JSON object: the checksum is that of the object without it.
-pub(super) fn line(record: &str) -> Vec<u8> {
+pub(crate) fn line(record: &str) -> Vec<u8> {
     let (begin, end) = CHECK;
     format!("{begin}{:016x}{end}{}\n", checksum(record.as_bytes()), &record[1..]).into_bytes()
 }
 
 /// The run of a line; other programs may leave the checksum out.
-fn run<R: DeserializeOwned>(text: &[u8]) -> std::result::Result<R, String> {
+pub(crate) fn run<R: DeserializeOwned>(text: &[u8]) -> std::result::Result<R, String> {
     let Some((check, rest)) = text.strip_prefix(CHECK.0.as_bytes()).and_then(|rest| rest.split_first_chunk::<16>()) else {
         return serde_json::from_slice(text).map_err(|e| e.to_string());
     };
@@ -53,9 +53,10 @@ fn run<R: DeserializeOwned>(text: &[u8]) -> std::result::Result<R, String> {
     serde_json::from_slice(&record).map_err(|e| e.to_string())
 }
 
-/// Is it JSON so far?
-fn is_cut_off(text: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(text).is_err_and(|e| e.is_eof())
+/// Is it JSON so far? A number may end behind its point, its sign or its exponent.
+pub(crate) fn is_cut_off(text: &[u8]) -> bool {
+    let goes_on = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_err_and(|e| e.is_eof());
+    goes_on(text) || goes_on(&[text, b"0"].concat())
 }
 
 impl<R: Kept> Lines<R> {

@@ -4,21 +4,19 @@
 //! is killed in the middle of a line leaves a line without an end, which the next one cuts off; a full disk ends the bench or race with
 //! the folder as it was before that line. Both files hold a [`checksum`](moths::durable::checksum), `check`, which other programs may leave out. Lines that are no runs are moved to `runs.damaged.jsonl`, and what they were is run again.
 
+mod appender;
 mod lines;
 mod manifest;
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Seek, SeekFrom, Write},
-    marker::PhantomData,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, marker::PhantomData, path::Path};
 
 use moths::durable::Claim;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Error, Result, files};
+pub(crate) use appender::Appender;
 use lines::Lines;
+pub(crate) use lines::{is_cut_off, line, run as record};
 
 /// The file of the runs.
 pub const RUNS: &str = "runs.jsonl";
@@ -47,12 +45,7 @@ pub trait Kept: Serialize + DeserializeOwned {
 /// A folder that runs are added to. Only one program at a time may hold it.
 #[derive(Debug)]
 pub struct Store<R> {
-    path: PathBuf,
-    runs: File,
-    /// Where the last whole line ends.
-    end: u64,
-    /// There is a part of a line behind it.
-    torn: bool,
+    runs: Appender,
     _held: Claim,
     kept: PhantomData<fn(R)>,
 }
@@ -100,10 +93,7 @@ impl<R: Kept> Store<R> {
         if there.as_ref() != Some(&manifest) {
             files::replace_file(&about, manifest::pretty(&manifest)?)?;
         }
-        let mut options = OpenOptions::new();
-        let runs = options.write(true).create(true).truncate(false).open(&path).map_err(io_at(&path))?;
-        let mut store = Self { path, runs, end: lines.whole.len() as u64, torn: true, _held: held, kept: PhantomData };
-        store.cut()?;
+        let store = Self { runs: Appender::open(&path, lines.whole.len() as u64)?, _held: held, kept: PhantomData };
         Ok(Opened { store, manifest, runs: lines.runs, damage })
     }
 
@@ -112,15 +102,8 @@ impl<R: Kept> Store<R> {
     /// # Errors
     /// [`Error::Io`], a full disk for instance; the folder then is as it was before.
     pub fn append(&mut self, run: &R) -> Result<()> {
-        let line = lines::line(&serde_json::to_string(run).map_err(|e| refused(&self.path, &e.to_string()))?);
-        self.cut()?;
-        if let Err(source) = self.runs.write_all(&line) {
-            self.torn = true;
-            let _ = self.cut(); // if even this fails, the next line does it, or the next program
-            return Err(Error::Io { path: self.path.clone(), source });
-        }
-        self.end += line.len() as u64;
-        Ok(())
+        let text = serde_json::to_string(run).map_err(|e| refused(self.runs.path(), &e.to_string()))?;
+        self.runs.append(&lines::line(&text))
     }
 
     /// Makes sure that everything is on the disk.
@@ -128,17 +111,7 @@ impl<R: Kept> Store<R> {
     /// # Errors
     /// [`Error::Io`].
     pub fn sync(&self) -> Result<()> {
-        self.runs.sync_all().map_err(io_at(&self.path))
-    }
-
-    /// Cuts off what is behind the last whole line, if anything is.
-    fn cut(&mut self) -> Result<()> {
-        if self.torn {
-            let cut = self.runs.set_len(self.end).and_then(|()| self.runs.seek(SeekFrom::Start(self.end)));
-            cut.map_err(io_at(&self.path))?;
-            self.torn = false;
-        }
-        Ok(())
+        self.runs.sync()
     }
 }
 

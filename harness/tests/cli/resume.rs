@@ -116,6 +116,21 @@ fn a_finished_run_is_given_more() -> Tested {
     Ok(())
 }
 
+/// `--device` says where losses are computed, and nothing of the run.
+#[test]
+fn a_run_goes_on_elsewhere() -> Tested {
+    let place = tempdir()?;
+    events(&place, "train digits --evaluations 1000 --checkpoint begun.ckpt")?;
+    let more = |rest: &str| -> Result<Value, Box<dyn Error>> {
+        Ok(last(events(
+            &place,
+            &format!("train --resume begun.ckpt --checkpoint more.ckpt --overwrite --evaluations 2000 {rest}"),
+        )?))
+    };
+    assert_eq!(facts(&more("")?), facts(&more("--device cpu")?));
+    Ok(())
+}
+
 #[test]
 fn a_stretched_run_that_is_killed_goes_on_to_the_same_bits() -> Tested {
     let place = tempdir()?;

@@ -179,6 +179,12 @@ pub(super) enum Flaw {
     NamesNoSize,
     /// Promises to draw nothing, and draws.
     DeniesChance,
+    /// Steps further where the model holds the point.
+    StridesInPlace,
+    /// Moves the model before it has seen all losses.
+    MovesModelFirst,
+    /// Promises to search in place, and asks for rows.
+    AsksRowsInPlace,
     /// Promises minima in corners, and takes steps of one length in all coordinates.
     StopsAtWalls,
 }

@@ -6,6 +6,7 @@ mod descents;
 mod flaw;
 mod objectives;
 mod samplers;
+mod settler;
 mod specimen;
 mod swarm;
 mod wrapper;
@@ -39,6 +40,8 @@ enum Kind {
     Brood,
     /// The same in the wrapper that undoes.
     KeeperOfBrood,
+    /// What searches in place.
+    Settler,
     /// Whose meta promises too much.
     Braggart,
     /// Whose meta names a size that is none.
@@ -94,6 +97,11 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ("declared", Kind::Mismeasured, &[Flaw::NamesNoSize]),
     ("seeds_only", Kind::Seeds, &[Flaw::Hoards]),
     ("seeds_only", Kind::Rows, &[Flaw::AsksRows]),
+    (
+        "in_place",
+        Kind::Settler,
+        &[Flaw::StridesInPlace, Flaw::MovesModelFirst, Flaw::AsksRowsInPlace, Flaw::TicksFirst, Flaw::UnlistedField],
+    ),
     ("state_size", Kind::Seeds, &[Flaw::Hoards]),
     ("rank_based", Kind::Seeds, &[Flaw::WeighsLosses]),
     ("translation", Kind::Seeds, &[Flaw::PullsToOrigin]),
@@ -136,6 +144,7 @@ fn specimen(kind: Kind, flaw: Flaw) -> Result<Subject> {
         Kind::KeeperOfBrood => {
             return Subject::new(Spec::new("keeper").with("inner", json!(Spec::new("brood").with("flaw", json!(flaw))?))?);
         }
+        Kind::Settler => Spec::new("settler"),
         Kind::Braggart => Spec::new("braggart"),
         Kind::Mismeasured => Spec::new("mismeasured"),
     };
@@ -153,7 +162,9 @@ fn holds(law: &Law, subject: &Subject) -> std::result::Result<(), String> {
 #[test]
 fn laws_pass_what_is_sound() -> Result<()> {
     let mut broken = vec![];
-    for kind in [Kind::Seeds, Kind::Rows, Kind::Gradients, Kind::Keeper, Kind::KeeperOfStroller, Kind::Swarm, Kind::Brood] {
+    for kind in
+        [Kind::Seeds, Kind::Rows, Kind::Gradients, Kind::Keeper, Kind::KeeperOfStroller, Kind::Swarm, Kind::Brood, Kind::Settler]
+    {
         let subject = specimen(kind, Flaw::None)?;
         broken.extend(LAWS.iter().filter_map(|law| holds(law, &subject).err()));
     }

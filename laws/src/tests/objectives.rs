@@ -29,7 +29,7 @@ fn flat(stochastic: bool) -> Result<FlatModel<Linear>> {
     FlatModel::with(
         options,
         |vb| linear(2, 1, vb.pp("out")),
-        move |model: &Linear, key| match stochastic {
+        move |model: &mut Linear, key| match stochastic {
             true => mse(&model.forward(&minibatch(&x, key)?)?, &minibatch(&y, key)?),
             false => mse(&model.forward(&x)?, &y),
         },

@@ -14,7 +14,7 @@ use crate::{
     tensor::CowTensor,
 };
 
-const ALL: [Sampler; 15] = [
+const ALL: [Sampler; 16] = [
     Sampler::Normal,
     Sampler::Uniform,
     Sampler::Rademacher,
@@ -25,6 +25,7 @@ const ALL: [Sampler; 15] = [
     Sampler::Sphere,
     Sampler::Sparse { fraction: 0.1, block: 3 },
     Sampler::LowRank { rank: 2 },
+    Sampler::Subspace { rank: 2 },
     Sampler::Orthogonal,
     Sampler::Sobol,
     Sampler::GaussianFilter { sigma: 1.5 },

@@ -112,3 +112,81 @@ fn smoothing_runs_along_the_dimensions_of_a_leaf() {
     let median = over(Sampler::Median { size: 3 }, &[&[20, 10], &[100]]);
     assert!(alike(&median, 1) > 0.3 && alike(&median, 10) > 0.3 && alike(&median, 100).abs() < 0.08);
 }
+
+/// Rows of E as vectors: the residual of the last after those before it are taken out, relative to its length.
+fn residual(rows: &[&[f64]]) -> f64 {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut basis: Vec<Vec<f64>> = vec![];
+    let mut left = 0.0;
+    for row in rows {
+        let mut this = row.to_vec();
+        for _ in 0..2 {
+            for other in &basis {
+                let along = dot(&this, other);
+                this.iter_mut().zip(other).for_each(|(x, y)| *x -= along * y);
+            }
+        }
+        left = dot(&this, &this).sqrt() / dot(row, row).sqrt();
+        let length = dot(&this, &this).sqrt();
+        basis.push(this.into_iter().map(|x| x / length).collect());
+    }
+    left
+}
+
+/// What is shared are the rows' space of both laws, and of `subspace` the columns' too; the seed decides the rest.
+#[test]
+fn shared_factors_span_one_subspace_whatever_the_seed() {
+    let (m, n) = (30, 20);
+    let transposed = |z: &[f64]| -> Vec<f64> { (0..m * n).map(|at| z[at % m * n + at / m]).collect() };
+    for (sampler, both) in [(Sampler::LowRank { rank: 3 }, false), (Sampler::Subspace { rank: 3 }, true)] {
+        let shapes: [&[usize]; 3] = [&[5], &[m, n], &[m, n]];
+        let matrix = |noise: &Perturbation, seed: u64, leaf: usize| -> Vec<f64> {
+            let z: Vec<f64> = drawn(noise, Key::new(seed), 0, 5 + 2 * m * n);
+            z[5 + leaf * m * n..][..m * n].to_vec()
+        };
+        let noise = over(sampler, &shapes).sharing(Key::new(8));
+        let other = over(sampler, &shapes).sharing(Key::new(9));
+        assert_eq!((noise.shared_key(), over(sampler, &shapes).shared_key()), (Some(Key::new(8)), None));
+        let (one, two) = (matrix(&noise, 1, 0), matrix(&noise, 2, 0));
+        let mixed = |of: &[f64]| residual(&[&one[..n], &one[n..2 * n], &one[2 * n..3 * n], &of[4 * n..5 * n]]);
+        assert!(one != two && mixed(&one) < 1e-12 && mixed(&two) < 1e-12, "{sampler:?}");
+        assert!(residual(&[&one[..n], &one[n..2 * n], &one[2 * n..3 * n]]) > 1e-3, "{sampler:?}: the rank is 3");
+        assert!(mixed(&matrix(&other, 1, 0)) > 1e-3 && mixed(&matrix(&noise, 1, 1)) > 1e-3, "{sampler:?}");
+        let (one, two) = (transposed(&one), transposed(&two));
+        let left = residual(&[&one[..m], &one[m..2 * m], &one[2 * m..3 * m], &two[4 * m..5 * m]]);
+        assert_eq!(left < 1e-12, both, "{sampler:?}");
+        // What is no matrix does not share.
+        assert_ne!(drawn::<f64>(&noise, Key::new(1), 0, 5), drawn::<f64>(&noise, Key::new(2), 0, 5));
+    }
+}
+
+/// Over seeds of one key, pieces are those of the whole, and all other laws are as they were.
+#[test]
+fn sharing_changes_no_piece_and_no_other_law() {
+    let shapes: [&[usize]; 3] = [&[40, 50], &[200], &[10, 10, 10]];
+    for sampler in ALL {
+        let (alone, shared) = (over(sampler, &shapes), over(sampler, &shapes).sharing(Key::new(4)));
+        let seed = Key::new(3).member(5);
+        let whole: Vec<f32> = drawn(&shared, seed, 0, 3_200);
+        let of_low_rank = matches!(sampler, Sampler::LowRank { .. } | Sampler::Subspace { .. });
+        assert_eq!(whole != drawn::<f32>(&alone, seed, 0, 3_200), of_low_rank, "{sampler:?}");
+        for (from, to) in [(0, 1), (127, 129), (100, 3_000), (2_010, 2_020), (3_199, 3_200)] {
+            assert_eq!(drawn::<f32>(&shared.clone(), seed, from, to - from), whole[from..to], "{sampler:?} {from}..{to}");
+        }
+        assert!(shared.follows_from_seeds() == alone.follows_from_seeds());
+    }
+}
+
+/// With bases that are shared it is U and V that are random: over keys every element has variance 1, in both laws.
+#[test]
+fn shared_noise_is_of_variance_one_over_keys() {
+    for sampler in [Sampler::LowRank { rank: 2 }, Sampler::Subspace { rank: 3 }] {
+        let (n, mut second) = (20_000, [0.0; 20]);
+        for k in 0..n {
+            let noise = over(sampler, &[&[5, 4]]).sharing(Key::new(1).fold(k));
+            let z: Vec<f64> = drawn(&noise, Key::new(k), 0, 20);
+            second.iter_mut().zip(z).for_each(|(sum, z)| *sum += z * z / n as f64);
+        }
+        assert!(second.iter().all(|v| (v - 1.0).abs() < 0.1), "{sampler:?}: {second:?}");
+    }
+}

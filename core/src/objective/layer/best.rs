@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Remembers the candidate with the lowest loss ever evaluated: what one wants of a deterministic function, whatever the
-/// optimizer itself would deploy. With a stochastic objective it remembers the luckiest.
+/// optimizer itself would deploy. With a stochastic objective it remembers the luckiest; in a space [in place](crate::Space::in_place) none, as a
+/// candidate is written down nowhere there.
 ///
 /// ```
 /// use moths_core::{Batch, objective::layer::Best, Function, Key, Objective, Space};
@@ -66,12 +67,15 @@ impl<O: Objective> Best<O> {
 
     /// Is this loss one to remember the candidate for?
     fn improves(&self, loss: f64) -> bool {
-        loss.is_finite() && loss <= self.limit && self.best.as_ref().is_none_or(|(best, _)| loss < *best)
+        loss.is_finite()
+            && loss <= self.limit
+            && !self.inner.space().is_in_place()
+            && self.best.as_ref().is_none_or(|(best, _)| loss < *best)
     }
 }
 
 impl<O: Objective> Objective for Best<O> {
-    passes_on!(inner: space, stochastic, refresh);
+    passes_on!(inner: space, stochastic, refresh, home);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         let losses = self.inner.evaluate(batch)?;

@@ -69,7 +69,7 @@ impl<O: Objective> Budget<O> {
 }
 
 impl<O: Objective> Objective for Budget<O> {
-    passes_on!(inner: space, stochastic, refresh);
+    passes_on!(inner: space, stochastic, refresh, home);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         self.pay(batch.len() as u64, |inner| inner.evaluate(batch))

@@ -8,7 +8,7 @@ pub use best::Best;
 pub use budget::Budget;
 pub use pool::Pool;
 
-/// The methods of [`Objective`](crate::objective::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient, outputs);`
+/// The methods of [`Objective`](crate::objective::Objective) that a layer passes on unchanged: `passes_on!(inner: space, stochastic, refresh, gradient, outputs, home);`
 /// in its implementation, `inner` being the field with the objective inside. `refresh` is `skip` as well.
 #[macro_export]
 macro_rules! passes_on {
@@ -39,6 +39,11 @@ macro_rules! passes_on {
 
         fn outputs(&mut self, batch: &$crate::objective::Batch) -> $crate::Result<Option<$crate::objective::Outputs>> {
             self.$inner.outputs(batch)
+        }
+    };
+    (@ $inner:ident home) => {
+        fn home(&mut self) -> Option<&mut dyn $crate::objective::Home> {
+            self.$inner.home()
         }
     };
     (@ $inner:ident gradient) => {

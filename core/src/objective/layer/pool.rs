@@ -9,7 +9,7 @@ use rayon::ThreadPool;
 
 use crate::{
     Error, Result,
-    objective::{Batch, Objective, Outputs},
+    objective::{Batch, Home, Objective, Outputs},
     space::Space,
     tensor::CowTensor,
 };
@@ -102,6 +102,11 @@ impl<O: Objective + Send> Objective for Pool<O> {
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         Ok(self.shared(batch, |replica, part| replica.evaluate(part))?.concat())
+    }
+
+    /// Several models would have to move together: a pool of one is what a model in place goes into.
+    fn home(&mut self) -> Option<&mut dyn Home> {
+        if let [only] = &mut self.replicas[..] { only.home() } else { None }
     }
 
     fn shows_outputs(&self) -> bool {

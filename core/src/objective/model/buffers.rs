@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
 use crate::{
     Result,
@@ -58,9 +58,9 @@ impl Persist for Buffers {
     fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
         for (name, var) in &self.0 {
             // Of the dtypes of buffers, states know f64, which holds the numbers of all of them.
-            let mut held = CowTensor::new(host::in_f64(&var.as_detached_tensor())?.copy()?);
+            let mut held = CowTensor::new(host::in_f64(&var.as_detached_tensor().to_device(&Device::Cpu)?)?.copy()?);
             fields.field(name, &mut held)?;
-            var.set(&held.to_dtype(var.dtype())?)?;
+            var.set(&held.to_dtype(var.dtype())?.to_device(var.device())?)?;
         }
         Ok(())
     }

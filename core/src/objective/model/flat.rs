@@ -1,8 +1,8 @@
 //! A model whose tensors are views of one flat buffer.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 use candle_nn::VarBuilder;
 
 use super::{
@@ -12,7 +12,9 @@ use super::{
     layout::{Layout, Named, Recorder},
     loss::{Answers, Loss, Shown},
     options::ModelOptions,
-    scalar,
+    refusals::Refusals,
+    save, scalar,
+    whole::Whole,
 };
 use crate::{
     Error, Result,
@@ -20,11 +22,11 @@ use crate::{
     persist::{Fields, Persist},
     rng::{Element, Key},
     space::{Leaf, Space},
-    tensor::{CowTensor, host},
+    tensor::{CowTensor, host, place},
     with_scalar,
 };
 
-type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
+type Build<M> = Box<dyn Fn(VarBuilder<'static>) -> candle_core::Result<M> + Send>;
 
 /// An objective from a candle model: its tensors are views of one flat buffer, so that a candidate is written straight into the
 /// model, with no tensor made or copied on the way.
@@ -36,7 +38,7 @@ type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
 ///
 /// let x = Tensor::new(&[[1f32, 2.0], [3.0, 4.0]], &Device::Cpu)?;
 /// let y = Tensor::new(&[[1f32], [0.0]], &Device::Cpu)?;
-/// let objective = FlatModel::new(|vb| linear(2, 1, vb.pp("out")), move |model: &Linear, _| mse(&model.forward(&x)?, &y))?;
+/// let objective = FlatModel::new(|vb| linear(2, 1, vb.pp("out")), move |model: &mut Linear, _| mse(&model.forward(&x)?, &y))?;
 /// # Ok::<(), moths_core::Error>(())
 /// ```
 ///
@@ -50,6 +52,7 @@ type Build<M> = Box<dyn Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send>;
 pub struct FlatModel<M> {
     space: Space,
     flat: Tensor,
+    whole: Whole,
     model: M,
     build: Build<M>,
     loss: Loss<M>,
@@ -58,6 +61,7 @@ pub struct FlatModel<M> {
     differentiable: Option<Differentiable<M>>,
     clock: DataClock,
     stochastic: bool,
+    options: ModelOptions,
 }
 
 /// The same model over variables, built when a gradient is asked for the first time.
@@ -75,8 +79,8 @@ impl<M> FlatModel<M> {
     /// # Errors
     /// As [`FlatModel::with`].
     pub fn new(
-        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
-        loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<M> + Send + 'static,
+        loss: impl FnMut(&mut M, Key) -> candle_core::Result<Tensor> + Send + 'static,
     ) -> Result<Self> {
         Self::with(ModelOptions::default(), build, loss)
     }
@@ -88,8 +92,8 @@ impl<M> FlatModel<M> {
     /// several dtypes; [`Error::Invalid`] for initial values that are not finite, and for bounds that hold no number of the dtype.
     pub fn with(
         options: ModelOptions,
-        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
-        loss: impl FnMut(&M, Key) -> candle_core::Result<Tensor> + Send + 'static,
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<M> + Send + 'static,
+        loss: impl FnMut(&mut M, Key) -> candle_core::Result<Tensor> + Send + 'static,
     ) -> Result<Self> {
         Self::of(options, build, Loss::Whole(Box::new(loss)))
     }
@@ -104,7 +108,7 @@ impl<M> FlatModel<M> {
     ///
     /// let x = Tensor::new(&[[1f32, 2.0], [3.0, 4.0], [0.0, 1.0]], &Device::Cpu)?;
     /// let classes = Tensor::new(&[0u32, 1, 1], &Device::Cpu)?;
-    /// let forward = move |model: &Linear, _| Ok((model.forward(&x)?, classes.clone()));
+    /// let forward = move |model: &mut Linear, _| Ok((model.forward(&x)?, classes.clone()));
     /// let build = |vb: candle_nn::VarBuilder<'_>| linear(2, 2, vb.pp("out"));
     /// let mut model = FlatModel::with_outputs(ModelOptions::default(), build, forward, OutputLoss::CrossEntropy)?;
     /// let outputs = model.outputs(&Batch::one(&model.space().start())?)?.expect("it shows them");
@@ -116,8 +120,8 @@ impl<M> FlatModel<M> {
     /// As [`FlatModel::with`].
     pub fn with_outputs(
         options: ModelOptions,
-        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
-        forward: impl FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<M> + Send + 'static,
+        forward: impl FnMut(&mut M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
         loss: OutputLoss,
     ) -> Result<Self> {
         Self::of(options, build, Loss::OfOutputs(Shown { forward: Box::new(forward), loss }))
@@ -127,7 +131,7 @@ impl<M> FlatModel<M> {
     /// better way than by way of them. `forward` and `loss` are those of [`with_outputs`](Self::with_outputs), and must give the same loss up to rounding.
     pub fn and_outputs(
         self,
-        forward: impl FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
+        forward: impl FnMut(&mut M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
         loss: OutputLoss,
     ) -> Self {
         let shown = Shown { forward: Box::new(forward), loss };
@@ -140,21 +144,30 @@ impl<M> FlatModel<M> {
 
     fn of(
         options: ModelOptions,
-        build: impl Fn(VarBuilder<'_>) -> candle_core::Result<M> + Send + 'static,
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<M> + Send + 'static,
         loss: Loss<M>,
     ) -> Result<Self> {
-        let requests = Mutex::new(vec![]);
-        build(VarBuilder::from_backend(Box::new(Recorder(&requests)), options.dtype, Device::Cpu))?;
-        let requests = requests.into_inner().map_err(|e| Error::Objective(e.to_string()))?;
+        let (requests, refusals) = (Arc::default(), Refusals::default());
+        let recorder = Recorder { requests: Arc::clone(&requests), options: options.clone(), refusals: refusals.clone() };
+        build(VarBuilder::from_backend(Box::new(recorder), options.dtype, options.device.clone()))
+            .map_err(|why| refusals.typed(why))?;
+        let requests = std::mem::take(&mut *requests.lock().map_err(|e| Error::Objective(e.to_string()))?);
         let layout = Layout::new(&requests, &options)?;
-        let flat = layout.space.decoded(layout.space.start())?.to_dtype(options.dtype)?;
+        let flat = layout.space.decoded(layout.space.start())?.to_dtype(options.dtype)?.to_device(&options.device)?;
+        let whole = Whole::new(&layout.space, &flat)?;
         let mut given = views(&layout.space, &flat)?;
+        given.extend(whole.tensors(&layout.space)?);
         given.extend(layout.frozen.clone());
         given.extend(layout.buffers.shared());
-        let model = build(VarBuilder::from_backend(Box::new(Named(given)), options.dtype, Device::Cpu))?;
+        let model = build(VarBuilder::from_backend(
+            Box::new(Named { tensors: given, options: options.clone() }),
+            options.dtype,
+            options.device.clone(),
+        ))?;
         Ok(Self {
             space: layout.space,
             flat,
+            whole,
             model,
             build: Box::new(build),
             loss,
@@ -164,6 +177,7 @@ impl<M> FlatModel<M> {
             // The initial values use folds of the key by leaf: the data use another branch of it.
             clock: DataClock::new(options.key.fold(u64::MAX)),
             stochastic: options.stochastic,
+            options,
         })
     }
 
@@ -181,11 +195,11 @@ impl<M> FlatModel<M> {
     }
 
     /// Exchanges the model's parameters with those in `values` \[d\], in the model's dtype, in constant time whatever d: the two
-    /// tensors exchange their memory.
+    /// tensors exchange their memory. (Where the model is not on the CPU, they are copied.)
     ///
     /// # Errors
     /// [`Error::Shape`] unless `values` is a \[d\] tensor of the model's dtype; [`Error::Unsupported`] when somebody else
-    /// holds `values` too.
+    /// holds `values` too, or they are on another device.
     pub fn swap(&mut self, values: &mut CowTensor) -> Result<()> {
         // What is exchanged is the memory itself: it must begin where the tensor does.
         let whole = values.is_contiguous() && values.layout().start_offset() == 0;
@@ -193,10 +207,20 @@ impl<M> FlatModel<M> {
             let expected = format!("{:?} {}", self.flat.dims(), self.flat.dtype().as_str());
             return Err(Error::shape("values", expected, format!("{:?} {}", values.dims(), values.dtype().as_str())));
         }
+        if !values.device().same_device(self.flat.device()) {
+            return Err(Error::unsupported("swap", "needs a tensor on the device of the model"));
+        }
         if values.is_shared() {
             return Err(Error::unsupported("swap", "needs a tensor that nobody else holds"));
         }
-        host::swap(&self.flat, values.make_mut()?)
+        if place::is_near(&self.flat) {
+            host::swap(&self.flat, values.make_mut()?)?;
+            return self.whole.follow(&self.flat);
+        }
+        let held = self.flat.copy()?;
+        self.flat.slice_set(values, 0, 0)?;
+        *values = held.into();
+        self.whole.follow(&self.flat)
     }
 
     /// The model's parameters as they are now, \[d\], in the model's dtype.
@@ -212,10 +236,23 @@ impl<M> FlatModel<M> {
     /// # Errors
     /// [`Error::Tensor`] where candle cannot copy them.
     pub fn tensors(&self) -> Result<HashMap<String, Tensor>> {
-        let given = views(&self.space, &self.flat)?.into_iter().chain(self.frozen.clone());
+        let whole = self.whole.tensors(&self.space)?;
+        let given = views(&self.space, &self.flat)?.into_iter().chain(whole).chain(self.frozen.clone());
         let mut tensors = given.map(|(name, view)| Ok((name, view.copy()?))).collect::<Result<HashMap<_, _>>>()?;
         tensors.extend(self.buffers.copies()?);
         Ok(tensors)
+    }
+
+    /// Writes the model as a safetensors file, which takes the place of the one there when it is whole: all tensors of the [weights](ModelOptions::weights) under their
+    /// names and in their dtypes, and those that are new.
+    ///
+    /// # Errors
+    /// [`Error::File`] when something stands there that is no regular file; [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let weights = self.options.weights.as_ref();
+        let is_kept = |name: &str| self.frozen.contains_key(name) && weights.is_some_and(|weights| weights.contains(name));
+        let now = self.tensors()?.into_iter().filter(|(name, _)| !is_kept(name)).collect();
+        save::save(path.as_ref(), weights, now)
     }
 
     /// The names of leaves that the loss does not depend on, which are searched for nothing: those a layer copies, as batch normalisations
@@ -231,7 +268,7 @@ impl<M> FlatModel<M> {
     ///
     /// let build = |vb: VarBuilder<'_>| Ok((linear(2, 1, vb.pp("used"))?, linear(2, 1, vb.pp("forgotten"))?));
     /// let x = candle_core::Tensor::new(&[[1f32, 2.0]], &candle_core::Device::Cpu)?;
-    /// let mut model = FlatModel::new(build, move |(used, _): &(Linear, Linear), _| used.forward(&x)?.sqr())?;
+    /// let mut model = FlatModel::new(build, move |(used, _): &mut (Linear, Linear), _| used.forward(&x)?.sqr())?;
     /// assert_eq!(model.without_effect()?, ["forgotten.weight", "forgotten.bias"]);
     /// # Ok::<(), moths_core::Error>(())
     /// ```
@@ -243,7 +280,7 @@ impl<M> FlatModel<M> {
         let found = effect::without_effect(&self.space.clone(), |point| {
             self.load(point)?;
             self.buffers.restore(&statistics)?;
-            scalar(&self.loss.of(&self.model, key)?)
+            scalar(&self.loss.of(&mut self.model, key)?)
         });
         self.swap(&mut before)?;
         self.buffers.restore(&statistics)?;
@@ -251,11 +288,13 @@ impl<M> FlatModel<M> {
     }
 
     fn load_candidate(&mut self, batch: &Batch, i: usize) -> Result<()> {
-        if self.flat.dtype() == self.space.dtype() {
-            return with_scalar!(self.space.dtype(), T => self.write_candidate::<T>(batch, i));
+        if self.flat.dtype() == self.space.dtype() && place::is_near(&self.flat) {
+            with_scalar!(self.space.dtype(), T => self.write_candidate::<T>(batch, i))?;
+            return self.whole.follow(&self.flat);
         }
         let values = self.space.decode(&*batch.row(i, &self.space)?)?.to_dtype(self.flat.dtype())?;
-        Ok(self.flat.slice_set(&values, 0, 0)?)
+        self.flat.slice_set(&values.to_device(self.flat.device())?, 0, 0)?;
+        self.whole.follow(&self.flat)
     }
 
     /// Centre, noise, scales and bounds in one go, straight into the model's memory.
@@ -268,19 +307,21 @@ impl<M> FlatModel<M> {
         })?
     }
 
-    fn differentiable(&mut self) -> Result<&Differentiable<M>> {
+    fn differentiable(&mut self) -> Result<&mut Differentiable<M>> {
         if self.differentiable.is_none() {
             let named = self.space.tensors(&*self.space.decoded(self.space.start())?)?;
-            let vars: Vec<(String, Var)> =
-                named.into_iter().map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?))).collect::<Result<_>>()?;
+            let device = self.flat.device().clone();
+            let var = |(name, tensor): (String, Tensor)| Ok((name, Var::from_tensor(&tensor.to_device(&device)?)?));
+            let vars: Vec<(String, Var)> = named.into_iter().map(var).collect::<Result<_>>()?;
             let mut tensors = self.frozen.clone();
             tensors.extend(self.buffers.shared());
             tensors.extend(vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())));
-            let builder = VarBuilder::from_backend(Box::new(Named(tensors)), self.flat.dtype(), Device::Cpu);
+            let builder =
+                VarBuilder::from_backend(Box::new(Named { tensors, options: self.options.clone() }), self.flat.dtype(), device);
             let model = (self.build)(builder)?;
             self.differentiable = Some(Differentiable { vars: vars.into_iter().map(|(_, var)| var).collect(), model });
         }
-        self.differentiable.as_ref().ok_or_else(|| Error::unsupported("the model", "cannot be differentiated"))
+        self.differentiable.as_mut().ok_or_else(|| Error::unsupported("the model", "cannot be differentiated"))
     }
 }
 
@@ -299,7 +340,7 @@ impl<M> Objective for FlatModel<M> {
         (0..batch.len())
             .map(|i| {
                 self.load_candidate(batch, i)?;
-                scalar(&self.loss.of(&self.model, self.clock.key(batch.draw(i)))?)
+                scalar(&self.loss.of(&mut self.model, self.clock.key(batch.draw(i)))?)
             })
             .collect()
     }
@@ -313,7 +354,7 @@ impl<M> Objective for FlatModel<M> {
         for i in 0..batch.len() {
             self.load_candidate(batch, i)?;
             let key = self.clock.key(batch.draw(i));
-            let Some(answer) = self.loss.with_outputs(&self.model, key)? else { return Ok(None) };
+            let Some(answer) = self.loss.with_outputs(&mut self.model, key)? else { return Ok(None) };
             answers.push(answer, &self.space)?;
         }
         answers.outputs()
@@ -336,12 +377,12 @@ impl<M> Objective for FlatModel<M> {
         if self.space.is_discrete() {
             return Ok(None);
         }
-        let values = self.space.tensors(&*self.space.decode(at)?)?;
+        let values = self.space.tensors(&*self.space.decode(&at.to_device(self.space.device())?)?)?;
         let key = self.clock.key(0);
         self.differentiable()?;
-        let Some(Differentiable { vars, model }) = &self.differentiable else { return Ok(None) };
-        vars.iter().zip(&values).try_for_each(|(var, (_, value))| var.set(value))?;
-        super::var_map::gradient_of(&self.loss.of(model, key)?, vars, &self.space)
+        let Some(Differentiable { vars, model }) = &mut self.differentiable else { return Ok(None) };
+        vars.iter().zip(&values).try_for_each(|(var, (_, value))| var.set(&value.to_device(var.device())?))?;
+        super::var_map::gradient_of(&self.loss.of(model, key)?, vars, &self.space, at)
     }
 }
 

@@ -23,14 +23,14 @@ pub(super) struct Shown<M> {
     pub(super) loss: OutputLoss,
 }
 
-type Whole<M> = dyn FnMut(&M, Key) -> candle_core::Result<Tensor> + Send;
-type Forward<M> = dyn FnMut(&M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send;
+type Whole<M> = dyn FnMut(&mut M, Key) -> candle_core::Result<Tensor> + Send;
+type Forward<M> = dyn FnMut(&mut M, Key) -> candle_core::Result<(Tensor, Tensor)> + Send;
 
 /// Outputs \[m, k\], their loss, and its derivative by them.
 type Answer = (Tensor, f64, Tensor);
 
 impl<M> Loss<M> {
-    pub(super) fn of(&mut self, model: &M, key: Key) -> Result<Tensor> {
+    pub(super) fn of(&mut self, model: &mut M, key: Key) -> Result<Tensor> {
         match self {
             Self::Whole(loss) | Self::Both(loss, _) => Ok(loss(model, key)?),
             Self::OfOutputs(Shown { forward, loss }) => {
@@ -45,7 +45,7 @@ impl<M> Loss<M> {
     }
 
     /// `None` where only the loss as a whole is known.
-    pub(super) fn with_outputs(&mut self, model: &M, key: Key) -> Result<Option<Answer>> {
+    pub(super) fn with_outputs(&mut self, model: &mut M, key: Key) -> Result<Option<Answer>> {
         let (Self::OfOutputs(shown) | Self::Both(_, shown)) = self else { return Ok(None) };
         let (outputs, targets) = (shown.forward)(model, key)?;
         // A copy: what a model answers may be a view of parameters, which the next candidate overwrites.
@@ -69,10 +69,12 @@ impl Answers {
             return Err(Error::shape("outputs of a model", "[examples, outputs]", format!("{:?}", values.dims())));
         }
         // A derivative that is no number says as little as a loss that is none.
+        let slopes = slopes.to_device(space.device())?;
         let failed = !loss.is_finite() || !slopes.abs()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?.is_finite();
         self.losses.push(loss);
-        self.values.push(values.to_dtype(space.dtype())?);
-        self.slopes.push(if failed { slopes.zeros_like()? } else { slopes }.to_dtype(space.dtype())?);
+        let here = |values: Tensor| values.to_device(space.device())?.to_dtype(space.dtype());
+        self.values.push(here(values)?);
+        self.slopes.push(here(if failed { slopes.zeros_like()? } else { slopes })?);
         Ok(())
     }
 

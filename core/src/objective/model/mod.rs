@@ -6,16 +6,26 @@
 mod buffers;
 mod effect;
 mod flat;
+pub mod gguf;
+mod glob;
+mod in_place;
 mod layout;
 mod loss;
+mod number;
 mod options;
+mod refusals;
+mod save;
 mod var_map;
+mod weights;
+mod whole;
 
 pub use flat::FlatModel;
+pub use in_place::{Applied, InPlaceModel, apply};
 pub use options::ModelOptions;
 pub use var_map::VarMapModel;
+pub use weights::Weights;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::{
     Error, Result,
@@ -83,7 +93,8 @@ pub(crate) fn mean(loss: &Tensor) -> Result<Tensor> {
     if loss.elem_count() == 0 {
         return Err(Error::shape("loss", "a number, or several to be averaged", format!("{:?}", loss.dims())));
     }
-    Ok(host::in_f64(&loss.flatten_all()?)?.mean_all()?)
+    // On the CPU: not every card has f64s.
+    Ok(host::in_f64(&loss.flatten_all()?.to_device(&Device::Cpu)?)?.mean_all()?)
 }
 
 fn scalar(loss: &Tensor) -> Result<f64> {

@@ -1,12 +1,13 @@
 //! A model that is already built on a [`VarMap`].
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Device, Tensor, Var};
 use candle_nn::VarMap;
 
 use super::{
     DataClock,
     buffers::{Buffers, is_buffer},
     effect,
+    layout::whole_leaf,
     loss::{Answers, Loss, Shown},
     mean, scalar,
 };
@@ -66,7 +67,7 @@ impl VarMapModel {
         adjust: impl Fn(Leaf) -> Leaf,
         mut loss: impl FnMut(Key) -> candle_core::Result<Tensor> + Send + 'static,
     ) -> Result<Self> {
-        Self::of(vars, adjust, Loss::Whole(Box::new(move |(), key| loss(key))))
+        Self::of(vars, adjust, Loss::Whole(Box::new(move |_, key| loss(key))))
     }
 
     /// A model that shows its [outputs](Objective::outputs): `forward` gives them \[m, k\] on the data of a key, and the targets that `loss`
@@ -80,7 +81,7 @@ impl VarMapModel {
         mut forward: impl FnMut(Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static,
         loss: OutputLoss,
     ) -> Result<Self> {
-        Self::of(vars, adjust, Loss::OfOutputs(Shown { forward: Box::new(move |(), key| forward(key)), loss }))
+        Self::of(vars, adjust, Loss::OfOutputs(Shown { forward: Box::new(move |_, key| forward(key)), loss }))
     }
 
     fn of(vars: &VarMap, adjust: impl Fn(Leaf) -> Leaf, loss: Loss<()>) -> Result<Self> {
@@ -103,7 +104,8 @@ impl VarMapModel {
         };
         let space = Space::with_dtype(leaves, dtype)?;
         let vars: Vec<Var> = named.into_iter().map(|(_, var)| var).collect();
-        let flat: candle_core::Result<Vec<Tensor>> = vars.iter().map(|var| var.flatten_all()?.to_dtype(dtype)).collect();
+        let flat: candle_core::Result<Vec<Tensor>> =
+            vars.iter().map(|var| var.flatten_all()?.to_device(&Device::Cpu)?.to_dtype(dtype)).collect();
         let space = space.starting_at(&Tensor::cat(&flat?, 0)?)?;
         Ok(Self { space, vars, buffers, loss, clock: DataClock::new(Key::new(0)), stochastic: false })
     }
@@ -119,7 +121,7 @@ impl VarMapModel {
     /// [`Error::Shape`] for a point that is not of the space; the variables are then as they were.
     pub fn load(&mut self, at: &CowTensor) -> Result<()> {
         let values = self.space.tensors(&*self.space.decode(at)?)?;
-        Ok(self.vars.iter().zip(values).try_for_each(|(var, (_, value))| var.set(&value))?)
+        Ok(self.vars.iter().zip(values).try_for_each(|(var, (_, value))| var.set(&value.to_device(var.device())?))?)
     }
 
     /// The names of leaves that the loss does not depend on, as [`FlatModel::without_effect`](super::FlatModel::without_effect) finds them.
@@ -134,7 +136,7 @@ impl VarMapModel {
         let found = effect::without_effect(&self.space.clone(), |point| {
             self.load(point)?;
             self.buffers.restore(&statistics)?;
-            scalar(&self.loss.of(&(), key)?)
+            scalar(&self.loss.of(&mut (), key)?)
         });
         self.vars.iter().zip(&before).try_for_each(|(var, value)| var.set(value))?;
         self.buffers.restore(&statistics)?;
@@ -143,17 +145,12 @@ impl VarMapModel {
 }
 
 fn leaf(name: &str, var: &Var) -> Leaf {
-    let leaf = match var.dtype() {
-        DType::U8 => Leaf::integer(name, var.dims(), 0, 255),
-        DType::U32 => Leaf::integer(name, var.dims(), 0, i64::from(u32::MAX)),
-        DType::I16 => Leaf::integer(name, var.dims(), i64::from(i16::MIN), i64::from(i16::MAX)),
-        DType::I32 => Leaf::integer(name, var.dims(), i64::from(i32::MIN), i64::from(i32::MAX)),
-        DType::I64 => Leaf::integer(name, var.dims(), -(1 << 52), 1 << 52),
-        _ => Leaf::real(name, var.dims()),
-    };
+    if matches!(var.dtype(), DType::U8 | DType::U32 | DType::I16 | DType::I32 | DType::I64) {
+        return whole_leaf(name, var.dims(), var.dtype());
+    }
     let fan_in: usize = var.dims().iter().skip(1).product();
     let scale = if var.rank() >= 2 { 1.0 / (fan_in as f64).sqrt() } else { 0.1 };
-    let leaf = leaf.dtype(var.dtype());
+    let leaf = Leaf::real(name, var.dims()).dtype(var.dtype());
     if var.dtype().is_float() { leaf.scale(scale) } else { leaf.scale(1.0) }
 }
 
@@ -166,7 +163,7 @@ impl Objective for VarMapModel {
         (0..batch.len())
             .map(|i| {
                 self.load(&batch.row(i, &self.space)?)?;
-                scalar(&self.loss.of(&(), self.clock.key(batch.draw(i)))?)
+                scalar(&self.loss.of(&mut (), self.clock.key(batch.draw(i)))?)
             })
             .collect()
     }
@@ -179,7 +176,7 @@ impl Objective for VarMapModel {
         let mut answers = Answers::default();
         for i in 0..batch.len() {
             self.load(&batch.row(i, &self.space)?)?;
-            let Some(answer) = self.loss.with_outputs(&(), self.clock.key(batch.draw(i)))? else { return Ok(None) };
+            let Some(answer) = self.loss.with_outputs(&mut (), self.clock.key(batch.draw(i)))? else { return Ok(None) };
             answers.push(answer, &self.space)?;
         }
         answers.outputs()
@@ -203,8 +200,8 @@ impl Objective for VarMapModel {
             return Ok(None);
         }
         self.load(at)?;
-        let loss = self.loss.of(&(), self.clock.key(0))?;
-        gradient_of(&loss, &self.vars, &self.space)
+        let loss = self.loss.of(&mut (), self.clock.key(0))?;
+        gradient_of(&loss, &self.vars, &self.space, at)
     }
 }
 
@@ -217,24 +214,24 @@ impl Persist for VarMapModel {
 
 /// A loss, and its gradient by search coordinates \[d\], zero for variables it does not depend on; `None` for a loss that counts, as
 /// integers have no slope.
-pub(super) fn gradient_of(loss: &Tensor, vars: &[Var], space: &Space) -> Result<Option<(f64, Tensor)>> {
+pub(super) fn gradient_of(loss: &Tensor, vars: &[Var], space: &Space, at: &Tensor) -> Result<Option<(f64, Tensor)>> {
     if !loss.dtype().is_float() {
         return Ok(None);
     }
     let loss = mean(loss)?;
-    Ok(Some((loss.to_scalar()?, flat_gradient(&loss, vars, space)?)))
+    Ok(Some((loss.to_scalar()?, flat_gradient(&loss, vars, space, at)?)))
 }
 
-fn flat_gradient(loss: &Tensor, vars: &[Var], space: &Space) -> Result<Tensor> {
+fn flat_gradient(loss: &Tensor, vars: &[Var], space: &Space, at: &Tensor) -> Result<Tensor> {
     let gradients = loss.backward()?;
     let flat: candle_core::Result<Vec<Tensor>> = vars
         .iter()
         .map(|var| match gradients.get(var) {
-            Some(gradient) => gradient.flatten_all()?.to_dtype(space.dtype()),
+            Some(gradient) => gradient.flatten_all()?.to_device(space.device())?.to_dtype(space.dtype()),
             None => Tensor::zeros(var.elem_count(), space.dtype(), space.device()),
         })
         .collect();
     let mut gradient = CowTensor::new(Tensor::cat(&flat?, 0)?.copy()?);
-    space.pull_back(&mut gradient)?;
+    space.pull_back(&at.to_device(space.device())?, &mut gradient)?;
     Ok((*gradient).clone())
 }

@@ -29,6 +29,7 @@ use serde_json::{Map, Value};
 use crate::{
     Error, Result,
     noise::Gradient,
+    objective::Home,
     optimizer::{
         Spec, horizon,
         settings::{self, Named},
@@ -55,6 +56,19 @@ pub trait Descent: Persist + Send {
     /// When shapes or dtypes do not fit; nothing has then changed.
     fn descend(&mut self, at: &mut CowTensor, gradient: &Gradient) -> Result<()>;
 
+    /// Moves the model that holds the point itself down the gradient: what [`descend`](Descent::descend) does to a point, told to the model. For
+    /// update rules that subtract a multiple of the gradient.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] from whoever holds something as large as the point, or needs to see it: that is, unless it is
+    /// [`in_place`](NamedDescent::in_place); what the model refuses. Nothing has then changed.
+    fn steer(&mut self, _home: &mut dyn Home, _gradient: &Gradient) -> Result<()> {
+        Err(Error::unsupported(
+            "this update rule",
+            "sees the point, which a model in place does not show: take `sgd` without momentum",
+        ))
+    }
+
     /// Is told, before it descends, the lowest loss that was seen in estimating the gradient at the point `at` \[d\]; +∞ when all failed.
     fn witness(&mut self, _at: &CowTensor, _loss: f64) {}
 
@@ -71,6 +85,10 @@ pub trait Descent: Persist + Send {
 impl<D: Descent + ?Sized> Descent for Box<D> {
     fn descend(&mut self, at: &mut CowTensor, gradient: &Gradient) -> Result<()> {
         (**self).descend(at, gradient)
+    }
+
+    fn steer(&mut self, home: &mut dyn Home, gradient: &Gradient) -> Result<()> {
+        (**self).steer(home, gradient)
     }
 
     fn witness(&mut self, at: &CowTensor, loss: f64) {
@@ -105,6 +123,11 @@ pub trait NamedDescent: Descent + Sized + 'static {
     /// What naming another descent wrongly gives.
     fn state_per_parameter(config: &Self::Config) -> Result<f64>;
 
+    /// Does it [steer](Descent::steer) a model that holds the point itself?
+    fn in_place(_config: &Self::Config) -> bool {
+        false
+    }
+
     /// Does it [remember](Descent::remembered) a point, which is evaluated once more in every step of a stochastic objective?
     ///
     /// # Errors
@@ -125,6 +148,7 @@ pub struct DescentEntry {
     pub(crate) whole: Whole,
     pub(crate) state: fn(&Map<String, Value>) -> Result<f64>,
     pub(crate) remembers: fn(&Map<String, Value>) -> Result<bool>,
+    pub(crate) in_place: fn(&Map<String, Value>) -> Result<bool>,
     pub(crate) build: Build,
 }
 
@@ -143,6 +167,7 @@ impl DescentEntry {
             whole: |settings| settings::whole::<D::Config>(D::ID, settings),
             state: |settings| D::state_per_parameter(&settings::resolve(D::ID, settings)?),
             remembers: |settings| D::remembers(&settings::resolve(D::ID, settings)?),
+            in_place: |settings| Ok(D::in_place(&settings::resolve(D::ID, settings)?)),
             build: |settings, space| Ok(Box::new(D::new(settings::resolve(D::ID, settings)?, space)?)),
         }
     }
@@ -182,6 +207,7 @@ macro_rules! preset_descent {
                 whole: |settings| $crate::optimizer::settings::written(&filled(settings)?),
                 state: |settings| <$descent as $crate::optimizer::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
                 remembers: |settings| <$descent as $crate::optimizer::descent::NamedDescent>::remembers(&filled(settings)?),
+                in_place: |settings| Ok(<$descent as $crate::optimizer::descent::NamedDescent>::in_place(&filled(settings)?)),
                 build: |settings, space| Ok(Box::new(<$descent as $crate::optimizer::descent::NamedDescent>::new(filled(settings)?, space)?)),
             } }
         };
@@ -254,6 +280,14 @@ pub fn state_per_parameter(spec: &Spec) -> Result<f64> {
 
 fn state_of_part(field: &str, spec: &Spec) -> Result<f64> {
     find(&spec.name).and_then(|entry| (entry.state)(&spec.settings)).map_err(|e| e.within(field))
+}
+
+/// Does the descent that a spec names [steer](Descent::steer) a model that holds the point itself?
+///
+/// # Errors
+/// [`Error::Unknown`] or [`Error::Invalid`], naming what stands below `descent`.
+pub fn in_place(spec: &Spec) -> Result<bool> {
+    find(&spec.name).and_then(|entry| (entry.in_place)(&spec.settings)).map_err(|e| e.within("descent"))
 }
 
 /// Does the descent that the setting `field` names [remember](Descent::remembered) a point, which is evaluated once more in every step of a

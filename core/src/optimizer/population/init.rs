@@ -9,7 +9,7 @@ use crate::{
     Error, Result, memory,
     noise::{Sampler, normal_quantile},
     rng::{Key, Seed},
-    space::Space,
+    space::{Space, fold},
     tensor::{CowTensor, host},
 };
 
@@ -150,10 +150,11 @@ fn stratified(space: &Space, start: &CowTensor, shares: &[f64], n: usize) -> Res
     let ends: Vec<((f64, f64), f64)> = space.intervals().zip(host::to_f64s(start)?).collect();
     let place = |(u, ((lo, hi), start)): (&f64, &((f64, f64), f64))| match lo.is_finite() && hi.is_finite() {
         true => lo + (hi - lo) * u,
-        false => start + normal_quantile(*u),
+        // Where there is one end, a point beyond it has a mirror image inside.
+        false => fold(start + normal_quantile(*u), (*lo, *hi)),
     };
     let values: Vec<f64> = shares.iter().zip(ends.iter().cycle()).map(place).collect();
-    Ok(Tensor::from_vec(values, (n, space.dim()), space.device())?.to_dtype(space.dtype())?.into())
+    Ok(space.numbers(values, (n, space.dim()))?.into())
 }
 
 /// A Latin hypercube: u_ij = (π_j(i) + U) / n.

@@ -76,8 +76,7 @@ impl Population {
             square.iter_mut().zip(row.iter().zip(&mean)).for_each(|(s, (x, m))| *s += (x - m).powi(2) / n);
         }
         let deviation = square.into_iter().map(f64::sqrt).collect();
-        let tensor =
-            |values: Vec<f64>| Ok::<_, Error>(Tensor::from_vec(values, d, space.device())?.to_dtype(space.dtype())?.into());
+        let tensor = |values: Vec<f64>| Ok::<_, Error>(space.numbers(values, d)?.into());
         Ok((tensor(mean)?, tensor(deviation)?))
     }
 }

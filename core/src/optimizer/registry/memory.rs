@@ -27,6 +27,10 @@ impl Entry {
             None => (self.cost)(&spec.settings, space, false)?.unwrap_or(1),
         };
         let rows = can.state_per_candidate + if can.seeds_only { 0.0 } else { 1.0 };
+        if space.is_in_place() {
+            let beside = (can.state_per_parameter - 1.0).max(0.0) * d;
+            return Ok((beside + can.state_fixed) * space.dtype().size_in_bytes() as f64);
+        }
         let numbers = (can.state_per_parameter + rows * candidates as f64 + can.state_per_pair * d) * d + can.state_fixed;
         Ok(numbers * space.dtype().size_in_bytes() as f64)
     }

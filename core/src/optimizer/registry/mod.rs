@@ -10,7 +10,7 @@ pub use difference::difference;
 use crate::{
     Error, Result,
     optimizer::{
-        Algorithm, Capabilities, Horizon, Meta, Optimizer, Spec, descent, horizon,
+        Algorithm, Capabilities, Family, Horizon, Meta, Optimizer, Spec, descent, horizon,
         settings::{self, Named},
     },
     rng::Key,
@@ -46,7 +46,7 @@ impl Entry {
         Self {
             meta: A::META,
             schema: settings::schema::<A::Config>,
-            capabilities: |settings| A::capabilities(&settings::resolve(A::META.id, settings)?),
+            capabilities: |settings| Ok(alone::<A>(A::capabilities(&settings::resolve(A::META.id, settings)?)?)),
             whole: |settings| settings::whole::<A::Config>(A::META.id, settings),
             cost: |settings, space, stochastic| {
                 A::evaluations_per_step(&settings::resolve(A::META.id, settings)?, space, stochastic)
@@ -70,6 +70,28 @@ impl Entry {
     pub fn schema(&self) -> Value {
         (self.schema)()
     }
+
+    /// A point of its own is what an optimizer cannot have in a space in place.
+    fn comes_home(&self, spec: &Spec, space: &Space) -> Result<()> {
+        // What is wrong with the settings, building says.
+        let can = (self.capabilities)(&spec.settings).map_or(true, |can| can.in_place);
+        if !space.is_in_place() || can {
+            return Ok(());
+        }
+        let others: Vec<&str> =
+            entries().iter().filter(|entry| entry.meta.capabilities.in_place).map(|entry| entry.meta.id).collect();
+        let what = format!(
+            "keeps points of its own, with these settings, where the model is to hold the only one: take {}",
+            others.join(", ")
+        );
+        Err(Error::unsupported(spec.name.as_str(), what))
+    }
+}
+
+/// What is made of optimizers looks at points of their own, whatever those can do alone, unless it says of itself that it does not.
+fn alone<A: Algorithm>(can: Capabilities) -> Capabilities {
+    let holds_points = A::META.family == Family::Ensemble && !A::META.capabilities.in_place;
+    can.in_place(can.in_place && !holds_points)
 }
 
 /// Registers an [`Algorithm`] under the id of its [`Meta`]: one line at the end of its file.
@@ -137,10 +159,12 @@ pub fn capabilities(spec: &Spec) -> Result<Capabilities> {
 ///
 /// # Errors
 /// [`Error::Unknown`] for a name or a setting that does not exist; [`Error::Invalid`] for a value that is not valid; [`Error::Memory`] where
-/// these settings need more memory than there is.
+/// these settings need more memory than there is; [`Error::Unsupported`] for a space [in place](Space::in_place), unless the optimizer is
+/// [`in_place`](Capabilities#structfield.in_place).
 pub fn build(spec: &Spec, space: &Space, key: Key) -> Result<Box<dyn Optimizer>> {
     let entry = find(&spec.name)?;
     entry.fits(spec, space)?;
+    entry.comes_home(spec, space)?;
     (entry.build)(&spec.settings, space, key)
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn with_defaults(mut schema: Value, defaults: &Map<String, Value>) ->
 /// assert_eq!(resolve(json!({ "momentum": 0.9 }))?.momentum, 0.9);
 /// assert_eq!(
 ///     resolve(json!({ "momentun": 0.9 })).err().map(|e| e.to_string()).as_deref(),
-///     Some("unknown setting of sgd `momentun`; did you mean `momentum`? valid are `momentum`, `nesterov`, `rate`"),
+///     Some("unknown setting of sgd `momentun`; did you mean `momentum`? valid are `anchor`, `momentum`, `nesterov`, `rate`"),
 /// );
 /// assert!(matches!(resolve(json!({ "momentum": 1.5 })), Err(Error::Invalid { field, .. }) if field == "momentum"));
 /// # Ok::<(), moths_core::Error>(())

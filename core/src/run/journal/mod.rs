@@ -147,7 +147,7 @@ fn cut(file: &mut File, end: u64) -> io::Result<()> {
 
 impl<O: Objective> Objective for Journal<O> {
     // Gradients are not journalled: an optimizer that needs them is told that there are none.
-    passes_on!(inner: space, stochastic, refresh);
+    passes_on!(inner: space, stochastic, refresh, home);
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
         if self.replay.left() > 0 {

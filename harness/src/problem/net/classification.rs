@@ -62,6 +62,8 @@ pub(super) struct Classification<A> {
     pub(super) zero_head: Option<&'static str>,
     pub(super) measures: [Measure; 3],
     pub(super) defaults: Defaults,
+    /// Where losses are computed.
+    pub(super) device: Device,
 }
 
 /// The figures of a classification whose judged examples are held out of the training examples, or are not.
@@ -90,18 +92,26 @@ impl<A: Architecture> Task for Classification<A> {
         self.architecture.build(vb)
     }
 
+    fn device(&self) -> Device {
+        self.device.clone()
+    }
+
     fn options(&self, options: ModelOptions) -> ModelOptions {
         let options = self.architecture.options(options);
         self.zero_head.map_or(options.clone(), |layer| options.init(layer, Init::Const(0.0)))
     }
 
     fn loss(&self, network: &A::Network, key: Key) -> candle_core::Result<Tensor> {
-        let (inputs, labels) = self.train.tensors(&self.share.rows(self.train.len(), key))?;
-        candle_nn::loss::cross_entropy(&self.architecture.logits(network, &inputs)?, &labels)
+        candle_nn::loss::cross_entropy(&self.logits(network, key)?, &self.labels(key)?)
     }
 
     fn labels(&self, key: Key) -> candle_core::Result<Tensor> {
-        self.train.labels(&self.share.rows(self.train.len(), key))
+        self.train.labels(&self.share.rows(self.train.len(), key))?.to_device(&self.device)
+    }
+
+    fn logits(&self, network: &A::Network, key: Key) -> candle_core::Result<Tensor> {
+        let inputs = self.train.inputs(&self.share.rows(self.train.len(), key))?.to_device(&self.device)?;
+        self.architecture.logits(network, &inputs)
     }
 
     fn fused(&self) -> Self::Fused {

@@ -63,14 +63,14 @@ impl Examples {
         (self.pick(rows(true)), self.pick(rows(false)))
     }
 
-    /// The examples of these numbers as candle takes them: inputs \[n, width\] and labels \[n\].
-    pub(super) fn tensors(&self, rows: &[usize]) -> candle_core::Result<(Tensor, Tensor)> {
+    /// The inputs of the examples of these numbers, \[n, width\].
+    pub(super) fn inputs(&self, rows: &[usize]) -> candle_core::Result<Tensor> {
         let picked = self.pick(rows.iter().copied());
         let inputs = match picked.inputs {
             Inputs::Reals(values) => Tensor::new(&*values, &Device::Cpu)?,
             Inputs::Bytes(values) => Tensor::new(values.iter().map(|v| real(*v)).collect::<Vec<_>>(), &Device::Cpu)?,
         };
-        Ok((inputs.reshape((rows.len(), self.width))?, self.labels(rows)?))
+        inputs.reshape((rows.len(), self.width))
     }
 
     /// What the examples of these numbers are, \[n\].
@@ -154,7 +154,7 @@ impl Share {
 }
 
 /// A number below `n` that follows from the key: its bits as a fraction of n.
-pub(super) fn below(n: usize, key: Key) -> usize {
+pub(crate) fn below(n: usize, key: Key) -> usize {
     ((u128::from(key.to_bits()) * n as u128) >> 64) as usize
 }
 
@@ -232,7 +232,8 @@ mod tests {
         assert_ne!(labels(&mut drawn, 2), first);
         assert_eq!(labels(&mut drawn, 1), first);
         // candle's path sees the same examples.
-        let (inputs, numbers) = examples.tensors(&Share::Minibatch(LANES).rows(70, Key::new(1)))?;
+        let rows = Share::Minibatch(LANES).rows(70, Key::new(1));
+        let (inputs, numbers) = (examples.inputs(&rows)?, examples.labels(&rows)?);
         assert_eq!(numbers.to_vec1::<u32>()?, first.iter().map(|l| u32::from(*l)).collect::<Vec<_>>());
         let lanes: Vec<Vec<f32>> = (0..LANES).map(|l| drawn.of(Key::new(1))[0].inputs.iter().map(|v| v.0[l]).collect()).collect();
         assert_eq!(inputs.to_vec2::<f32>()?, lanes);

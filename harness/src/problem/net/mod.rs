@@ -32,6 +32,7 @@ use std::iter;
 use super::{Entry, Kind, Options, Problem};
 use crate::Result;
 pub use digits::{Digits, Network, Path};
+pub(crate) use examples::below;
 
 /// The entries of these networks.
 pub(super) fn entries() -> Vec<Entry> {

@@ -54,7 +54,10 @@ fn on_digits<A: Architecture>(
     defaults: Defaults,
     options: &Options,
 ) -> Result<Training<Classification<A>>> {
-    options.only(name, if share == Share::All { &[Has::HeldOut] } else { &[Has::HeldOut, Has::Minibatch] })?;
+    options.only(
+        name,
+        if share == Share::All { &[Has::HeldOut, Has::Device] } else { &[Has::HeldOut, Has::Minibatch, Has::Device] },
+    )?;
     let (train, judged) = digits::parts(options.validate)?;
     let examples = |images: digits::Images| -> Result<Examples> {
         let labels = images.labels.to_vec1::<u32>()?.into_iter().map(|label| label as u8).collect();
@@ -69,5 +72,6 @@ fn on_digits<A: Architecture>(
         zero_head: None,
         measures: measures(options.validate),
         defaults,
+        device: options.place()?,
     }))
 }

@@ -24,12 +24,14 @@ const NETWORK: Mlp = Mlp { widths: &[2, 16, 16, 2], activation: Activation::Tanh
 
 /// Say which of the two spirals a point is on; judged by the points halfway between two training points of a spiral.
 pub(super) fn spirals(options: &Options) -> Result<Training<Classification<Mlp>>> {
-    options.only("net/spirals", &[Has::HeldOut])?;
+    options.only("net/spirals", &[Has::HeldOut, Has::Device])?;
     let (all, between) = (points(POINTS, 0.0), points(POINTS - 1, 0.5));
     let (judged, train) = if options.validate { all.split(HELD_OUT) } else { (between, all) };
     let defaults = Defaults { evaluations: 200_000, pairs: 32, sigma: 0.1, rate: 0.1 };
     let measures = measures(options.validate);
-    Ok(Training(Classification { architecture: NETWORK, train, judged, share: Share::All, zero_head: None, measures, defaults }))
+    let device = options.place()?;
+    let (architecture, share) = (NETWORK, Share::All);
+    Ok(Training(Classification { architecture, train, judged, share, zero_head: None, measures, defaults, device }))
 }
 
 /// Points i + `ahead` of both spirals by turns: radius (104 − i) / 104 at the angle i π / 16, and its mirror image. The paper's unit is 6.5
@@ -51,7 +53,8 @@ mod tests {
     #[test]
     fn the_points_are_those_of_the_paper() -> candle_core::Result<()> {
         let train = points(POINTS, 0.0);
-        let (inputs, labels) = train.tensors(&[0, 1, 8 * 2, 96 * 2])?;
+        let rows = [0, 1, 8 * 2, 96 * 2];
+        let (inputs, labels) = (train.inputs(&rows)?, train.labels(&rows)?);
         assert_eq!(train.len(), 194);
         assert_eq!(labels.to_vec1::<u32>()?, [1, 0, 1, 1]);
         // The outer end, its mirror image, a quarter of a turn on, and the inner end after three turns.

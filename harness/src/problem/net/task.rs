@@ -35,6 +35,11 @@ pub(super) trait Task: Clone + Send + Sync + 'static {
     /// The network over these variables.
     fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<Self::Network>;
 
+    /// Where losses are computed.
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
+
     /// How its tensors begin and are searched, where that is not what candle's layers say.
     fn options(&self, options: ModelOptions) -> ModelOptions {
         options
@@ -45,6 +50,11 @@ pub(super) trait Task: Clone + Send + Sync + 'static {
 
     /// What it should say of the data of a key: the classes \[m\] that its logits are of, where it is a classifier.
     fn labels(&self, _key: Key) -> candle_core::Result<Tensor> {
+        candle_core::bail!("this network shows no outputs")
+    }
+
+    /// The logits \[m, classes\] of the data of a key by candle's operations, where it [shows](Task::shows_outputs) them.
+    fn logits(&self, _network: &Self::Network, _key: Key) -> candle_core::Result<Tensor> {
         candle_core::bail!("this network shows no outputs")
     }
 
@@ -117,7 +127,8 @@ pub(super) struct Training<T>(pub(super) T);
 impl<T: Task> Training<T> {
     /// The network as an objective.
     pub(super) fn model(&self, seed: u64, path: Path) -> Result<FlatModel<T::Network>> {
-        let options = self.0.options(ModelOptions::default().key(Key::new(seed)));
+        let device = self.0.device();
+        let options = self.0.options(ModelOptions::default().key(Key::new(seed)).device(&device));
         let options = if self.0.stochastic() { options.stochastic() } else { options };
         let (builder, task, mut fused) = (self.0.clone(), self.0.clone(), self.0.fused());
         let model = FlatModel::with(
@@ -125,7 +136,7 @@ impl<T: Task> Training<T> {
             move |vb| builder.build(vb),
             move |network, key| {
                 let tensors = network.tensors();
-                if path == Path::Fused && !is_differentiated(&tensors) {
+                if path == Path::Fused && device.is_cpu() && !is_differentiated(&tensors) {
                     let loss = with_slices(&tensors, |parameters| fused.loss(parameters, key));
                     return Tensor::new(loss.map_err(candle_core::Error::wrap)?, &Device::Cpu);
                 }
@@ -138,7 +149,10 @@ impl<T: Task> Training<T> {
     /// The same, whose logits can be seen too.
     fn showing(&self, model: FlatModel<T::Network>) -> FlatModel<T::Network> {
         let (task, mut fused) = (self.0.clone(), self.0.fused());
-        let forward = move |network: &T::Network, key| {
+        let forward = move |network: &mut T::Network, key| {
+            if !task.device().is_cpu() {
+                return Ok((task.logits(network, key)?, task.labels(key)?));
+            }
             let logits = with_slices(&network.tensors(), |parameters| fused.logits(parameters, key));
             Ok((logits.map_err(candle_core::Error::wrap)??, task.labels(key)?))
         };

@@ -6,7 +6,7 @@ mod text;
 
 use std::f64::consts::LN_2;
 
-use candle_core::{D, Tensor};
+use candle_core::{D, Device, Tensor};
 use candle_nn::VarBuilder;
 use moths::Key;
 
@@ -30,14 +30,16 @@ pub(super) struct Characters {
     train: Text,
     judged: Text,
     measures: [Measure; 2],
+    device: Device,
 }
 
 /// The problem, from the text in this program.
 pub(super) fn characters(options: &Options) -> Result<Training<Characters>> {
-    options.only("net/char-transformer", &[Has::HeldOut])?;
+    options.only("net/char-transformer", &[Has::HeldOut, Has::Device])?;
     let (train, judged) = parts(options.validate);
     let name = if options.validate { "validation_bits" } else { "test_bits" };
-    Ok(Training(Characters { train, judged, measures: [Measure::LOSS, Measure { name, kind: Figure::Loss }] }))
+    let measures = [Measure::LOSS, Measure { name, kind: Figure::Loss }];
+    Ok(Training(Characters { train, judged, measures, device: options.place()? }))
 }
 
 impl Characters {
@@ -55,13 +57,17 @@ impl Task for Characters {
         true
     }
 
+    fn device(&self) -> Device {
+        self.device.clone()
+    }
+
     fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<Transformer> {
         Transformer::build(self.train.alphabet(), vb)
     }
 
     fn loss(&self, network: &Transformer, key: Key) -> candle_core::Result<Tensor> {
         let (seen, next) = self.train.tensors(&Self::starts(&self.train, key), CONTEXT)?;
-        let logits = network.logits(&seen)?;
+        let (logits, next) = (network.logits(&seen.to_device(&self.device)?)?, next.to_device(&self.device)?);
         candle_nn::loss::cross_entropy(&logits.reshape(((), logits.dim(D::Minus1)?))?, &next.flatten_all()?)
     }
 

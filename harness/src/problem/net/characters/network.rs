@@ -121,7 +121,7 @@ impl Transformer {
 
     /// Characters \[n, context\] to logits \[n, context, alphabet\].
     pub(super) fn logits(&self, characters: &Tensor) -> candle_core::Result<Tensor> {
-        let mask = causal()?;
+        let mask = causal()?.to_device(characters.device())?;
         let x = self.characters.forward(characters)?.broadcast_add(&self.places)?;
         let x = self.blocks.iter().try_fold(x, |x, block| block.forward(&x, &mask))?;
         self.output.forward(&self.norm.forward(&x)?)

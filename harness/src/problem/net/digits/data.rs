@@ -34,6 +34,11 @@ impl Images {
         })
     }
 
+    /// The same on a device.
+    pub(super) fn on(&self, device: &Device) -> Result<Self> {
+        Ok(Self { pixels: self.pixels.to_device(device)?, labels: self.labels.to_device(device)? })
+    }
+
     /// How many images.
     pub(super) fn len(&self) -> usize {
         self.labels.elem_count()

@@ -6,7 +6,7 @@ mod network;
 
 use std::collections::HashMap;
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use moths::{CowTensor, FlatModel, Key, ModelOptions, Objective, Spec, objective::OutputLoss};
 use serde_json::json;
 
@@ -32,6 +32,7 @@ pub struct Digits {
     train: Images,
     judged: Images,
     measures: [Measure; 3],
+    device: Device,
 }
 
 impl Digits {
@@ -40,12 +41,13 @@ impl Digits {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) for options it does not have.
     pub fn new(options: &Options) -> Result<Self> {
-        options.only("digits", &[Has::HeldOut])?;
+        options.only("digits", &[Has::HeldOut, Has::Device])?;
         let (train, judged) = parts(options.validate)?;
+        let device = options.place()?;
         let part = if options.validate { "validation_accuracy" } else { "test_accuracy" };
         let share = |name| Measure { name, kind: Figure::Share };
         let measures = [Measure::LOSS, share("train_accuracy"), share(part)];
-        Ok(Self { train, judged, measures })
+        Ok(Self { train, judged, measures, device })
     }
 
     /// The network as an objective.
@@ -53,9 +55,28 @@ impl Digits {
     /// # Errors
     /// As [`FlatModel::with`].
     pub fn model(&self, options: ModelOptions, path: Path) -> Result<FlatModel<Network>> {
+        if !self.device.is_cpu() {
+            return self.elsewhere(options);
+        }
         let mut loss = network::loss(&self.train, path)?;
         let model = FlatModel::with(options, Network::build, move |network, _| loss(network))?;
         Ok(model.and_outputs(network::outputs(&self.train)?, OutputLoss::CrossEntropy))
+    }
+
+    /// The training images \[n, 64\], f32 from 0 to 1, and what they show \[n\], u32, on a device.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where there is no room.
+    pub fn images(&self, device: &Device) -> Result<(Tensor, Tensor)> {
+        let Images { pixels, labels } = self.train.on(device)?;
+        Ok((pixels, labels))
+    }
+
+    /// The same by candle's operations on another device.
+    fn elsewhere(&self, options: ModelOptions) -> Result<FlatModel<Network>> {
+        let images = self.train.on(&self.device)?;
+        let forward = move |network: &mut Network, _| Ok((network.logits(&images.pixels)?, images.labels.clone()));
+        FlatModel::with_outputs(options.device(&self.device), Network::build, forward, OutputLoss::CrossEntropy)
     }
 }
 
@@ -128,10 +149,12 @@ impl Examiner for Judge {
     fn examine(&mut self, answer: &CowTensor) -> Result<Vec<f64>> {
         self.model.load(answer)?;
         let network = self.model.model();
-        let logits = network.logits(&self.train.pixels)?;
-        let loss = candle_nn::loss::cross_entropy(&logits, &self.train.labels)?.to_dtype(DType::F64)?.to_scalar()?;
-        let trained = accuracy(&logits, &self.train)?;
-        Ok(vec![loss, trained, accuracy(&network.logits(&self.judged.pixels)?, &self.judged)?])
+        let device = network.output.weight().device();
+        let (train, judged) = (self.train.on(device)?, self.judged.on(device)?);
+        let logits = network.logits(&train.pixels)?;
+        let loss = candle_nn::loss::cross_entropy(&logits, &train.labels)?.to_dtype(DType::F64)?.to_scalar()?;
+        let trained = accuracy(&logits, &train)?;
+        Ok(vec![loss, trained, accuracy(&network.logits(&judged.pixels)?, &judged)?])
     }
 
     fn tensors(&mut self, answer: &CowTensor) -> Result<Option<HashMap<String, Tensor>>> {

@@ -62,7 +62,7 @@ pub(super) fn loss(images: &Images, path: Path) -> Result<impl FnMut(&Network) -
 /// The logits of the network on these images, and what the images show.
 pub(super) fn outputs(
     images: &Images,
-) -> Result<impl FnMut(&Network, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static> {
+) -> Result<impl FnMut(&mut Network, Key) -> candle_core::Result<(Tensor, Tensor)> + Send + 'static> {
     let (labels, fused) = (images.labels.clone(), Fused::new(images)?);
-    Ok(move |network: &Network, _| Ok((fused.logits(network).map_err(candle_core::Error::wrap)?, labels.clone())))
+    Ok(move |network: &mut Network, _| Ok((fused.logits(network).map_err(candle_core::Error::wrap)?, labels.clone())))
 }

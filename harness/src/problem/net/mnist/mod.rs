@@ -48,7 +48,7 @@ fn on_mnist<A: Architecture>(
     defaults: Defaults,
     options: &Options,
 ) -> Result<Training<Classification<A>>> {
-    options.only(name, &[Has::HeldOut, Has::Data, Has::Minibatch, Has::Head])?;
+    options.only(name, &[Has::HeldOut, Has::Data, Has::Minibatch, Has::Head, Has::Device])?;
     let folder = options.data.as_deref().ok_or_else(|| {
         let valid = format!("`{name}` needs the folder that holds {}, as they are or with .gz", FILES.join(", "));
         Error::invalid("--data", "(not given)", valid)
@@ -63,7 +63,7 @@ fn on_mnist<A: Architecture>(
     };
     let (share, measures) = (Share::minibatch(options)?, measures(options.validate));
     let zero_head = options.zero_head.then_some(head);
-    Ok(Training(Classification { architecture, train, judged, share, zero_head, measures, defaults }))
+    Ok(Training(Classification { architecture, train, judged, share, zero_head, measures, defaults, device: options.place()? }))
 }
 
 /// The images of one file and their labels of another.

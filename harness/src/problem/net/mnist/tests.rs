@@ -62,7 +62,7 @@ fn files_are_read_as_they_are_or_gzipped() -> Result<()> {
     let Training(task) = cnn(&with_data(folder.path().into()))?;
     assert_eq!((task.train.len(), task.judged.len()), (120, 40));
     let (pixels, labels) = bars(120);
-    let (inputs, read) = task.train.tensors(&[119])?;
+    let (inputs, read) = (task.train.inputs(&[119])?, task.train.labels(&[119])?);
     let expected: Vec<f32> = pixels[119 * 784..].iter().map(|p| f32::from(*p) / 255.0).collect();
     assert_eq!(inputs.to_vec2::<f32>()?, [expected]);
     assert_eq!(read.to_vec1::<u32>()?, [u32::from(labels[119])]);
@@ -79,7 +79,7 @@ fn validation_holds_out_the_last_training_images() -> Result<()> {
     assert_eq!(task.measures[2].name, "validation_accuracy");
     let (pixels, _) = bars(120);
     let held: Vec<f32> = pixels[100 * 784..101 * 784].iter().map(|p| f32::from(*p) / 255.0).collect();
-    assert_eq!(task.judged.tensors(&[0])?.0.to_vec2::<f32>()?, [held]);
+    assert_eq!(task.judged.inputs(&[0])?.to_vec2::<f32>()?, [held]);
     Ok(())
 }
 

@@ -1,0 +1,331 @@
+//! Estimators of fine-tuning beside each other: the last layer of a pre-trained BERT and a new head, on labelled text, at equal forward passes.
+//!
+//! `cargo run -p moths-cli --example yardstick -- FOLDER TRAIN.tsv HELD.tsv OTHER.tsv [--at N,..] [--tried N] [--seeds K] [--head
+//! drawn] [--train PATTERN,..] [--rates R,..] [--out FILE] [--only METHOD,..]`
+//!
+//! The layers below stay as they are, so what they give is computed once. The head begins as logistic regression on the frozen
+//! features, or is drawn. The rate of every method, backpropagation with AdamW through the same layer among them, is chosen on a
+//! tenth of the training text, by the first seed at half of the evaluations or `--tried`; the held-out texts are looked at after
+//! the evaluations that `--at` names. Backpropagation gets as many forward passes, of which its backward pass is two, and a
+//! tenth.
+
+use std::{collections::BTreeMap, env, error::Error, fs, io::Write, time::Instant};
+
+use candle_core::{D, DType, Device, Tensor};
+use candle_nn::{Linear, Module, VarBuilder, linear, loss::cross_entropy, ops};
+use candle_transformers::models::bert::{BertModel, Config};
+use moths::{FlatModel, InPlaceModel, Key, ModelOptions, Objective, Optimizer, Spec, Weights, objective::model::Model, registry};
+use tokenizers::{PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
+
+type Failure = Box<dyn Error>;
+
+const TOKENS: usize = 32;
+const BATCH: usize = 16;
+
+/// The methods, each with the rates that are tried.
+const METHODS: [(&str, &str, &str, [f64; 3]); 7] = [
+    ("mezo", r#"{"name": "mezo"}"#, "rate", [0.0003, 0.001, 0.003]),
+    ("fzoo", r#"{"name": "fzoo", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0003, 0.001, 0.003]),
+    ("lozo", r#"{"name": "lozo", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0005, 0.002, 0.006]),
+    ("subzero", r#"{"name": "subzero", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0005, 0.002, 0.006]),
+    ("hizoo", r#"{"name": "hizoo", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0005, 0.002, 0.006]),
+    ("open-es", r#"{"name": "open-es", "pairs": 15, "sigma": 0.05, "descent": {"name": "sgd"}}"#, "descent.rate", EVOLVED),
+    (
+        "low-rank-es",
+        r#"{"name": "low-rank-es", "pairs": 15, "sigma": 0.05, "descent": {"name": "sgd"}}"#,
+        "descent.rate",
+        EVOLVED,
+    ),
+];
+
+const EVOLVED: [f64; 3] = [0.00006, 0.0002, 0.0006];
+
+/// The rates of backpropagation that are tried.
+const BACKPROP: [f64; 3] = [0.0003, 0.002, 0.02];
+
+/// One layer of BERT by plain operations, which can be differentiated, and a head.
+struct Net {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    norms: [(Tensor, Tensor); 2],
+    wide: Linear,
+    narrow: Linear,
+    head: Linear,
+    heads: usize,
+}
+
+impl Net {
+    fn new(vb: VarBuilder<'_>, config: &Config) -> candle_core::Result<Self> {
+        let (h, w) = (config.hidden_size, config.intermediate_size);
+        let layer = vb.pp(format!("encoder.layer.{}", config.num_hidden_layers - 1));
+        let (attention, output) = (layer.pp("attention"), layer.pp("output"));
+        let norm = |vb: VarBuilder<'_>| Ok::<_, candle_core::Error>((vb.get(h, "weight")?, vb.get(h, "bias")?));
+        Ok(Self {
+            query: linear(h, h, attention.pp("self.query"))?,
+            key: linear(h, h, attention.pp("self.key"))?,
+            value: linear(h, h, attention.pp("self.value"))?,
+            out: linear(h, h, attention.pp("output.dense"))?,
+            norms: [norm(attention.pp("output.LayerNorm"))?, norm(output.pp("LayerNorm"))?],
+            wide: linear(h, w, layer.pp("intermediate.dense"))?,
+            narrow: linear(w, h, output.pp("dense"))?,
+            head: linear(h, 2, vb.pp("head"))?,
+            heads: config.num_attention_heads,
+        })
+    }
+
+    /// \[n, h\] of the layer below \[n, t, h\] and masks \[n, t\].
+    fn features(&self, x: &Tensor, mask: &Tensor) -> candle_core::Result<Tensor> {
+        let (n, t, h) = x.dims3()?;
+        let split = |x: Tensor| x.reshape((n, t, self.heads, h / self.heads))?.transpose(1, 2)?.contiguous();
+        let (q, k, v) = (split(self.query.forward(x)?)?, split(self.key.forward(x)?)?, split(self.value.forward(x)?)?);
+        let hidden = ((mask.unsqueeze(1)?.unsqueeze(1)? - 1.0)? * 1e4)?;
+        let scores = (q.matmul(&k.t()?.contiguous()?)? / ((h / self.heads) as f64).sqrt())?.broadcast_add(&hidden)?;
+        let seen = ops::softmax(&scores, D::Minus1)?.matmul(&v)?.transpose(1, 2)?.contiguous()?.reshape((n, t, h))?;
+        let [first, second] = &self.norms;
+        let x = ops::layer_norm_slow(&(self.out.forward(&seen)? + x)?, &first.0, &first.1, 1e-12)?;
+        let wide = self.narrow.forward(&self.wide.forward(&x)?.gelu_erf()?)?;
+        let x = ops::layer_norm_slow(&(wide + x)?, &second.0, &second.1, 1e-12)?;
+        let mask = mask.unsqueeze(2)?;
+        x.broadcast_mul(&mask)?.sum(1)?.broadcast_div(&mask.sum(1)?)
+    }
+
+    fn logits(&self, text: &Text) -> candle_core::Result<Tensor> {
+        self.head.forward(&self.features(&text.below, &text.mask)?)
+    }
+
+    /// The share of sentences whose label is found.
+    fn accuracy(&self, text: &Text) -> candle_core::Result<f64> {
+        let mut right = 0.0;
+        for from in (0..text.len()).step_by(64) {
+            let part = text.rows(&Tensor::arange(from as u32, text.len().min(from + 64) as u32, &Device::Cpu)?)?;
+            let found = self.logits(&part)?.argmax(D::Minus1)?.eq(&part.labels)?.to_dtype(DType::F64)?.sum_all()?;
+            right += found.to_scalar::<f64>()?;
+        }
+        Ok(right / text.len() as f64)
+    }
+}
+
+/// Sentences as the layers below leave them.
+#[derive(Clone)]
+struct Text {
+    below: Tensor,
+    mask: Tensor,
+    labels: Tensor,
+}
+
+impl Text {
+    fn len(&self) -> usize {
+        self.labels.elem_count()
+    }
+
+    fn rows(&self, which: &Tensor) -> candle_core::Result<Self> {
+        let of = |x: &Tensor| x.index_select(which, 0);
+        Ok(Self { below: of(&self.below)?, mask: of(&self.mask)?, labels: of(&self.labels)? })
+    }
+
+    fn batch(&self, key: Key) -> candle_core::Result<Self> {
+        let some = (0..BATCH as u64).map(|i| (key.fold(i).to_bits() % self.len() as u64) as u32);
+        self.rows(&Tensor::from_iter(some, &Device::Cpu)?)
+    }
+
+    fn read(path: &str, tokenizer: &Tokenizer, below: &BertModel, most: usize) -> Result<Self, Failure> {
+        let text = fs::read_to_string(path)?;
+        let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.rsplit_once('\t')).take(most).collect();
+        let encoded = tokenizer.encode_batch(lines.iter().map(|(text, _)| *text).collect(), true).map_err(|e| e.to_string())?;
+        let table = |rows: Vec<&[u32]>| Tensor::new(rows, &Device::Cpu);
+        let (mut parts, mut masks) = (vec![], vec![]);
+        for encoded in encoded.chunks(32) {
+            let ids = table(encoded.iter().map(|e| e.get_ids()).collect())?;
+            let mask = table(encoded.iter().map(|e| e.get_attention_mask()).collect())?.to_dtype(DType::F32)?;
+            parts.push(below.forward(&ids, &ids.zeros_like()?, Some(&mask))?);
+            masks.push(mask);
+        }
+        let labels: Vec<u32> = lines.iter().map(|(_, label)| u32::from(label.trim() == "positive")).collect();
+        Ok(Self { below: Tensor::cat(&parts, 0)?, mask: Tensor::cat(&masks, 0)?, labels: Tensor::new(labels, &Device::Cpu)? })
+    }
+}
+
+struct Task {
+    config: Config,
+    weights: Weights,
+    text: BTreeMap<&'static str, Text>,
+    /// Where the head begins, by the text it was fitted on; none: drawn.
+    heads: BTreeMap<&'static str, Weights>,
+    /// What is trained; all, where nothing is said.
+    train: Vec<String>,
+}
+
+impl Task {
+    fn options(&self, on: &str, seed: u64) -> ModelOptions {
+        let options = ModelOptions::default().weights(&self.weights).key(Key::new(seed)).stochastic();
+        let options = self.train.iter().fold(options, |options, leaves| options.train(leaves));
+        self.heads.get(on).map_or_else(|| options.clone().fresh("head"), |head| options.clone().beside(head))
+    }
+
+    fn in_place(&self, on: &str, seed: u64) -> Result<InPlaceModel<Net>, Failure> {
+        let text = self.text[on].clone();
+        let loss = move |net: &mut Net, key| {
+            let batch = text.batch(key)?;
+            cross_entropy(&net.logits(&batch)?, &batch.labels)
+        };
+        Ok(InPlaceModel::new(self.options(on, seed), |vb| Net::new(vb, &self.config), loss)?)
+    }
+
+    /// How a model does on texts.
+    fn judge(&self, net: &Net, judged: &[&str]) -> Result<Vec<f64>, Failure> {
+        judged.iter().map(|name| Ok(net.accuracy(&self.text[name])?)).collect()
+    }
+
+    /// Trains on one text, and says how it does on others after so many evaluations, of which the last are the end.
+    fn run(&self, spec: &Spec, seed: u64, at: &[u64], on: &str, judged: &[&str]) -> Result<Vec<Vec<f64>>, Failure> {
+        let mut model = self.in_place(on, seed)?;
+        let mut optimizer = registry::build(spec, model.space(), Key::new(seed))?;
+        let (mut used, mut found) = (0, vec![]);
+        for until in at {
+            while used < *until {
+                used += optimizer.step(&mut model)?.evaluations;
+                model.refresh()?;
+            }
+            found.push(self.judge(model.model(), judged)?);
+        }
+        Ok(found)
+    }
+
+    fn backprop(&self, seed: u64, steps: u64, rate: f64, on: &str, judged: &[&str]) -> Result<Vec<f64>, Failure> {
+        let (text, config) = (self.text[on].clone(), self.config.clone());
+        let loss = move |net: &mut Net, key| {
+            let batch = text.batch(key)?;
+            cross_entropy(&net.logits(&batch)?, &batch.labels)
+        };
+        let mut model = FlatModel::with(self.options(on, seed), move |vb| Net::new(vb, &config), loss)?;
+        let rate = serde_json::json!({ "cosine": { "from": rate, "to": 0.0, "steps": steps } });
+        let spec = Spec::new("backprop").with("descent", serde_json::json!({ "name": "adamw", "rate": rate }))?;
+        let mut optimizer = registry::build(&spec, model.space(), Key::new(seed))?;
+        for _ in 0..steps {
+            optimizer.step(&mut model)?;
+            model.refresh()?;
+        }
+        Model::load(&mut model, &optimizer.answer()?)?;
+        self.judge(model.model(), judged)
+    }
+
+    /// The head alone, with a ridge, over the features as they come.
+    fn fitted(&self, on: &str) -> Result<Weights, Failure> {
+        let model = self.in_place(on, 0)?;
+        let (net, text) = (model.model(), &self.text[on]);
+        let parts = (0..text.len()).step_by(64).map(|from| {
+            let part = text.rows(&Tensor::arange(from as u32, text.len().min(from + 64) as u32, &Device::Cpu)?)?;
+            net.features(&part.below, &part.mask)
+        });
+        let x = Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
+        let (width, y) = (x.dim(1)?, text.labels.clone());
+        let loss = move |head: &mut Linear, _| cross_entropy(&head.forward(&x)?, &y)? + (head.weight().sqr()?.sum_all()? * 1e-4)?;
+        let mut model = FlatModel::new(move |vb| linear(width, 2, vb.pp("head")), loss)?;
+        let spec = Spec::new("backprop").with("descent", serde_json::json!({ "name": "adamw", "rate": 0.02 }))?;
+        let mut optimizer = registry::build(&spec, model.space(), Key::new(0))?;
+        for _ in 0..2000 {
+            optimizer.step(&mut model)?;
+        }
+        Model::load(&mut model, &optimizer.answer()?)?;
+        Ok(Weights::of(model.tensors()?)?)
+    }
+}
+
+/// What is said after a flag.
+fn said(args: &[String], name: &str) -> Option<String> {
+    args.iter().position(|a| a == name).and_then(|at| args.get(at + 1).cloned())
+}
+
+fn main() -> Result<(), Failure> {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let [folder, train, held, other, ..] = &args[..] else { return Err("usage: yardstick FOLDER TRAIN HELD OTHER".into()) };
+    let said = |name: &str| said(&args, name);
+    let mut at = said("--at").unwrap_or("600".into()).split(',').map(str::parse).collect::<Result<Vec<u64>, _>>()?;
+    at.sort_unstable();
+    let evaluations = at.iter().copied().max().unwrap_or(0);
+    let tried = said("--tried").map_or(Ok(evaluations / 2), |n| n.parse())?;
+    let seeds: u64 = said("--seeds").map_or(Ok(3), |n| n.parse())?;
+    let mut out = fs::OpenOptions::new().create(true).append(true).open(said("--out").unwrap_or("yardstick.txt".into()))?;
+    let only = said("--only");
+    let wanted = |name: &str| only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name));
+    let mut task = task(folder, train, held, other)?;
+    let began = Instant::now();
+    let mut tell = |line: String| -> Result<(), Failure> {
+        println!("{line}");
+        writeln!(out, "{line}   ({:.0} s)", began.elapsed().as_secs_f64())?;
+        Ok(())
+    };
+    let judged = ["held", "other"];
+    task.train = said("--train").iter().flat_map(|all| all.split(',')).map(str::to_owned).collect();
+    if said("--head").as_deref() != Some("drawn") {
+        task.heads = ["fit", "train"].into_iter().map(|on| Ok((on, task.fitted(on)?))).collect::<Result<_, Failure>>()?;
+    }
+    tell(format!("the head alone: {:.3?}", task.judge(task.in_place("train", 0)?.model(), &judged)?))?;
+    let passes = [(evaluations, "as many passes"), (evaluations / 10, "a tenth of them")];
+    for (passes, name) in passes.into_iter().filter(|_| wanted("backprop")) {
+        let steps = passes / 3; // a pass backwards takes two
+        let mut best = (f64::NEG_INFINITY, 0.0);
+        for rate in BACKPROP {
+            let accuracy = task.backprop(1, steps, rate, "fit", &["check"])?[0];
+            best = if accuracy > best.0 { (accuracy, rate) } else { best };
+        }
+        let found = (1..=seeds).map(|seed| task.backprop(seed, steps, best.1, "train", &judged));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        tell(format!("backprop, adamw, {name}, rate {}: {found:.3?}; median {:.3?}", best.1, medians(&found)))?;
+    }
+    for (name, spec, field, rates) in METHODS.into_iter().filter(|(name, ..)| wanted(name)) {
+        let spec: Spec = spec.parse()?;
+        let rates = said("--rates").map_or(Ok(rates.to_vec()), |all| all.split(',').map(str::parse).collect())?;
+        let mut all = vec![];
+        for rate in rates {
+            all.push((task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &["check"])?[0][0], rate));
+        }
+        let (_, rate) = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).ok_or("no rates")?;
+        let found = (1..=seeds).map(|seed| task.run(&spec.clone().with(field, rate)?, seed, &at, "train", &judged));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        for (k, until) in at.iter().enumerate() {
+            let here: Vec<Vec<f64>> = found.iter().map(|run| run[k].clone()).collect();
+            tell(format!("{name} after {until}: tried {all:.3?}; rate {rate}: {here:.3?}; median {:.3?}", medians(&here)))?;
+        }
+    }
+    Ok(())
+}
+
+fn medians(found: &[Vec<f64>]) -> Vec<f64> {
+    let of = |k: usize| {
+        let mut column: Vec<f64> = found.iter().map(|row| row[k]).collect();
+        column.sort_by(f64::total_cmp);
+        column[column.len() / 2]
+    };
+    (0..found[0].len()).map(of).collect()
+}
+
+fn task(folder: &str, train: &str, held: &str, other: &str) -> Result<Task, Failure> {
+    let config: Config = serde_json::from_str(&fs::read_to_string(format!("{folder}/config.json"))?)?;
+    let weights = Weights::open(format!("{folder}/model.safetensors"))?;
+    let mut tokenizer = Tokenizer::from_file(format!("{folder}/tokenizer.json")).map_err(|e| e.to_string())?;
+    tokenizer.with_padding(Some(PaddingParams { strategy: PaddingStrategy::Fixed(TOKENS), ..Default::default() }));
+    tokenizer.with_truncation(Some(TruncationParams { max_length: TOKENS, ..Default::default() })).map_err(|e| e.to_string())?;
+    let shallow = Config { num_hidden_layers: config.num_hidden_layers - 1, ..config.clone() };
+    let model = InPlaceModel::new(
+        ModelOptions::default().weights(&weights),
+        |vb| BertModel::load(vb, &shallow),
+        |_: &mut BertModel, _| Tensor::new(0f32, &Device::Cpu),
+    )?;
+    let read = |path: &str, most| Text::read(path, &tokenizer, model.model(), most);
+    let train = read(train, usize::MAX)?;
+    let tenth = |rest: bool| {
+        let rows: Vec<u32> = (0..train.len() as u32).filter(|i| (i % 10 == 0) != rest).collect();
+        train.rows(&Tensor::new(rows, &Device::Cpu)?)
+    };
+    let text = BTreeMap::from([
+        ("fit", tenth(true)?),
+        ("check", tenth(false)?),
+        ("held", read(held, 600)?),
+        ("other", read(other, 600)?),
+        ("train", train.clone()),
+    ]);
+    Ok(Task { config, weights, text, heads: BTreeMap::new(), train: vec![] })
+}
