@@ -181,18 +181,11 @@ fn entries(suite: &str, data: bool) -> Result<Vec<(Entry, Options)>> {
         let entries = suite.entries().into_iter().filter(|e| !e.hidden && (data || !e.reads_files));
         return Ok(entries.map(|entry| (entry, Options::default())).collect());
     }
-    let named = |name: &str| {
-        problem::read(name.trim(), &Options::default()).map_err(|error| match problem::suite(name) {
-            Err(unknown) if !name.contains('/') && problem::find(name).is_err() => nearer(error, unknown),
-            _ => error,
-        })
+    let named = |name: &str| match problem::read(name.trim(), &Options::default()) {
+        Err(Error::Unknown { .. }) if !name.contains('/') => Err(problem::neither_suite_nor_problem(name.trim())),
+        read => read,
     };
     suite.split(',').map(named).collect()
-}
-
-/// A word that is neither a suite nor a problem: whichever of the two has a suggestion.
-fn nearer(problem: Error, suite: Error) -> Error {
-    if matches!(suite, Error::Unknown { nearest: Some(_), .. }) { suite } else { problem }
 }
 
 fn announce(bench: &Bench, open: Load, done: Load, threads: usize, console: Console) -> Result<()> {

@@ -122,6 +122,13 @@ pub fn find(name: &str) -> Result<Entry> {
     Err(Error::unknown("problem", name, known))
 }
 
+/// What is said of a word that could have been either, with the nearest name of both.
+pub fn neither_suite_nor_problem(name: &str) -> Error {
+    let entries = entries();
+    let problems = entries.iter().filter(|e| !e.hidden).map(Entry::short);
+    Error::unknown("suite or problem", name, SUITES.iter().map(|s| s.name).chain(problems))
+}
+
 /// The problem of a name that may end in `/d10` (as `--dim 10`) and `/i3` (as `--instance 3`), and all options it then has.
 ///
 /// # Errors
@@ -158,6 +165,9 @@ mod tests {
         let refusal = |name: &str| find(name).err().map(|e| e.to_string()).unwrap_or_default();
         assert_eq!(refusal("rosenbrok"), "unknown problem `rosenbrok`; did you mean `rosenbrock`?");
         assert_eq!(refusal("classic/rosenbrok"), "unknown problem `classic/rosenbrok`; did you mean `classic/rosenbrock`?");
+        let neither = |name: &str| neither_suite_nor_problem(name).to_string();
+        assert_eq!(neither("spere"), "unknown suite or problem `spere`; did you mean `sphere`?");
+        assert_eq!(neither("discret"), "unknown suite or problem `discret`; did you mean `discrete`?");
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use candle_core::Tensor;
 use moths::{CowTensor, Objective, Spec};
 
 use crate::Result;
-pub use catalogue::{Entry, Kind, SUITES, Suite, entries, find, read, resolve, suite};
+pub use catalogue::{Entry, Kind, SUITES, Suite, entries, find, neither_suite_nor_problem, read, resolve, suite};
 pub use measure::{Figure, Measure};
 pub(crate) use net::below;
 pub use net::{Digits, Network, Path};
