@@ -2,11 +2,13 @@
 //!
 //! `cargo run --example train_candle_model`
 
-use std::{collections::HashSet, error::Error, io::Read, ops::ControlFlow};
+mod digits;
 
-use candle_core::{D, DType, Device, Tensor};
+use std::{error::Error, ops::ControlFlow};
+
+use candle_core::{D, DType, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear, loss::cross_entropy};
-use flate2::read::GzDecoder;
+use digits::Images;
 use moths::{
     FlatModel, Key, Objective, Spec, Stop, registry,
     run::{Tally, minimize_from},
@@ -35,7 +37,7 @@ impl Network {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (train, test) = digits()?;
+    let (train, test) = digits::load()?;
     let Images { pixels, labels } = train;
     let mut objective =
         FlatModel::new(Network::new, move |network: &mut Network, _| cross_entropy(&network.forward(&pixels)?, &labels))?;
@@ -60,29 +62,4 @@ fn main() -> Result<(), Box<dyn Error>> {
     let accuracy = 100.0 * objective.model().accuracy(&test)?;
     println!("{accuracy:.1} % of the test images are read rightly, after {:.1} s", outcome.tally.seconds);
     Ok(())
-}
-
-/// Images \[n, 64\] from 0 to 1, and what they show, \[n\].
-struct Images {
-    pixels: Tensor,
-    labels: Tensor,
-}
-
-impl Images {
-    fn new<'a>(rows: impl Iterator<Item = &'a Vec<f32>>) -> candle_core::Result<Self> {
-        let (pixels, labels): (Vec<Vec<f32>>, Vec<u32>) =
-            rows.map(|row| (row[..64].iter().map(|p| p / 16.0).collect(), row[64] as u32)).unzip();
-        Ok(Self { pixels: Tensor::new(pixels, &Device::Cpu)?, labels: Tensor::new(labels, &Device::Cpu)? })
-    }
-}
-
-/// The 1,437 training and the 360 test images of Alpaydin & Kaynak 1998 (doi:10.24432/C50P49, CC BY 4.0).
-fn digits() -> Result<(Images, Images), Box<dyn Error>> {
-    let mut text = String::new();
-    GzDecoder::new(&include_bytes!("digits/digits.csv.gz")[..]).read_to_string(&mut text)?;
-    let rows = text.lines().map(|line| line.split(',').map(str::parse).collect()).collect::<Result<Vec<Vec<f32>>, _>>()?;
-    let chosen = include_str!("digits/test_indices.txt").lines().map(str::parse);
-    let chosen = chosen.collect::<Result<HashSet<usize>, _>>()?;
-    let part = |test: bool| rows.iter().enumerate().filter(move |(i, _)| chosen.contains(i) == test).map(|(_, row)| row);
-    Ok((Images::new(part.clone()(false))?, Images::new(part(true))?))
 }

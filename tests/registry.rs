@@ -39,7 +39,7 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     if cfg!(feature = "evolution") {
         expected.extend(["cem", "de", "es", "genetic", "jade", "jso", "l-shade", "shade"]);
         expected.extend(["compact-genetic", "pbil", "umda"]);
-        expected.extend(["ars", "asebo", "guided-es", "low-rank-es", "pgpe", "qes"]);
+        expected.extend(["ars", "asebo", "disarm", "guided-es", "low-rank-es", "pgpe", "qes"]);
         expected.extend(["cma-es", "es-at-scale", "open-es", "sep-cma-es", "cr-fm-nes", "lm-ma-es", "snes", "vd-cma-es", "xnes"]);
         expected.extend(["cat-cma-es", "tpe"]);
     }
@@ -49,7 +49,7 @@ fn every_feature_registers_its_optimizers_and_no_others() {
     if cfg!(feature = "ensemble") {
         expected.extend(["auto", "lq-cma-es", "race", "surrogate"]);
         expected.extend(["after-step", "average-iterate", "lookahead", "many-rates", "momentum-to-best", "opposite"]);
-        expected.extend(["parabola-step", "polish", "restart", "undo", "chain", "update-to-gradient"]);
+        expected.extend(["parabola-step", "polish", "restart", "stochastic-rounding", "undo", "chain", "update-to-gradient"]);
         expected.extend(["alternate", "average", "best-of", "random-choice", "sequence"]);
         expected.extend(["optimizer-swarm", "population-based-training"]);
     }

@@ -10,6 +10,7 @@ pub mod cma_es;
 pub mod compact_genetic;
 pub mod cr_fm_nes;
 pub mod de;
+pub mod disarm;
 pub mod distribution;
 pub mod es;
 pub mod es_at_scale;
@@ -56,6 +57,7 @@ pub use compact_genetic::{CompactGenetic, CompactGeneticConfig, CompactGeneticRu
 pub use cr_fm_nes::{CrFmNes, CrFmNesConfig, CrFmNesDistribution};
 pub use de::{De, DeConfig};
 pub use differential::adaptive::AdaptiveDe;
+pub use disarm::{Disarm, DisarmConfig, DisarmEstimator};
 pub use distribution::{Distribution, DistributionSearch, Generation, Mean};
 pub use es::{Es, EsConfig};
 pub use es_at_scale::{EsAtScale, EsAtScaleConfig, EsAtScaleEstimator};

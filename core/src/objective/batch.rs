@@ -86,6 +86,24 @@ impl Batch {
         })
     }
 
+    /// Points \[d\] of their own, and the draw of each: those of one draw see the same data of a stochastic objective.
+    ///
+    /// ```
+    /// use moths_core::{Batch, CowTensor, Space};
+    ///
+    /// let space = Space::real(3)?;
+    /// let (here, there) = (space.start(), CowTensor::new(space.start().affine(1.0, 0.5)?));
+    /// let batch = Batch::points([(&here, 0), (&there, 7)]);
+    /// assert_eq!((batch.draw(0), batch.draw(1)), (0, 7));
+    /// assert_eq!(batch.row(1, &space)?.to_vec1::<f64>()?, [0.5; 3]);
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    pub fn points<'a>(points: impl IntoIterator<Item = (&'a CowTensor, u32)>) -> Self {
+        let here = |draw| [Probe::new(Key::new(0), 0.0).of_draw(draw)];
+        let one = |(point, draw)| Self::seeded(point, Sampler::Rademacher, here(draw));
+        Self::Joined(points.into_iter().map(one).collect())
+    }
+
     /// A seeded batch. Noise is a [`Sampler`] [over](Sampler::over) the space; a sampler alone takes the point for one leaf.
     pub fn seeded(centre: &CowTensor, noise: impl Into<Perturbation>, probes: impl Into<Arc<[Probe]>>) -> Self {
         Self::Seeded { centre: centre.clone(), noise: noise.into(), probes: probes.into() }

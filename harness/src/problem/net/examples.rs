@@ -144,6 +144,14 @@ impl Share {
         }
     }
 
+    /// Minibatches where the options say how large, else all examples.
+    ///
+    /// # Errors
+    /// As [`minibatch`](Self::minibatch).
+    pub(super) fn or_all(options: &Options) -> Result<Self> {
+        if options.minibatch.is_some() { Self::minibatch(options) } else { Ok(Self::All) }
+    }
+
     /// The numbers of the examples that a key names, of `all`.
     pub(super) fn rows(self, all: usize, key: Key) -> Vec<usize> {
         match self {

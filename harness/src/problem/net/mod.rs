@@ -8,6 +8,9 @@
 //! | `spirals` | 354 | two spirals of 97 points |
 //! | `heaviside` | 2,410 | the digits; no derivative |
 //! | `binary` | 2,412, of which 2,368 bits | the digits; no derivative |
+//! | `binary-sign` | 9,472 bits | the digits; no derivative |
+//! | `four-bit` | 2,368 of four bits, 42 of eight | the digits; no derivative |
+//! | `lookup` | 38,400 bits | MNIST's images of black and white, minibatches of 32; no derivative |
 //! | `mlp-1m` | 994,570 | the digits, minibatches of 32 |
 //! | `char-transformer` | 29,031 | two chapters of a book, minibatches of 32 windows |
 //!
@@ -15,12 +18,15 @@
 //! losses several times as fast. Tests hold the two equal.
 
 mod binary;
+mod binary_sign;
 mod characters;
 mod classification;
 mod cnn;
 mod digits;
 mod examples;
+mod four_bit;
 mod lanes;
+mod lookup;
 mod mlp;
 mod mnist;
 mod on_digits;
@@ -66,6 +72,24 @@ pub(super) fn entries() -> Vec<Entry> {
             "The digits, a network 64-32-10 with 2,368 weights of -1 or +1 (2,412 parameters): backprop cannot train it.",
             "Courbariaux et al. 2015, arXiv:1511.00363; digits: Alpaydin & Kaynak 1998, doi:10.24432/C50P49, CC BY 4.0",
             on_digits::binary,
+        ),
+        entry(
+            "binary-sign",
+            "The digits, a network 64-128-10 of 9,472 bits and nothing else, whose neurons are signs: backprop cannot train it.",
+            "Hubara et al. 2016, arXiv:1602.02830; digits: Alpaydin & Kaynak 1998, doi:10.24432/C50P49, CC BY 4.0",
+            on_digits::binary_sign,
+        ),
+        entry(
+            "four-bit",
+            "The digits, a network 64-32-10 of integers, weights and activations of four bits (2,410 parameters): backprop cannot train it.",
+            "Jacob et al. 2018, arXiv:1712.05877; digits: Alpaydin & Kaynak 1998, doi:10.24432/C50P49, CC BY 4.0",
+            on_digits::four_bit,
+        ),
+        entry(
+            "lookup",
+            "MNIST from --data in black and white, a network of lookup tables (38,400 bits), minibatches of 32.",
+            "Petersen et al. 2022, arXiv:2210.08277; LeCun et al. 1998, doi:10.1109/5.726791",
+            mnist::lookup,
         ),
         entry(
             "mlp-1m",

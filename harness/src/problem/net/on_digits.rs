@@ -2,9 +2,11 @@
 
 use super::{
     binary::BinaryMlp,
+    binary_sign::BinarySignMlp,
     classification::{Architecture, Classification, measures},
     digits,
     examples::{Examples, Share},
+    four_bit::FourBitMlp,
     lanes::Activation,
     mlp::Mlp,
     task::{Defaults, Training},
@@ -20,6 +22,10 @@ const DIGITS: Mlp = Mlp { widths: &[64, 32, 10], activation: Activation::Relu };
 const HEAVISIDE: Mlp = Mlp { widths: &[64, 32, 10], activation: Activation::Step };
 /// 2,368 bits, 42 biases and 2 scales: 2,412 parameters.
 const BINARY: BinaryMlp = BinaryMlp { widths: &[64, 32, 10] };
+/// 8,192 + 1,280 = 9,472 bits.
+const BINARY_SIGN: &[usize] = &[64, 128, 10];
+/// 2,368 weights of four bits, 42 biases of eight.
+const FOUR_BIT: FourBitMlp = FourBitMlp { widths: &[64, 32, 10] };
 /// 62,400 + 922,560 + 9,610 = 994,570 parameters.
 const WIDE: Mlp = Mlp { widths: &[64, 960, 960, 10], activation: Activation::Relu };
 
@@ -39,6 +45,19 @@ pub(super) fn heaviside(options: &Options) -> Result<Training<Classification<Mlp
 pub(super) fn binary(options: &Options) -> Result<Training<Classification<BinaryMlp>>> {
     let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
     on_digits("net/binary", BINARY, Share::All, defaults, options)
+}
+
+/// Weights of −1 and +1, neurons of −1 and +1, and nothing else.
+pub(super) fn binary_sign(options: &Options) -> Result<Training<Classification<BinarySignMlp>>> {
+    let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
+    let centre = digits::parts(options.validate)?.0.centre()?.into();
+    on_digits("net/binary-sign", BinarySignMlp { widths: BINARY_SIGN, centre }, Share::or_all(options)?, defaults, options)
+}
+
+/// Weights of four bits.
+pub(super) fn four_bit(options: &Options) -> Result<Training<Classification<FourBitMlp>>> {
+    let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
+    on_digits("net/four-bit", FOUR_BIT, Share::or_all(options)?, defaults, options)
 }
 
 /// A million parameters, minibatches of 32.

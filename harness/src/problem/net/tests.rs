@@ -140,6 +140,8 @@ fn networks_on_digits_and_spirals_are_as_documented() -> Result<()> {
     laws(&on_digits::in_minibatches(&options)?, 2_410, 10)?;
     laws(&on_digits::heaviside(&options)?, 2_410, 10)?;
     laws(&on_digits::binary(&options)?, 2_412, 10)?;
+    laws(&on_digits::binary_sign(&options)?, 9_472, 10)?;
+    laws(&on_digits::four_bit(&options)?, 2_410, 10)?;
     laws(&on_digits::wide(&options)?, 994_570, 10)
 }
 

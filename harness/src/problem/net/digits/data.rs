@@ -39,6 +39,12 @@ impl Images {
         Ok(Self { pixels: self.pixels.to_device(device)?, labels: self.labels.to_device(device)? })
     }
 
+    /// The mean of every pixel, rounded to a value that a pixel may have.
+    pub(in crate::problem::net) fn centre(&self) -> Result<Vec<f32>> {
+        let mean = self.pixels.mean(0)?.affine(f64::from(WHITE), 0.0)?.round()?;
+        Ok(mean.affine(1.0 / f64::from(WHITE), 0.0)?.to_vec1()?)
+    }
+
     /// How many images.
     pub(super) fn len(&self) -> usize {
         self.labels.elem_count()

@@ -15,6 +15,8 @@ pub(in crate::problem::net) enum Activation {
     Tanh,
     /// 1 where x > 0, else 0: its derivative is 0 wherever there is one.
     Step,
+    /// 1 where x ≥ 0, else −1; likewise.
+    Sign,
 }
 
 impl Activation {
@@ -24,6 +26,7 @@ impl Activation {
             Self::Relu => relu(values),
             Self::Tanh => tanhs(values),
             Self::Step => steps(values),
+            Self::Sign => signs(values),
         }
     }
 
@@ -33,6 +36,7 @@ impl Activation {
             Self::Relu => x.relu(),
             Self::Tanh => x.tanh(),
             Self::Step => x.gt(0.0)?.to_dtype(DType::F32),
+            Self::Sign => x.ge(0.0)?.to_dtype(DType::F32)?.affine(2.0, -1.0),
         }
     }
 }
@@ -56,6 +60,15 @@ fn steps(values: &mut [Lanes]) {
     for Lanes(values) in values {
         for value in values {
             *value = select(*value > 0.0, 1.0, 0.0);
+        }
+    }
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2", "x86_64+avx2"))]
+fn signs(values: &mut [Lanes]) {
+    for Lanes(values) in values {
+        for value in values {
+            *value = select(*value >= 0.0, 1.0, -1.0);
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     cnn::Cnn,
     examples::{Examples, Share},
     lanes::Activation,
+    lookup::LookupNetwork,
     mlp::Mlp,
     task::{Defaults, Training},
 };
@@ -39,6 +40,12 @@ pub(super) fn cnn(options: &Options) -> Result<Training<Classification<Cnn>>> {
 pub(super) fn mlp(options: &Options) -> Result<Training<Classification<Mlp>>> {
     let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1 };
     on_mnist("net/mnist-mlp", MLP, "layer1", defaults, options)
+}
+
+/// 600 neurons of six pixels each, sixty a class.
+pub(super) fn lookup(options: &Options) -> Result<Training<Classification<LookupNetwork>>> {
+    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1 };
+    on_mnist("net/lookup", LookupNetwork::new(SIDE * SIDE, &[(600, 6)], 10), "layer0", defaults, options)
 }
 
 fn on_mnist<A: Architecture>(

@@ -166,7 +166,8 @@ fn both_networks_are_laws_abiding() -> Result<()> {
     let folder = folder();
     let options = with_data(folder.path().into());
     super::super::tests::laws(&cnn(&options)?, 14_856, 10)?;
-    super::super::tests::laws(&mlp(&options)?, 79_510, 10)
+    super::super::tests::laws(&mlp(&options)?, 79_510, 10)?;
+    super::super::tests::laws(&lookup(&options)?, 38_400, 10)
 }
 
 #[test]
