@@ -64,7 +64,10 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let again = Network(read.collect::<Result<_>>()?);
     assert_eq!(again.accuracy(&test)?, trained.accuracy(&test)?);
     let (percent, bytes) = (100.0 * again.accuracy(&test)?, fs::metadata(&file)?.len());
-    println!("{percent:.1} % of the test images are read rightly by a network of {bytes} bytes, after {:.1} s", end.tally.seconds);
+    println!(
+        "{percent:.1} % of the test images are read rightly by a network of {bytes} bytes, after {:.1} s",
+        end.tally.seconds
+    );
     Ok(())
 }
 

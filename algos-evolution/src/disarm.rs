@@ -48,9 +48,7 @@
 use candle_core::Tensor;
 use moths_core::{
     Batch, CowTensor, Key, Objective, Result, Space, Spec, kernel,
-    optimizer::{
-        Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings,
-    },
+    optimizer::{Capabilities, DataDraws, Descent, Estimate, Estimator, Family, GradientDescent, Meta, NamedEstimator, settings},
     persist,
     persist::Clock,
     register,

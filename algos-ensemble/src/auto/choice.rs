@@ -95,6 +95,12 @@ fn rule(situation: &Situation) -> Result<Choice> {
         _ if outputs && dim > NETWORKS => {
             Choice::one(Spec::new("ensemble-kalman"), "what a model answers says more than its loss")
         }
+        (true, false) if discrete == dim && dim <= NETWORKS => {
+            Choice::one(Spec::new("pbil"), "where all is discrete, a probability of every value learns most")
+        }
+        (true, _) if dim > NETWORKS => {
+            Choice::one(network()?, "of so many the gradient is all that can be learnt, of weights of few values too")
+        }
         (true, _) if few => Choice::one(restarted("cma-es")?, "its margin keeps integers and flags moving"),
         (true, _) => Choice::one(Spec::new("sep-cma-es"), "its deviations keep integers and flags moving"),
         (false, true) if few => Choice::one(Spec::new("cma-es"), "under noise, too, it is worth its matrix"),

@@ -41,8 +41,9 @@ fn the_estimate_is_that_of_the_paper() {
         assert!((g[j] - expected * per_coordinate).abs() < 1e-12, "{j}: {} {expected}", g[j]);
     }
     for j in 3..5 {
-        let expected: f64 = seen.chunks(2).map(|pair| (pair[0].1 - pair[1].1) * (pair[0].0[j] - pair[1].0[j]) / 0.6 / 0.3).sum::<f64>()
-            / (2.0 * pairs as f64);
+        let expected: f64 =
+            seen.chunks(2).map(|pair| (pair[0].1 - pair[1].1) * (pair[0].0[j] - pair[1].0[j]) / 0.6 / 0.3).sum::<f64>()
+                / (2.0 * pairs as f64);
         assert!((g[j] - expected).abs() < 1e-12, "{j}: {} {expected}", g[j]);
     }
     assert_eq!(g[6], 0.0, "what has one value moves nowhere");
@@ -85,6 +86,7 @@ fn many_flags_are_nearly_all_right() {
     let config = <Disarm as Algorithm>::Config::default();
     let mut disarm = <Disarm as Algorithm>::new(config, &space, Key::new(1)).unwrap();
     let end = minimize(&mut disarm, &mut zeros, &Stop::evaluations(20_000)).unwrap();
-    let wrong: f64 = numbers(&space.decode(&disarm.answer().unwrap()).unwrap().to_dtype(DType::F64).unwrap()).iter().map(|x| 1.0 - x).sum();
+    let wrong: f64 =
+        numbers(&space.decode(&disarm.answer().unwrap()).unwrap().to_dtype(DType::F64).unwrap()).iter().map(|x| 1.0 - x).sum();
     assert!(wrong < 30.0 && end.tally.evaluations >= 20_000, "{wrong}");
 }

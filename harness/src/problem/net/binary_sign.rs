@@ -75,9 +75,15 @@ impl Architecture for BinarySignMlp {
     }
 
     fn forward(&self) -> FusedBinarySign {
-        let layers = self.widths.windows(2).map(|width| Signed { weight: vec![0.0; width[0] * width[1]], bias: vec![0.0; width[1]] });
+        let layers =
+            self.widths.windows(2).map(|width| Signed { weight: vec![0.0; width[0] * width[1]], bias: vec![0.0; width[1]] });
         let mlp = Mlp { widths: self.widths, activation: Activation::Sign }.forward();
-        FusedBinarySign { centre: self.centre.clone(), layers: layers.collect(), logits: Lanes::zeros(*self.widths.last().unwrap_or(&0)), mlp }
+        FusedBinarySign {
+            centre: self.centre.clone(),
+            layers: layers.collect(),
+            logits: Lanes::zeros(*self.widths.last().unwrap_or(&0)),
+            mlp,
+        }
     }
 }
 

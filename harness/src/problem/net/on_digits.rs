@@ -49,14 +49,14 @@ pub(super) fn binary(options: &Options) -> Result<Training<Classification<Binary
 
 /// Weights of −1 and +1, neurons of −1 and +1, and nothing else.
 pub(super) fn binary_sign(options: &Options) -> Result<Training<Classification<BinarySignMlp>>> {
-    let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
+    let defaults = Defaults { evaluations: 50_000, pairs: 8, sigma: 0.5, rate: 0.1 };
     let centre = digits::parts(options.validate)?.0.centre()?.into();
     on_digits("net/binary-sign", BinarySignMlp { widths: BINARY_SIGN, centre }, Share::or_all(options)?, defaults, options)
 }
 
 /// Weights of four bits.
 pub(super) fn four_bit(options: &Options) -> Result<Training<Classification<FourBitMlp>>> {
-    let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
+    let defaults = Defaults { evaluations: 50_000, pairs: 8, sigma: 0.3, rate: 0.1 };
     on_digits("net/four-bit", FOUR_BIT, Share::or_all(options)?, defaults, options)
 }
 
