@@ -35,7 +35,7 @@
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, settings},
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, Pending, Proposal, settings},
     persist,
     persist::Clock,
     register,
@@ -67,6 +67,7 @@ pub struct RandomSearch {
     best: CowTensor,
     /// +∞ until `best` has been evaluated.
     best_loss: f64,
+    pending: Pending,
 }
 
 impl Algorithm for RandomSearch {
@@ -76,7 +77,7 @@ impl Algorithm for RandomSearch {
         "Independent random points; the lowest is kept. The yardstick.",
         "Brooks 1958, doi:10.1287/opre.6.2.244",
     )
-    .capabilities(Capabilities::NONE.rank_based(true).translation(true).monotone(true).state_per_parameter(2.0))
+    .capabilities(Capabilities::NONE.rank_based(true).translation(true).monotone(true).asynchronous(true).state_per_parameter(2.0))
     .size("candidates");
     type Config = RandomSearchConfig;
 
@@ -90,17 +91,14 @@ impl Algorithm for RandomSearch {
             best: start.clone(),
             centre: start,
             best_loss: f64::INFINITY,
+            pending: Pending::none(space),
         })
     }
 }
 
 impl Optimizer for RandomSearch {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut points = self.space.scatter(&self.centre, self.clock.key(), self.config.candidates)?;
-        if self.best_loss.is_infinite() {
-            points.set_row(0, &self.best)?;
-        }
-        let batch = Batch::Dense(points);
+        let batch = Batch::Dense(self.candidates(self.config.candidates)?);
         let remembered = [self.best_loss];
         let Comparison { before, losses, report } =
             objective.losses_beside(&batch, &Batch::one(&self.best)?, Some(&remembered))?;
@@ -122,11 +120,39 @@ impl Optimizer for RandomSearch {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
         (self.centre, self.best, self.best_loss) = (at.clone(), at, f64::INFINITY);
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn propose(&mut self) -> Result<Proposal> {
+        let point = Batch::Dense(self.candidates(1)?).row(0, &self.space)?;
+        let proposal = self.pending.add(point)?;
+        self.clock.tick();
+        Ok(proposal)
+    }
+
+    fn learn(&mut self, number: u64, loss: f64) -> Result<()> {
+        let point = self.pending.get(number, &self.space)?;
+        if loss.is_finite() && loss < self.best_loss {
+            (self.best, self.best_loss) = (point, loss);
+        }
+        self.pending.remove(number);
         Ok(())
     }
 }
 
-persist!(RandomSearch { clock, centre, best, best_loss });
+impl RandomSearch {
+    /// n draws \[n, d\]; as long as no loss is known, and none is awaited, the first of them is the centre.
+    fn candidates(&self, n: usize) -> Result<CowTensor> {
+        let mut points = self.space.scatter(&self.centre, self.clock.key(), n)?;
+        if self.best_loss.is_infinite() && self.pending.is_empty() {
+            points.set_row(0, &self.best)?;
+        }
+        Ok(points)
+    }
+}
+
+persist!(RandomSearch { clock, centre, best, best_loss, pending });
 register!(RandomSearch);
 
 #[cfg(test)]
