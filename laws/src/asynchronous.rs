@@ -110,12 +110,11 @@ impl Crowd {
 
     /// What was never proposed, and what was told, is refused; the best of all is not lost, however late it comes.
     fn keeps_to_the_rules(&mut self) -> Verdict {
-        let late = self.optimizer.propose()?;
-        let mut others = vec![];
+        // The second one still waits when the loss of the first is told.
+        let (late, _) = (self.optimizer.propose()?, self.optimizer.propose()?);
         for _ in 0..2 * JOBS {
             let proposal = self.optimizer.propose()?;
             self.optimizer.learn(proposal.number, self.problem.loss_at(&proposal.point)?)?;
-            others.push(proposal);
         }
         let loss = self.lowest.min(0.0) - 1.0;
         self.optimizer.learn(late.number, loss)?;

@@ -2,6 +2,7 @@
 
 mod ask_tell;
 mod checkpoint;
+mod jobs;
 mod journal;
 mod stop;
 mod tally;
@@ -18,6 +19,7 @@ use crate::{
 };
 pub use ask_tell::{Ask, AskTell};
 pub use checkpoint::{Checkpoint, Parts};
+pub use jobs::{Desk, side_by_side};
 pub use journal::{Journal, Origin, Replay};
 pub use stop::Stop;
 pub use tally::Tally;

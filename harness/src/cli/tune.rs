@@ -19,7 +19,7 @@ use crate::{
     label::words,
     output::{Console, grouped, number, warn},
     shell,
-    tune::{Around, Log, Plan, Run, Summary, Template, Trial, end_all_at_once},
+    tune::{Around, Log, Plan, Rule, Run, Summary, Template, Trial, best, end_all_at_once},
     whole::whole,
 };
 
@@ -65,6 +65,9 @@ pub(super) struct Args {
     /// A higher number is a better one
     #[arg(long)]
     maximize: bool,
+    /// Stop commands that do worse than others, by the losses that they print on the way: median, or asha (successive halving)
+    #[arg(long, value_name = "RULE")]
+    stop: Option<Rule>,
     /// A point of your own, which is evaluated first: lr=1e-3,layers=4; may be given several times
     #[arg(long = "try", value_name = "NAME=VALUE,..")]
     tries: Vec<String>,
@@ -147,6 +150,7 @@ fn plan(args: &Args) -> Result<Plan> {
         r#try: args.tries.clone(),
         loss_from: args.loss_from.clone(),
         maximize: args.maximize,
+        stop: args.stop,
         horizon: args.budget,
     })
 }
@@ -214,20 +218,22 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(template: &'a Template, maximize: bool, before: &[Trial], console: Console) -> Self {
-        let lowest = before.iter().filter_map(|trial| trial.loss).fold(f64::INFINITY, f64::min);
+        let lowest = best(before).and_then(|trial| trial.loss).unwrap_or(f64::INFINITY);
         Self { template, maximize, lowest, shown: false, console }
     }
 
     /// A reader that cannot be written to must not end a run: the summary will say it.
     fn see(&mut self, trial: &Trial, errors: &str) {
-        let better = trial.loss.is_some_and(|loss| loss < self.lowest);
-        self.lowest = trial.loss.map_or(self.lowest, |loss| self.lowest.min(loss));
+        let finished = trial.loss.filter(|_| trial.finished());
+        let better = finished.is_some_and(|loss| loss < self.lowest);
+        self.lowest = finished.map_or(self.lowest, |loss| self.lowest.min(loss));
         let mut event = json!(trial);
         event["event"] = "trial".into();
         event["lowest"] = json!(self.lowest);
         let _ = self.console.object(&event);
         let figure = trial.loss.map_or("failed".into(), |loss| number(printed(loss, self.maximize)));
-        let (mark, settings) = (if better { '*' } else { ' ' }, self.template.in_words(&trial.settings));
+        let mark = if better { '*' } else if trial.stopped { '|' } else { ' ' };
+        let (mark, settings) = (mark, self.template.in_words(&trial.settings));
         let _ = self.console.line(format!("{:>5} {mark} {figure:>12} {:>8.1} s  {settings}", trial.trial, trial.seconds));
         if let Some(why) = trial.failed.as_ref().filter(|_| !std::mem::replace(&mut self.shown, true)) {
             explain(trial.trial, why, errors);
@@ -278,7 +284,7 @@ impl Told {
         let reason = summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string);
         let best = summary.best();
         console.object(&json!({
-            "event": "end", "reason": reason, "evaluations": summary.trials.len(), "failed": summary.failed(), "seconds": self.seconds,
+            "event": "end", "reason": reason, "evaluations": summary.trials.len(), "failed": summary.failed(), "stopped": summary.stopped(), "seconds": self.seconds,
             "lowest": best.map(|best| best.loss), "settings": best.map(|best| &best.settings), "trial": best.map(|best| best.trial),
             "command": best.map(|best| self.line(best)), "explanation": summary.explanation,
             "trials": files::json(&self.out.join(TRIALS)), "best": best.map(|_| files::json(&self.out.join(BEST))),
@@ -295,7 +301,11 @@ impl Told {
             lines.push(format!("{:<9} {}", "command", self.line(best)));
         }
         let (trials, failed) = (grouped(summary.trials.len() as u64), grouped(summary.failed() as u64));
-        lines.push(format!("{:<9} {trials}, of which {failed} failed ({reason})", "trials"));
+        let stopped = match summary.stopped() {
+            0 => String::new(),
+            stopped => format!(" and {} were stopped", grouped(stopped as u64)),
+        };
+        lines.push(format!("{:<9} {trials}, of which {failed} failed{stopped} ({reason})", "trials"));
         lines.push(format!("{:<9} {}", "log", files::words(&self.out.join(TRIALS))));
         lines.extend(summary.explanation.as_ref().map(|said| format!("{:<9} {said}", "search")));
         if summary.reason.is_none() {

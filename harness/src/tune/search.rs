@@ -8,6 +8,7 @@ use crate::Result;
 pub(super) struct Search {
     asked: AskTell,
     space: Space,
+    asynchronous: bool,
 }
 
 /// What is to be done next.
@@ -26,13 +27,14 @@ impl Search {
     pub(super) fn new(space: Space, spec: &Spec, seed: u64, evaluations: u64, points: &[Vec<f64>]) -> Result<Self> {
         let planned = registry::planned(spec, &space, Horizon::evaluations(evaluations))?;
         let mut optimizer = registry::build(&planned, &space, Key::new(seed))?;
-        if registry::capabilities(&planned)?.suggestible {
+        let can = registry::capabilities(&planned)?;
+        if can.suggestible {
             for point in points {
                 let values = Tensor::from_slice(point, point.len(), space.device())?;
                 optimizer.suggest(&Batch::one(&space.encode(&values)?)?)?;
             }
         }
-        Ok(Self { asked: AskTell::new(optimizer, &space), space })
+        Ok(Self { asked: AskTell::new(optimizer, &space), space, asynchronous: can.asynchronous })
     }
 
     /// What to do next; the same until it is told.
@@ -54,6 +56,28 @@ impl Search {
     /// As [`AskTell::tell`].
     pub(super) fn tell(&mut self, losses: Vec<f64>) -> Result<()> {
         self.asked.tell(losses)
+    }
+
+    /// Can it be asked for one candidate while others are under way?
+    pub(super) fn is_asynchronous(&self) -> bool {
+        self.asynchronous
+    }
+
+    /// One more candidate: its number, and the values of all leaves.
+    ///
+    /// # Errors
+    /// As [`Optimizer::propose`](moths::Optimizer::propose).
+    pub(super) fn propose(&mut self) -> Result<(u64, Vec<f64>)> {
+        let proposal = self.asked.optimizer().propose()?;
+        Ok((proposal.number, host::to_f64s(&self.space.decode(&proposal.point)?)?))
+    }
+
+    /// The loss of one that was proposed; NaN where it failed.
+    ///
+    /// # Errors
+    /// As [`Optimizer::learn`](moths::Optimizer::learn).
+    pub(super) fn learn(&mut self, number: u64, loss: f64) -> Result<()> {
+        self.asked.optimizer().learn(number, loss)
     }
 
     /// What the optimizer has decided and why, if it decides.
