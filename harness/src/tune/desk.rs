@@ -34,7 +34,7 @@ pub(super) struct Desk<'a, 'b> {
     pub(super) began: Instant,
     /// Trials that have ended, by their number.
     pub(super) done: BTreeMap<u64, Trial>,
-    /// Of an earlier run, in the order in which they ended.
+    /// Those of an earlier run, in the order in which they ended, as far as that matters.
     history: VecDeque<u64>,
     /// Candidates that have been asked for.
     asked: u64,
@@ -43,18 +43,9 @@ pub(super) struct Desk<'a, 'b> {
     tries: Vec<Map<String, Value>>,
     /// How many proposals may still be one of these.
     looks: usize,
-    /// The batch that is told when all of it is known: the numbers of its trials.
-    batch: Option<Vec<u64>>,
-    /// The proposals that wait, by trial.
+    /// By which numbers the search knows the trials whose losses it waits for.
     waiting: BTreeMap<u64, u64>,
     pub(super) reason: Option<Reason>,
-}
-
-/// What is known of a candidate.
-enum Candidate {
-    /// It is one of somebody's own points, with this number: nothing is evaluated again.
-    Known(u64),
-    Asked(u64),
 }
 
 impl<'a, 'b> Desk<'a, 'b> {
@@ -70,7 +61,8 @@ impl<'a, 'b> Desk<'a, 'b> {
         around: &'a mut Around<'b>,
     ) -> Result<Self> {
         let own = tries.len();
-        let history = earlier.iter().map(|trial| trial.trial).filter(|trial| *trial > own as u64).collect();
+        let order = earlier.iter().map(|trial| trial.trial).filter(|trial| *trial > own as u64);
+        let history = if search.is_asynchronous() { order.collect() } else { VecDeque::new() };
         let mut desk = Self {
             search,
             template,
@@ -82,7 +74,6 @@ impl<'a, 'b> Desk<'a, 'b> {
             queue: VecDeque::new(),
             looks: own + 1, // the start of the search is looked at, too
             tries: vec![],
-            batch: None,
             waiting: BTreeMap::new(),
             reason: None,
         };
@@ -100,74 +91,52 @@ impl<'a, 'b> Desk<'a, 'b> {
     /// Asks for more; `false` where there is nothing to ask for, now or ever.
     fn ask(&mut self) -> Result<bool> {
         let tried = (1..=self.tries.len() as u64).all(|trial| self.done.contains_key(&trial));
-        match (tried, self.search.is_asynchronous()) {
-            (false, _) => Ok(false),
-            (true, true) => self.ask_one(),
-            (true, false) => self.ask_batch(),
-        }
-    }
-
-    /// One more candidate, once what happened before has happened again.
-    fn ask_one(&mut self) -> Result<bool> {
-        if let Some(trial) = self.history.front().copied() {
-            let asked = self.done.get(&trial).and_then(|trial| trial.asked).unwrap_or(trial).max(trial);
-            if self.asked < asked {
-                return self.propose().map(|()| true);
-            }
-            self.history.pop_front();
-            return self.learn(trial).map(|()| true);
-        }
-        if self.is_over() {
+        if !tried {
             return Ok(false);
         }
-        self.propose().map(|()| true)
-    }
-
-    fn propose(&mut self) -> Result<()> {
-        let (number, point) = self.search.propose()?;
-        match self.candidate(&point)? {
-            Candidate::Known(trial) => self.search.learn(number, self.loss(trial)),
-            Candidate::Asked(trial) => {
-                self.waiting.insert(trial, number);
-                Ok(())
+        // What happened before happens again, in its order.
+        if let Some(trial) = self.history.front().copied() {
+            let asked = self.done.get(&trial).and_then(|trial| trial.asked).unwrap_or(trial).max(trial);
+            if self.asked >= asked {
+                self.history.pop_front();
+                self.tell(trial)?;
+                return Ok(true);
             }
-        }
-    }
-
-    fn learn(&mut self, trial: u64) -> Result<()> {
-        match self.waiting.remove(&trial) {
-            Some(number) => self.search.learn(number, self.loss(trial)),
-            None => Ok(()),
-        }
-    }
-
-    /// The next batch, once the one before is complete.
-    fn ask_batch(&mut self) -> Result<bool> {
-        if let Some(batch) = self.batch.take() {
-            if !batch.iter().all(|trial| self.done.contains_key(trial)) {
-                self.batch = Some(batch);
-                return Ok(false);
-            }
-            self.search.tell(batch.iter().map(|trial| self.loss(*trial)).collect())?;
-        }
-        if self.is_over() {
+        } else if self.is_over() {
             return Ok(false);
         }
         match self.search.next()? {
+            Next::Wait => Ok(false),
             Next::Step(converged) => {
                 self.looks = 0; // suggestions are looked at in the first step
                 self.reason = converged.map(|why| Reason::Converged(why.into()));
                 Ok(self.reason.is_none())
             }
-            Next::Evaluate(points) => {
-                let mut batch = vec![];
-                for point in &points {
-                    let (Candidate::Known(trial) | Candidate::Asked(trial)) = self.candidate(point)?;
-                    batch.push(trial);
-                }
-                self.batch = Some(batch);
-                Ok(true)
-            }
+            Next::Evaluate(number, point) => self.take(number, &point).map(|()| true),
+        }
+    }
+
+    /// A candidate of the search becomes a trial, unless it is known.
+    fn take(&mut self, number: u64, point: &[f64]) -> Result<()> {
+        let settings = self.template.named(point);
+        let known = self.tries.iter().position(|known| *known == settings).filter(|_| self.looks > 0);
+        if self.search.is_asynchronous() {
+            self.looks = self.looks.saturating_sub(1);
+        }
+        if let Some(i) = known {
+            return self.search.tell(number, self.loss(i as u64 + 1));
+        }
+        let trial = self.number(settings)?;
+        self.waiting.insert(trial, number);
+        // Of a search that waits for all losses of a batch the order is of no account.
+        if self.done.contains_key(&trial) && !self.search.is_asynchronous() { self.tell(trial) } else { Ok(()) }
+    }
+
+    /// The search hears of a trial that has ended.
+    fn tell(&mut self, trial: u64) -> Result<()> {
+        match self.waiting.remove(&trial) {
+            Some(number) => self.search.tell(number, self.loss(trial)),
+            None => Ok(()),
         }
     }
 
@@ -184,18 +153,6 @@ impl<'a, 'b> Desk<'a, 'b> {
 
     fn is_late(&self) -> bool {
         self.around.time.is_some_and(|time| self.began.elapsed() >= time)
-    }
-
-    fn candidate(&mut self, point: &[f64]) -> Result<Candidate> {
-        let settings = self.template.named(point);
-        let known = self.tries.iter().position(|known| *known == settings).filter(|_| self.looks > 0);
-        if self.search.is_asynchronous() {
-            self.looks = self.looks.saturating_sub(1);
-        }
-        match known {
-            Some(i) => Ok(Candidate::Known(i as u64 + 1)),
-            None => self.number(settings).map(Candidate::Asked),
-        }
     }
 
     /// A candidate becomes a trial, which is run unless it is known.
@@ -245,7 +202,7 @@ impl Seats for Desk<'_, '_> {
         (self.around.audience)(&trial, &String::from_utf8_lossy(&errors));
         let number = trial.trial;
         self.done.insert(number, trial);
-        self.learn(number)
+        self.tell(number)
     }
 }
 

@@ -94,8 +94,7 @@ impl Run {
         let from = plan.loss_from.as_deref().map(str::parse::<LossFrom>).transpose();
         let loss = from.map_err(|why| Error::invalid("--loss-from", plan.loss_from.clone().unwrap_or_default(), why))?;
         let points: Vec<Vec<f64>> = plan.r#try.iter().map(|text| tries::point(text, &template)).collect::<Result<_>>()?;
-        let mut search = Search::new(template.space()?, &plan.optimizer, plan.seed, plan.horizon, &points)?;
-        search.next()?;
+        let search = Search::new(template.space()?, &plan.optimizer, plan.seed, plan.horizon, &points)?;
         let tries = points.iter().map(|point| template.named(point)).collect();
         let loss = loss.unwrap_or(LossFrom::Last);
         Ok(Self { plan, template, loss, search, tries, earlier: vec![] })
