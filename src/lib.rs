@@ -124,3 +124,8 @@ struct FineTuning;
 #[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 #[doc = include_str!("../docs/cards.md")]
 struct Cards;
+
+/// And that of the page of tuning.
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
+#[doc = include_str!("../docs/tuning.md")]
+struct Tuning;

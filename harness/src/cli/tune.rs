@@ -1,5 +1,7 @@
 //! `moths tune`.
 
+mod page;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,6 +10,8 @@ use std::{
 
 use moths::{Spec, durable::Claim, run::Reason};
 use serde_json::{Value, json};
+
+use page::Page;
 
 use super::{
     Ending,
@@ -33,7 +37,7 @@ standard output.
   moths tune --budget 60 -- ./train --lr '{lr:log:1e-5..1e-1}' --layers '{layers:1..8}'
 
 A command that fails, prints no number or takes too long is a candidate that failed, and the search goes on. In --out there are then \
-trials.jsonl, which --resume goes on from, best.json and tune.json.";
+trials.jsonl, which --resume goes on from, tune.html, best.json and tune.json.";
 
 /// Chooses who searches.
 const OPTIMIZER: &str = "auto";
@@ -41,6 +45,7 @@ const OPTIMIZER: &str = "auto";
 const PLAN: &str = "tune.json";
 const TRIALS: &str = "trials.jsonl";
 const BEST: &str = "best.json";
+const PAGE: &str = "tune.html";
 
 /// Of the standard error of the first candidate that failed, so many lines are shown.
 const LINES: usize = 10;
@@ -105,7 +110,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let plan = if args.resume { plan.going_on(&earlier(&out)?)? } else { plan };
     // Nothing is made, and nothing makes way, before all is well.
     let mut run = Run::new(plan)?;
-    files::prepare_folder(&out, &[PLAN, TRIALS, BEST])?;
+    files::prepare_folder(&out, &[PLAN, TRIALS, BEST, PAGE])?;
     let _claim = Claim::take(out.join(TRIALS))?;
     if !args.resume {
         make_way(&out, args.overwrite)?;
@@ -116,6 +121,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     announce(&run, &args, trials.len(), console)?;
     let (plan, template, began) = (run.plan().clone(), run.template().clone(), Instant::now());
     let mut watcher = Watcher::new(&template, plan.maximize, &trials, console);
+    let mut page = Page::new(out.join(PAGE), &plan, &template, trials.clone());
     run.remember(trials);
     let result = run.run(Around {
         budget: args.budget,
@@ -124,9 +130,12 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
         time: args.minutes,
         log,
         interrupted: interrupt::asked(),
-        audience: &mut |trial, errors| watcher.see(trial, errors),
+        audience: &mut |trial, errors| {
+            watcher.see(trial, errors);
+            page.see(trial);
+        },
     });
-    let told = Told { plan, template, out, seconds: began.elapsed().as_secs_f64() };
+    let told = Told { page, plan, template, out, seconds: began.elapsed().as_secs_f64() };
     match result {
         Ok(summary) => Ok(told.conclude(&summary, console)),
         // A command that cannot be started any more, a full disk: what is known may be the work of hours.
@@ -173,7 +182,7 @@ fn earlier(out: &Path) -> Result<Plan> {
 
 /// A run that is there is not lost by accident.
 fn make_way(out: &Path, overwrite: bool) -> Result<()> {
-    for path in [TRIALS, BEST, PLAN].map(|name| out.join(name)).into_iter().filter(|path| path.exists()) {
+    for path in [TRIALS, BEST, PAGE, PLAN].map(|name| out.join(name)).into_iter().filter(|path| path.exists()) {
         if !overwrite {
             let why = "is of a run: go on with --resume, name another folder by --out, or replace it with --overwrite";
             return Err(Error::File { path, why: why.into() });
@@ -252,6 +261,7 @@ fn explain(trial: u64, why: &str, errors: &str) {
 
 /// What is told of a run when it has ended.
 struct Told {
+    page: Page,
     plan: Plan,
     template: Template,
     out: PathBuf,
@@ -266,7 +276,12 @@ impl Told {
         if let Some(best) = summary.best() {
             mishaps.note(files::replace_file(&self.out.join(BEST), self.best(best).to_string() + "\n"));
         }
+        mishaps.note(self.page.write(Some(&self.reason(summary))));
         mishaps.ending(if summary.reason.is_some() { Ending::Done } else { Ending::Interrupted })
+    }
+
+    fn reason(&self, summary: &Summary) -> String {
+        summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string)
     }
 
     /// The very command.
@@ -281,13 +296,14 @@ impl Told {
     }
 
     fn print(&self, summary: &Summary, console: Console) -> Result<()> {
-        let reason = summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string);
+        let reason = self.reason(summary);
         let best = summary.best();
         console.object(&json!({
             "event": "end", "reason": reason, "evaluations": summary.trials.len(), "failed": summary.failed(), "stopped": summary.stopped(), "seconds": self.seconds,
             "lowest": best.map(|best| best.loss), "settings": best.map(|best| &best.settings), "trial": best.map(|best| best.trial),
             "command": best.map(|best| self.line(best)), "explanation": summary.explanation,
             "trials": files::json(&self.out.join(TRIALS)), "best": best.map(|_| files::json(&self.out.join(BEST))),
+            "page": files::json(&self.out.join(PAGE)),
         }))?;
         self.people(summary, &reason).into_iter().try_for_each(|line| console.line(line))
     }
@@ -307,6 +323,7 @@ impl Told {
         };
         lines.push(format!("{:<9} {trials}, of which {failed} failed{stopped} ({reason})", "trials"));
         lines.push(format!("{:<9} {}", "log", files::words(&self.out.join(TRIALS))));
+        lines.push(format!("{:<9} {}", "page", files::words(&self.out.join(PAGE))));
         lines.extend(summary.explanation.as_ref().map(|said| format!("{:<9} {said}", "search")));
         if summary.reason.is_none() {
             lines.push("interrupted; the same command with --resume goes on where this one ended".into());
