@@ -234,7 +234,7 @@ impl Optimizer for Tpe {
 
     fn learn(&mut self, number: u64, loss: f64) -> Result<()> {
         let mut points = self.space.zeros_for(1)?;
-        points.set_row(0, &self.pending.get(number, &self.space)?)?;
+        points.set_row(0, &*self.pending.get(number, &self.space)?)?;
         let losses = Losses::from(vec![loss]);
         self.archive = self.archive.with(&points, &losses, (&[], &[]), false, self.config.gamma)?;
         self.pending.remove(number);

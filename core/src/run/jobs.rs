@@ -103,8 +103,9 @@ pub fn side_by_side<D: Desk>(
                     }
                 }
                 match desk.next() {
-                    Ok(Some(job)) if jobs.send(job).is_ok() => running += 1,
-                    Ok(_) => break,
+                    // Somebody listens, or there would be no thread.
+                    Ok(Some(job)) => running += usize::from(jobs.send(job).is_ok()),
+                    Ok(None) => break,
                     Err(error) => outcome = Err(error),
                 }
             }

@@ -145,7 +145,7 @@ impl Desk for Work<'_> {
                 }
                 One::Evaluate(proposal) => {
                     self.left -= 1;
-                    return Ok(Some((proposal.number, host::to_f64s(&self.space.decode(&proposal.point)?)?)));
+                    return Ok(Some((proposal.number, host::to_f64s(&*self.space.decode(&proposal.point)?)?)));
                 }
             }
         }

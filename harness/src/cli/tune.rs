@@ -147,7 +147,10 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
             }
             Err(why)
         }
-        Err(why) => Err(why),
+        Err(why) => {
+            let _ = told.page.write(Some(&why.to_string())); // what is wrong is said in any case
+            Err(why)
+        }
     }
 }
 

@@ -88,10 +88,14 @@ impl<'a, 'b> Desk<'a, 'b> {
         self.around.interrupted.load(std::sync::atomic::Ordering::Relaxed)
     }
 
+    /// Are the losses of somebody's own points known?
+    fn is_tried(&self) -> bool {
+        (1..=self.tries.len() as u64).all(|trial| self.done.contains_key(&trial))
+    }
+
     /// Asks for more; `false` where there is nothing to ask for, now or ever.
     fn ask(&mut self) -> Result<bool> {
-        let tried = (1..=self.tries.len() as u64).all(|trial| self.done.contains_key(&trial));
-        if !tried {
+        if !self.is_tried() {
             return Ok(false);
         }
         // What happened before happens again, in its order.
@@ -185,7 +189,9 @@ impl Seats for Desk<'_, '_> {
                 self.is_over();
                 return Ok(None);
             }
-            if let Some(job) = self.queue.pop_front() {
+            // Nothing is begun, and nothing new is told, before what happened has happened again.
+            let again = self.is_tried() && !self.history.is_empty();
+            if !again && let Some(job) = self.queue.pop_front() {
                 return Ok(Some(job));
             }
             if self.reason.is_some() || !self.ask()? {

@@ -54,7 +54,7 @@ impl Search {
     /// As [`OneByOne::ask`].
     pub(super) fn next(&mut self) -> Result<Next> {
         Ok(match self.asked.ask()? {
-            One::Evaluate(proposal) => Next::Evaluate(proposal.number, host::to_f64s(&self.space.decode(&proposal.point)?)?),
+            One::Evaluate(proposal) => Next::Evaluate(proposal.number, host::to_f64s(&*self.space.decode(&proposal.point)?)?),
             One::Wait => Next::Wait,
             One::Step(report) => Next::Step(report.converged),
         })

@@ -482,7 +482,7 @@ fn a_killed_run_of_uneven_jobs_goes_on() -> Tested {
 }
 
 /// Prints its number eight times, and rests after the third; what it starts would stay there.
-const SLOW: &str = "sleep 1000 &\necho $! > child-$MOTHS_TRIAL\n[ \"$2\" ] && x=-$1 || x=$1\necho loss $x\necho loss $x\necho loss $x\nsleep 0.6\n\
+const SLOW: &str = "sleep 1000 &\necho $! > child-$MOTHS_TRIAL\n[ \"$2\" ] && x=-$1 || x=$1\nprintf 'loss %s\\nloss %s\\nloss %s\\n' $x $x $x\nsleep 0.6\n\
                     for i in 1 2 3 4 5; do echo loss $x; done\n";
 
 #[test]
@@ -528,7 +528,8 @@ fn what_does_worse_than_others_is_stopped() -> Tested {
 fn a_run_leaves_a_page() -> Tested {
     let place = tempdir()?;
     fs::write(place.path().join("page.sh"), "[ $1 = '<b>' ] && exit 3\n[ -e folder/tune.html ] && cp folder/tune.html seen-$MOTHS_TRIAL\necho 0.$MOTHS_TRIAL\n")?;
-    said(&place, "tune --budget 12 --optimizer random-search --out folder -- sh page.sh {c:<b>|plain} {x:log:1e-3..1}")?;
+    let output = run(&place, "tune --budget 12 --optimizer random-search --out folder -- sh page.sh {c:<b>|plain} {x:log:1e-3..1}")?;
+    assert!(output.status.success(), "{output:?}");
     let page = fs::read_to_string(place.path().join("folder/tune.html"))?;
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
     for wanted in ["id=\"progress\"", "id=\"importance\"", "id=\"settings\"", "id=\"trials\"", "&lt;b&gt;", "it ended with exit status: 3"] {
