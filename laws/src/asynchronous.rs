@@ -10,7 +10,7 @@ use super::{
     problem::Problem,
 };
 use moths_core::{
-    CowTensor, Error, Key, Objective, Optimizer, Result,
+    CowTensor, Error, Key, Optimizer, Result,
     optimizer::Proposal,
     persist::{Keep, State},
     registry,
