@@ -5,8 +5,7 @@
 //! best ← the lowest of all x seen so far
 //! ```
 //!
-//! x, best, centre: \[d\]. As long as no loss is known, in the first step and in the first after `move_to`, x_1 is the centre and
-//! no draw. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
+//! x, best, centre: \[d\]. In the first step, and in the first after `move_to`, x_1 is the centre and no draw. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
 //! Differs from the paper: coordinates without bounds are drawn from a normal distribution around the start.
 //! Cost per step: n evaluations in one round; of a stochastic objective one more, as the best is evaluated beside them on the same data; 2
 //! numbers of state per parameter; n + 1 numbers of scratch per parameter.
@@ -67,6 +66,8 @@ pub struct RandomSearch {
     best: CowTensor,
     /// +∞ until `best` has been evaluated.
     best_loss: f64,
+    /// Has the centre been asked for?
+    begun: bool,
     pending: Pending,
 }
 
@@ -91,6 +92,7 @@ impl Algorithm for RandomSearch {
             best: start.clone(),
             centre: start,
             best_loss: f64::INFINITY,
+            begun: false,
             pending: Pending::none(space),
         })
     }
@@ -109,6 +111,7 @@ impl Optimizer for RandomSearch {
             self.best = batch.row(i, &self.space)?;
             self.best_loss = loss;
         }
+        self.begun = true;
         self.clock.tick();
         Ok(report)
     }
@@ -120,6 +123,7 @@ impl Optimizer for RandomSearch {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
         (self.centre, self.best, self.best_loss) = (at.clone(), at, f64::INFINITY);
+        self.begun = false;
         self.pending.clear();
         Ok(())
     }
@@ -127,6 +131,7 @@ impl Optimizer for RandomSearch {
     fn propose(&mut self) -> Result<Proposal> {
         let point = Batch::Dense(self.candidates(1)?).row(0, &self.space)?;
         let proposal = self.pending.add(point)?;
+        self.begun = true;
         self.clock.tick();
         Ok(proposal)
     }
@@ -142,17 +147,17 @@ impl Optimizer for RandomSearch {
 }
 
 impl RandomSearch {
-    /// n draws \[n, d\]; as long as no loss is known, and none is awaited, the first of them is the centre.
+    /// n draws \[n, d\]; the first of all is the centre.
     fn candidates(&self, n: usize) -> Result<CowTensor> {
         let mut points = self.space.scatter(&self.centre, self.clock.key(), n)?;
-        if self.best_loss.is_infinite() && self.pending.is_empty() {
-            points.set_row(0, &self.best)?;
+        if !self.begun {
+            points.set_row(0, &self.centre)?;
         }
         Ok(points)
     }
 }
 
-persist!(RandomSearch { clock, centre, best, best_loss, pending });
+persist!(RandomSearch { clock, centre, best, best_loss, begun, pending });
 register!(RandomSearch);
 
 #[cfg(test)]
