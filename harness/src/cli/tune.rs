@@ -47,6 +47,8 @@ const TRIALS: &str = "trials.jsonl";
 const BEST: &str = "best.json";
 const PAGE: &str = "tune.html";
 
+/// How long a run that is somebody else's is waited for.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Of the standard error of the first candidate that failed, so many lines are shown.
 const LINES: usize = 10;
 
@@ -111,7 +113,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     // Nothing is made, and nothing makes way, before all is well.
     let mut run = Run::new(plan)?;
     files::prepare_folder(&out, &[PLAN, TRIALS, BEST, PAGE])?;
-    let _claim = Claim::take(out.join(TRIALS))?;
+    let _claim = claim(&out.join(TRIALS))?;
     if !args.resume {
         make_way(&out, args.overwrite)?;
         run.plan().save(&out.join(PLAN))?;
@@ -181,6 +183,17 @@ fn earlier(out: &Path) -> Result<Plan> {
         return Err(Error::invalid("--resume", files::words(out), "a folder with a run in it, as --out names one"));
     }
     Plan::open(&path)
+}
+
+/// The run is this program's alone. A command that moths was starting when it was killed has its files for a moment.
+fn claim(trials: &Path) -> Result<Claim> {
+    let began = Instant::now();
+    loop {
+        match Claim::take(trials) {
+            Err(Error::File { .. }) if began.elapsed() < MOMENT => std::thread::sleep(MOMENT / 40),
+            taken => return taken,
+        }
+    }
 }
 
 /// A run that is there is not lost by accident.
