@@ -78,7 +78,9 @@ impl Algorithm for RandomSearch {
         "Independent random points; the lowest is kept. The yardstick.",
         "Brooks 1958, doi:10.1287/opre.6.2.244",
     )
-    .capabilities(Capabilities::NONE.rank_based(true).translation(true).monotone(true).asynchronous(true).state_per_parameter(2.0))
+    .capabilities(
+        Capabilities::NONE.rank_based(true).translation(true).monotone(true).asynchronous(true).state_per_parameter(2.0),
+    )
     .size("candidates");
     type Config = RandomSearchConfig;
 

@@ -121,7 +121,10 @@ impl Crowd {
         let before = path::digest(&mut *self.optimizer)?;
         for (number, what) in [(late.number, "what was told already"), (u64::MAX >> 12, "what was never proposed")] {
             let answer = self.optimizer.learn(number, 1.0);
-            ensure!(matches!(answer, Err(Error::Invalid { .. })), "{what} is told, and that gives {answer:?} instead of a refusal");
+            ensure!(
+                matches!(answer, Err(Error::Invalid { .. })),
+                "{what} is told, and that gives {answer:?} instead of a refusal"
+            );
             path::same_state(&before, &path::digest(&mut *self.optimizer)?).map_err(|b| b.under(what))?;
         }
         let answer = path::answer(&*self.optimizer)?;
@@ -133,7 +136,10 @@ impl Crowd {
         let before = self.optimizer.propose()?;
         self.optimizer.move_to(&self.problem.space().start())?;
         let answer = self.optimizer.learn(before.number, 1.0);
-        ensure!(matches!(answer, Err(Error::Invalid { .. })), "after a move, what waited before is told, and that gives {answer:?}");
+        ensure!(
+            matches!(answer, Err(Error::Invalid { .. })),
+            "after a move, what waited before is told, and that gives {answer:?}"
+        );
         // And both kinds of working go on, one after the other.
         let (proposal, mut problem) = (self.optimizer.propose()?, self.problem.clone());
         path::step(&mut *self.optimizer, &mut problem)?;

@@ -12,13 +12,7 @@ pub(super) struct Ratio {
 }
 
 impl Ratio {
-    pub(super) fn new(
-        archive: &Archive,
-        good: &[usize],
-        pending: &Pending,
-        values: &[Values],
-        centre: &[f64],
-    ) -> Result<Self> {
+    pub(super) fn new(archive: &Archive, good: &[usize], pending: &Pending, values: &[Values], centre: &[f64]) -> Result<Self> {
         let numbers = archive.numbers()?;
         let mut is_good = vec![false; archive.len()];
         good.iter().for_each(|&i| is_good[i] = true);

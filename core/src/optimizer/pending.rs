@@ -50,13 +50,7 @@ pub struct Pending {
 impl Pending {
     /// None yet; at most 4096 at a time, nor more than 64 MiB hold.
     pub fn none(space: &Space) -> Self {
-        Self {
-            dim: space.dim(),
-            most: MOST.min(MOST_NUMBERS / space.dim()).max(1),
-            next: 0,
-            numbers: vec![],
-            points: vec![],
-        }
+        Self { dim: space.dim(), most: MOST.min(MOST_NUMBERS / space.dim()).max(1), next: 0, numbers: vec![], points: vec![] }
     }
 
     /// This candidate waits from now on.

@@ -257,7 +257,13 @@ impl<'a> Watcher<'a> {
         event["lowest"] = json!(self.lowest);
         let _ = self.console.object(&event);
         let figure = trial.loss.map_or("failed".into(), |loss| number(printed(loss, self.maximize)));
-        let mark = if better { '*' } else if trial.stopped { '|' } else { ' ' };
+        let mark = if better {
+            '*'
+        } else if trial.stopped {
+            '|'
+        } else {
+            ' '
+        };
         let (mark, settings) = (mark, self.template.in_words(&trial.settings));
         let _ = self.console.line(format!("{:>5} {mark} {figure:>12} {:>8.1} s  {settings}", trial.trial, trial.seconds));
         if let Some(why) = trial.failed.as_ref().filter(|_| !std::mem::replace(&mut self.shown, true)) {

@@ -136,7 +136,16 @@ mod tests {
 
     fn trial(number: u64) -> Trial {
         let settings = json!({ "lr": 0.1 + number as f64 }).as_object().cloned().unwrap_or_default();
-        Trial { trial: number, settings, loss: Some(1.0 / 3.0), failed: None, seconds: 0.5, asked: Some(number), stopped: false, losses: vec![None, Some(1.0 / 7.0)] }
+        Trial {
+            trial: number,
+            settings,
+            loss: Some(1.0 / 3.0),
+            failed: None,
+            seconds: 0.5,
+            asked: Some(number),
+            stopped: false,
+            losses: vec![None, Some(1.0 / 7.0)],
+        }
     }
 
     #[test]

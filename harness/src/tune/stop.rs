@@ -147,7 +147,16 @@ mod tests {
 
     fn trial(losses: &[f64], stopped: bool) -> Trial {
         let losses = losses.iter().map(|loss| Some(*loss)).collect();
-        Trial { trial: 1, settings: Default::default(), loss: Some(1.0), failed: None, seconds: 1.0, asked: None, stopped, losses }
+        Trial {
+            trial: 1,
+            settings: Default::default(),
+            loss: Some(1.0),
+            failed: None,
+            seconds: 1.0,
+            asked: None,
+            stopped,
+            losses,
+        }
     }
 
     fn judge(rule: Rule, trials: &[&[f64]]) -> Judge {

@@ -421,7 +421,10 @@ fn a_free_job_gets_the_next_candidate_at_once() -> Tested {
         assert!(lines.len() == 12 && first >= 7, "{optimizer}: {first}");
         assert!(lines.iter().all(|trial| trial["failed"].is_null()), "{optimizer}");
         let asked: Vec<u64> = lines.iter().filter_map(|trial| trial["asked"].as_u64()).collect();
-        assert!(asked.len() == 12 && asked.is_sorted() && asked[..8].iter().zip(2..).all(|(asked, there)| *asked == there), "{asked:?}");
+        assert!(
+            asked.len() == 12 && asked.is_sorted() && asked[..8].iter().zip(2..).all(|(asked, there)| *asked == there),
+            "{asked:?}"
+        );
     }
     Ok(())
 }
@@ -505,11 +508,19 @@ fn what_does_worse_than_others_is_stopped() -> Tested {
             all.push(x);
             finished.sort_by(f64::total_cmp);
             let lower = all.iter().filter(|other| **other < x).count();
-            let worse = if rule == "median" { finished.get(finished.len() / 2).is_some_and(|median| x > *median) } else { lower >= all.len().div_ceil(3) };
+            let worse = if rule == "median" {
+                finished.get(finished.len() / 2).is_some_and(|median| x > *median)
+            } else {
+                lower >= all.len().div_ceil(3)
+            };
             let stops = finished.len() >= 5 && worse;
             assert_eq!(trial["stopped"] == true, stops, "{out}: {trial}");
             let loss = trial["loss"].as_f64().ok_or("no loss")?;
-            assert!((loss - x).abs() < 1e-12 && trial["losses"].as_array().is_some_and(|losses| losses.len() == if stops { 3 } else { 8 }), "{trial}");
+            assert!(
+                (loss - x).abs() < 1e-12
+                    && trial["losses"].as_array().is_some_and(|losses| losses.len() == if stops { 3 } else { 8 }),
+                "{trial}"
+            );
             if stops {
                 assert!(is_gone(&place.path().join(format!("child-{}", trial["trial"])))?, "{trial}");
             } else {
@@ -521,7 +532,8 @@ fn what_does_worse_than_others_is_stopped() -> Tested {
     }
     let refused = refusal(&place, "tune --stop best --out new -- true {x:0..1}")?;
     assert!(refused.contains("write median or asha"), "{refused}");
-    let other = refusal(&place, "tune --budget 20 --optimizer random-search --stop asha --resume --out median -- sh slow.sh {x:0.0..1}")?;
+    let other =
+        refusal(&place, "tune --budget 20 --optimizer random-search --stop asha --resume --out median -- sh slow.sh {x:0.0..1}")?;
     assert!(other.contains("--stop = \"asha\": the run that is to go on was started with \"median\""), "{other}");
     Ok(())
 }
@@ -529,12 +541,18 @@ fn what_does_worse_than_others_is_stopped() -> Tested {
 #[test]
 fn a_run_leaves_a_page() -> Tested {
     let place = tempdir()?;
-    fs::write(place.path().join("page.sh"), "[ $1 = '<b>' ] && exit 3\n[ -e folder/tune.html ] && cp folder/tune.html seen-$MOTHS_TRIAL\necho 0.$MOTHS_TRIAL\n")?;
-    let output = run(&place, "tune --budget 12 --optimizer random-search --out folder -- sh page.sh {c:<b>|plain} {x:log:1e-3..1}")?;
+    fs::write(
+        place.path().join("page.sh"),
+        "[ $1 = '<b>' ] && exit 3\n[ -e folder/tune.html ] && cp folder/tune.html seen-$MOTHS_TRIAL\necho 0.$MOTHS_TRIAL\n",
+    )?;
+    let output =
+        run(&place, "tune --budget 12 --optimizer random-search --out folder -- sh page.sh {c:<b>|plain} {x:log:1e-3..1}")?;
     assert!(output.status.success(), "{output:?}");
     let page = fs::read_to_string(place.path().join("folder/tune.html"))?;
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
-    for wanted in ["id=\"progress\"", "id=\"importance\"", "id=\"settings\"", "id=\"trials\"", "&lt;b&gt;", "it ended with exit status: 3"] {
+    for wanted in
+        ["id=\"progress\"", "id=\"importance\"", "id=\"settings\"", "id=\"trials\"", "&lt;b&gt;", "it ended with exit status: 3"]
+    {
         assert!(page.contains(wanted), "{wanted}");
     }
     assert!(!page.contains("<b></td>") && !page.contains("<td><b>") && !page.contains("under way"));
@@ -542,7 +560,8 @@ fn a_run_leaves_a_page() -> Tested {
     let failed = all.iter().filter(|trial| trial["loss"].is_null()).count();
     assert_eq!(page.matches("<circle").count() + page.matches("class=\"cross\" d").count(), 12);
     assert!(failed > 0 && page.matches("class=\"cross\" d").count() == failed);
-    let early = fs::read_dir(place.path())?.filter_map(Result::ok).find(|file| file.file_name().to_string_lossy().starts_with("seen-"));
+    let early =
+        fs::read_dir(place.path())?.filter_map(Result::ok).find(|file| file.file_name().to_string_lossy().starts_with("seen-"));
     let early = fs::read_to_string(early.ok_or("no page while it ran")?.path())?;
     assert!(early.contains("under way") && early.ends_with("</html>\n"), "a whole page at any time");
     Ok(())

@@ -121,13 +121,7 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     (
         "asynchronous",
         Kind::Waiter,
-        &[
-            Flaw::ForgetsWaiting,
-            Flaw::ProposesAgain,
-            Flaw::LosesLateLosses,
-            Flaw::LearnsOfStrangers,
-            Flaw::WaitsAfterMoves,
-        ],
+        &[Flaw::ForgetsWaiting, Flaw::ProposesAgain, Flaw::LosesLateLosses, Flaw::LearnsOfStrangers, Flaw::WaitsAfterMoves],
     ),
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey, Flaw::LosesTrackLate]),
     ("seeds", Kind::Seeds, &[Flaw::DeniesChance]),

@@ -111,7 +111,8 @@ impl Tuned<'_> {
              settings do only together is in none of them. A search looks more closely where it is good: the shares tell of these trials, \
              not of the whole space.</p>\n<div class=\"wide\"><table><thead><tr><th>setting</th><th>explains</th></tr></thead><tbody>"
         )?;
-        let mut shares: Vec<(&str, Option<f64>)> = self.template.settings().iter().map(|setting| self.share(&Axis { setting })).collect();
+        let mut shares: Vec<(&str, Option<f64>)> =
+            self.template.settings().iter().map(|setting| self.share(&Axis { setting })).collect();
         shares.sort_by(|a, b| b.1.unwrap_or(-1.0).total_cmp(&a.1.unwrap_or(-1.0)));
         for (name, share) in shares {
             let cell = match share {
@@ -200,7 +201,8 @@ mod tests {
     use super::*;
 
     fn page(trials: &[Trial], maximize: bool) -> String {
-        let command: Vec<String> = ["<script>", "{lr:log:1e-5..1}", "{c:a|<b>\"}", "{n:1..8}", "{f:bool}"].map(str::to_owned).into();
+        let command: Vec<String> =
+            ["<script>", "{lr:log:1e-5..1}", "{c:a|<b>\"}", "{n:1..8}", "{f:bool}"].map(str::to_owned).into();
         let template = Template::new(&command).expect("a template");
         let plan = Plan {
             command,
@@ -216,7 +218,8 @@ mod tests {
     }
 
     fn trial(number: u64) -> Trial {
-        let settings = json!({ "lr": 10f64.powi(-((number % 5) as i32)), "c": "<b>\"", "n": number % 8 + 1, "f": number % 2 == 0 });
+        let settings =
+            json!({ "lr": 10f64.powi(-((number % 5) as i32)), "c": "<b>\"", "n": number % 8 + 1, "f": number % 2 == 0 });
         let failed = (number == 3).then(|| "<i>no".to_owned());
         let loss = failed.is_none().then_some(number as f64);
         let settings = settings.as_object().cloned().unwrap_or_default();
@@ -230,7 +233,10 @@ mod tests {
             assert!(!page.contains("<b>\"") && !page.contains("<i>no") && !page.contains("<h1>moths tune: <script>"));
             assert!(page.matches("<script>").count() == 1 && !page.contains("http://") && !page.contains("https://"));
             assert_eq!(page.matches("<circle").count(), trials.iter().filter(|trial| trial.loss.is_some()).count());
-            assert_eq!(page.matches("<tr><th scope=\"row\">").count() + page.matches("<tr class=\"best\">").count(), trials.len() + 4);
+            assert_eq!(
+                page.matches("<tr><th scope=\"row\">").count() + page.matches("<tr class=\"best\">").count(),
+                trials.len() + 4
+            );
             assert!(!page.contains("NaN") && !page.contains("inf\""), "{page}");
         }
     }
