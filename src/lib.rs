@@ -62,7 +62,8 @@
 //! * *discrete*: integers and switches do not freeze while real numbers converge;
 //! * *ends*: it says so when it has converged;
 //! * *in place*: it searches a model that holds the point itself ([`InPlaceModel`]), in the memory that running it takes;
-//! * *suggestible*: it looks at points of yours ([`Optimizer::suggest`]).
+//! * *suggestible*: it looks at points of yours ([`Optimizer::suggest`]);
+//! * *asynchronous*: it proposes while losses are outstanding ([`Optimizer::propose`]).
 //!
 #![cfg_attr(
     all(feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"),
@@ -123,3 +124,8 @@ struct FineTuning;
 #[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 #[doc = include_str!("../docs/cards.md")]
 struct Cards;
+
+/// And that of the page of tuning.
+#[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
+#[doc = include_str!("../docs/tuning.md")]
+struct Tuning;

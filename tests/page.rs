@@ -79,6 +79,7 @@ fn promises(of: &Capabilities) -> String {
         (of.discrete, "discrete"),
         (of.converges, "ends"),
         (of.suggestible, "suggestible"),
+        (of.asynchronous, "asynchronous"),
     ];
     all.iter().filter(|(kept, _)| *kept).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
 }

@@ -19,7 +19,9 @@
 //! Differs from the papers: a leaf that is off counts as what was drawn for it, and not as absent; m is that of Optuna (a tenth of the points and not √n/4), and so are w and the limits of s, but that the lower one is half as
 //! high, which finds lower losses on three of four mixed functions (`reference/tpe.py`) and higher ones on the fourth; only the newest `archive` points are
 //! remembered, and those that are good.
-//! Points that failed are never good. On a stochastic objective the good ones are evaluated again in every step, beside the new ones and on
+//! Points that failed are never good. A point that was proposed and whose loss is not known yet stands in g, the newest last, and counts for neither n nor m: so
+//! commands that run side by side are not given the same point (the constant liar of Ginsbourger, Le Riche & Carraro 2010,
+//! doi:10.1007/978-3-642-10701-6_6). On a stochastic objective the good ones are evaluated again in every step, beside the new ones and on
 //! the same data, and whoever is not good then never is again: so losses of different data are not compared.
 //! `move_to` forgets what was seen, and begins again there. It never says `converged`, and does not: kernels of l end at W/54.
 //! Cost per step: `batch` evaluations in one round, m more on a stochastic objective; O(c n d) arithmetic; state of n + 1 numbers per parameter,
@@ -28,7 +30,7 @@
 //! Take it when some 20 to 300 evaluations are all there are, and there are integers, flags or categories. With more of them take `cma-es`, where
 //! parameters depend on each other or are to be exact.
 //!
-//! Tune first: `batch`, as many as can be evaluated at once; `start`, more where there are many parameters; `multivariate`.
+//! Tune first: `batch`, as many as can be evaluated at once, where a step is to wait for all of them; `start`, more where there are many parameters; `multivariate`.
 //!
 //! ```
 //! use moths_core::{Function, Key, Leaf, Space, Stop, minimize, registry};
@@ -55,7 +57,8 @@ mod tests;
 
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, Suggestions, settings},
+    objective::Losses,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, Pending, Proposal, Suggestions, settings},
     persist,
     persist::Clock,
     register,
@@ -111,6 +114,7 @@ pub struct Tpe {
     centre: CowTensor,
     archive: Archive,
     suggestions: Suggestions,
+    pending: Pending,
 }
 
 /// Numbers of state per parameter: the archive, the centre, and suggestions in f64.
@@ -136,6 +140,7 @@ impl Algorithm for Tpe {
             .translation(true)
             .monotone(true)
             .suggestible(true)
+            .asynchronous(true)
             .state_fixed(state_fixed(500))
             .state_per_parameter(state_per_parameter(500)),
     )
@@ -160,6 +165,7 @@ impl Algorithm for Tpe {
             centre: space.start(),
             archive: Archive::new(space, config.archive)?,
             suggestions: Suggestions::at_most(SUGGESTIONS, space),
+            pending: Pending::none(space),
             space: space.clone(),
             config,
         })
@@ -204,39 +210,74 @@ impl Optimizer for Tpe {
         self.archive = Archive::new(&self.space, self.config.archive)?;
         self.centre = at;
         self.suggestions.clear();
+        self.pending.clear();
         Ok(())
     }
 
     fn suggest(&mut self, points: &Batch) -> Result<()> {
         self.suggestions.add(points, &self.space)
     }
+
+    fn propose(&mut self) -> Result<Proposal> {
+        let mut points = self.drawn(&self.archive.good(self.config.gamma), 1)?;
+        let suggested = self.seen() > 0 && !self.suggestions.is_empty();
+        if suggested {
+            self.suggestions.write_first(&mut points, 0, &self.space)?;
+        }
+        let proposal = self.pending.add(Batch::Dense(points).row(0, &self.space)?)?;
+        if suggested {
+            self.suggestions.drop_first();
+        }
+        self.clock.tick();
+        Ok(proposal)
+    }
+
+    fn learn(&mut self, number: u64, loss: f64) -> Result<()> {
+        let mut points = self.space.zeros_for(1)?;
+        points.set_row(0, &*self.pending.get(number, &self.space)?)?;
+        let losses = Losses::from(vec![loss]);
+        self.archive = self.archive.with(&points, &losses, (&[], &[]), false, self.config.gamma)?;
+        self.pending.remove(number);
+        Ok(())
+    }
 }
 
 impl Tpe {
+    /// How many points are known, or will be.
+    fn seen(&self) -> usize {
+        self.archive.len() + self.pending.len()
+    }
+
     /// The points of a step \[n, d\]; the last of them are those that others suggest.
     fn candidates(&self, good: &[usize]) -> Result<CowTensor> {
         let waiting = self.suggestions.rows().len();
         // The start itself is looked at, too.
-        let first = usize::from(self.archive.len() == 0);
-        let (n, key) = (self.config.batch.max(waiting + first), self.clock.key());
-        let mut points = if self.archive.len() < self.config.start {
-            self.space.scatter(&self.centre, key.fold(0), n)?
-        } else {
-            self.proposals(good, key.fold(1), n)?
-        };
-        if self.archive.len() == 0 {
-            points.set_row(0, &self.centre)?;
-        }
+        let first = usize::from(self.seen() == 0);
+        let n = self.config.batch.max(waiting + first);
+        let mut points = self.drawn(good, n)?;
         let rows: Vec<usize> = (n - waiting..n).rev().collect();
         self.suggestions.write(&mut points, &rows, &self.space)?;
         Ok(points)
     }
 
+    /// n points \[n, d\] of its own, the first of all the start.
+    fn drawn(&self, good: &[usize], n: usize) -> Result<CowTensor> {
+        let key = self.clock.key();
+        if self.seen() >= self.config.start && self.archive.len() > 0 {
+            return self.proposals(good, key.fold(1), n);
+        }
+        let mut points = self.space.scatter(&self.centre, key.fold(0), n)?;
+        if self.seen() == 0 {
+            points.set_row(0, &self.centre)?;
+        }
+        Ok(points)
+    }
+
     /// n points of high l/g, each for itself.
     fn proposals(&self, good: &[usize], key: Key, n: usize) -> Result<CowTensor> {
-        let Self { config, space, values, archive, centre, .. } = self;
+        let Self { config, space, values, archive, centre, pending, .. } = self;
         let d = space.dim();
-        let ratio = Ratio::new(archive, good, values, &host::to_f64s(centre)?)?;
+        let ratio = Ratio::new(archive, good, pending, values, &host::to_f64s(centre)?)?;
         let together = if config.multivariate { d } else { 1 };
         let mut x = vec![0.0; n * d];
         for (i, x) in x.chunks_exact_mut(d).enumerate() {
@@ -248,5 +289,5 @@ impl Tpe {
     }
 }
 
-persist!(Tpe { clock, centre, archive, suggestions });
+persist!(Tpe { clock, centre, archive, suggestions, pending });
 register!(Tpe);

@@ -5,8 +5,7 @@
 //! best ← the lowest of all x seen so far
 //! ```
 //!
-//! x, best, centre: \[d\]. As long as no loss is known, in the first step and in the first after `move_to`, x_1 is the centre and
-//! no draw. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
+//! x, best, centre: \[d\]. In the first step, and in the first after `move_to`, x_1 is the centre and no draw. Source: Brooks 1958, "A discussion of random methods for seeking maxima", doi:10.1287/opre.6.2.244.
 //! Differs from the paper: coordinates without bounds are drawn from a normal distribution around the start.
 //! Cost per step: n evaluations in one round; of a stochastic objective one more, as the best is evaluated beside them on the same data; 2
 //! numbers of state per parameter; n + 1 numbers of scratch per parameter.
@@ -35,7 +34,7 @@
 
 use moths_core::{
     Batch, CowTensor, Key, Objective, Optimizer, Report, Result, Space,
-    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, settings},
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Meta, Pending, Proposal, settings},
     persist,
     persist::Clock,
     register,
@@ -67,6 +66,9 @@ pub struct RandomSearch {
     best: CowTensor,
     /// +∞ until `best` has been evaluated.
     best_loss: f64,
+    /// Has the centre been asked for?
+    begun: bool,
+    pending: Pending,
 }
 
 impl Algorithm for RandomSearch {
@@ -76,7 +78,9 @@ impl Algorithm for RandomSearch {
         "Independent random points; the lowest is kept. The yardstick.",
         "Brooks 1958, doi:10.1287/opre.6.2.244",
     )
-    .capabilities(Capabilities::NONE.rank_based(true).translation(true).monotone(true).state_per_parameter(2.0))
+    .capabilities(
+        Capabilities::NONE.rank_based(true).translation(true).monotone(true).asynchronous(true).state_per_parameter(2.0),
+    )
     .size("candidates");
     type Config = RandomSearchConfig;
 
@@ -90,17 +94,15 @@ impl Algorithm for RandomSearch {
             best: start.clone(),
             centre: start,
             best_loss: f64::INFINITY,
+            begun: false,
+            pending: Pending::none(space),
         })
     }
 }
 
 impl Optimizer for RandomSearch {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
-        let mut points = self.space.scatter(&self.centre, self.clock.key(), self.config.candidates)?;
-        if self.best_loss.is_infinite() {
-            points.set_row(0, &self.best)?;
-        }
-        let batch = Batch::Dense(points);
+        let batch = Batch::Dense(self.candidates(self.config.candidates)?);
         let remembered = [self.best_loss];
         let Comparison { before, losses, report } =
             objective.losses_beside(&batch, &Batch::one(&self.best)?, Some(&remembered))?;
@@ -111,6 +113,7 @@ impl Optimizer for RandomSearch {
             self.best = batch.row(i, &self.space)?;
             self.best_loss = loss;
         }
+        self.begun = true;
         self.clock.tick();
         Ok(report)
     }
@@ -122,11 +125,41 @@ impl Optimizer for RandomSearch {
     fn move_to(&mut self, at: &CowTensor) -> Result<()> {
         let at = self.space.point(at)?;
         (self.centre, self.best, self.best_loss) = (at.clone(), at, f64::INFINITY);
+        self.begun = false;
+        self.pending.clear();
+        Ok(())
+    }
+
+    fn propose(&mut self) -> Result<Proposal> {
+        let point = Batch::Dense(self.candidates(1)?).row(0, &self.space)?;
+        let proposal = self.pending.add(point)?;
+        self.begun = true;
+        self.clock.tick();
+        Ok(proposal)
+    }
+
+    fn learn(&mut self, number: u64, loss: f64) -> Result<()> {
+        let point = self.pending.get(number, &self.space)?;
+        if loss.is_finite() && loss < self.best_loss {
+            (self.best, self.best_loss) = (point, loss);
+        }
+        self.pending.remove(number);
         Ok(())
     }
 }
 
-persist!(RandomSearch { clock, centre, best, best_loss });
+impl RandomSearch {
+    /// n draws \[n, d\]; the first of all is the centre.
+    fn candidates(&self, n: usize) -> Result<CowTensor> {
+        let mut points = self.space.scatter(&self.centre, self.clock.key(), n)?;
+        if !self.begun {
+            points.set_row(0, &self.centre)?;
+        }
+        Ok(points)
+    }
+}
+
+persist!(RandomSearch { clock, centre, best, best_loss, begun, pending });
 register!(RandomSearch);
 
 #[cfg(test)]

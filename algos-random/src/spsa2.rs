@@ -212,7 +212,7 @@ impl Optimizer for Spsa2 {
     fn step(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let losses = objective.losses(&self.batch()?)?;
         let mut report = Report::of(&losses);
-        let (unit, hessian, mut next) = self.learn(&losses)?;
+        let (unit, hessian, mut next) = self.learnt(&losses)?;
         if let Some(x) = &next
             && self.blocking.is_on()
         {
@@ -267,7 +267,7 @@ impl Spsa2 {
     }
 
     /// What will be known after these losses, and where that leads; `None`: nowhere.
-    fn learn(&self, losses: &Losses) -> Result<(Unit, Curvature, Option<CowTensor>)> {
+    fn learnt(&self, losses: &Losses) -> Result<(Unit, Curvature, Option<CowTensor>)> {
         let (around, beyond) = losses.split_at(losses.len() - 2 * self.config.pairs);
         let (slopes, beyond) = (slopes::of_pairs(around, self.c()), slopes::of_pairs(beyond, self.c()));
         let unit = self.unit.after(&slopes);

@@ -26,7 +26,7 @@
 //! | the step is exact | `resume` `seeds` `split` `ask_tell` `replay` |
 //! | the step is atomic | `snapshot` `atomic` `failures` |
 //! | a state is checked before it is trusted | `damage` |
-//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `suggest` `domains` `one_dimension` `settings` `horizon` `sizes` `declared` `fixed` |
+//! | what is proposed and reported | `bounds` `cast` `counts` `move_to` `suggest` `asynchronous` `domains` `one_dimension` `settings` `horizon` `sizes` `declared` `fixed` |
 //! | losses of different steps are not compared | `shift` |
 //! | what was promised | `seeds_only` `in_place` `state_size` `rank_based` `translation` `rotation` `monotone` `beats_random` `walls` `converged` `discrete` `purpose` |
 //!
@@ -46,6 +46,7 @@ macro_rules! ensure {
 }
 
 mod ask_tell;
+mod asynchronous;
 mod atomic;
 mod beats_random;
 mod bounds;
@@ -140,6 +141,7 @@ pub const LAWS: &[Law] = &[
     declared::LAW,
     move_to::LAW,
     suggest::LAW,
+    asynchronous::LAW,
     seeds::LAW,
     monotone::LAW,
     beats_random::LAW,

@@ -1,26 +1,27 @@
 //! l/g: where good points are dense and others are not.
 
-use moths_core::{Result, rng::Stream};
+use moths_core::{Result, optimizer::Pending, rng::Stream};
 
 use super::{archive::Archive, parzen::Parzen};
 use crate::values::Values;
 
-/// The estimators of good points and of the others.
+/// The estimators of good points, and of the others with those whose losses are not known yet.
 pub(super) struct Ratio {
     l: Parzen,
     g: Parzen,
 }
 
 impl Ratio {
-    pub(super) fn new(archive: &Archive, good: &[usize], values: &[Values], centre: &[f64]) -> Result<Self> {
+    pub(super) fn new(archive: &Archive, good: &[usize], pending: &Pending, values: &[Values], centre: &[f64]) -> Result<Self> {
         let numbers = archive.numbers()?;
         let mut is_good = vec![false; archive.len()];
         good.iter().for_each(|&i| is_good[i] = true);
         let of = |kind: bool| {
-            let rows = numbers.chunks_exact(values.len()).zip(&is_good).filter(|(_, good)| **good == kind);
-            Parzen::new(&rows.map(|(row, _)| row).collect::<Vec<_>>(), values, centre)
+            let rows = numbers.chunks_exact(values.len()).zip(&is_good).filter(move |(_, good)| **good == kind);
+            rows.map(|(row, _)| row)
         };
-        Ok(Self { l: of(true), g: of(false) })
+        let (good, others) = (of(true).collect::<Vec<_>>(), of(false).chain(pending.rows()).collect::<Vec<_>>());
+        Ok(Self { l: Parzen::new(&good, values, centre), g: Parzen::new(&others, values, centre) })
     }
 
     /// x ← argmax l/g over so many draws x ~ l, so many coordinates together.

@@ -14,6 +14,11 @@ pub struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
+    /// The values of all free leaves of a space, in order.
+    pub(crate) fn over(space: &'a Space, values: &'a [f64]) -> Self {
+        Self { space, values }
+    }
+
     /// All values of a leaf, in row-major order.
     ///
     /// # Errors

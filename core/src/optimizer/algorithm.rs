@@ -176,6 +176,8 @@ pub struct Capabilities {
     pub discrete: bool,
     /// Looks at points that others [suggest](crate::optimizer::Optimizer::suggest).
     pub suggestible: bool,
+    /// [Proposes](crate::optimizer::Optimizer::propose) while losses are outstanding, and [learns](crate::optimizer::Optimizer::learn) of them in any order.
+    pub asynchronous: bool,
     /// Draws no random numbers: its key changes nothing.
     pub deterministic: bool,
     /// State size: numbers, however many parameters there are.
@@ -212,6 +214,7 @@ impl Capabilities {
         escapes: false,
         discrete: false,
         suggestible: false,
+        asynchronous: false,
         deterministic: false,
         state_fixed: 0.0,
         state_per_parameter: 1.0,
@@ -252,6 +255,8 @@ impl Capabilities {
         discrete: bool = discrete;
         /// With another [`suggestible`](Self#structfield.suggestible).
         suggestible: bool = suggestible;
+        /// With another [`asynchronous`](Self#structfield.asynchronous).
+        asynchronous: bool = asynchronous;
         /// With another [`deterministic`](Self#structfield.deterministic).
         deterministic: bool = deterministic;
         /// With another [`state_fixed`](Self#structfield.state_fixed).

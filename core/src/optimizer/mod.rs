@@ -11,7 +11,7 @@
 //! | [`schedule`] | settings that change with the step |
 //! | `estimator`, [`descent`], `gradient_descent` | approximate gradients, update rules, and the optimizer the two make |
 //! | `preset` | an estimator under another name, with other settings |
-//! | `suggestions` | points of somebody else's that wait for the next step |
+//! | `suggestions`, `pending` | points of somebody else's that wait for the next step, and its own that wait for their losses |
 //! | [`shaping`], `comparison`, [`convergence`] | what losses are made into, when two may be compared, when to end |
 
 mod algorithm;
@@ -22,6 +22,7 @@ mod estimator;
 mod gradient_descent;
 pub(crate) mod horizon;
 mod members;
+mod pending;
 mod point;
 pub mod population;
 mod preset;
@@ -39,6 +40,7 @@ pub use estimator::{Antithetic, DataDraws, Estimate, Estimator};
 pub use gradient_descent::{GradientDescent, GradientDescentConfig, NamedEstimator};
 pub use horizon::Horizon;
 pub use members::{Member, Members};
+pub use pending::{Pending, Proposal};
 pub use point::Point;
 pub use population::{Init, Population, Size};
 pub use preset::{Preset, PresetEstimator};
@@ -102,6 +104,40 @@ pub trait Optimizer: Persist + Send {
     /// [`suggestible`](Capabilities#structfield.suggestible). As [`Space::point`](crate::space::Space::point) for what is no point. Nothing has then changed.
     fn suggest(&mut self, _points: &Batch) -> Result<()> {
         Err(Error::unsupported("this optimizer", "takes no suggestions; `move_to` goes on around a point"))
+    }
+
+    /// One more candidate, whether or not the losses of earlier ones are known: for evaluations that take unlike times, where nobody waits for the
+    /// slowest of a batch. Whoever proposes and learns in turns takes the path of [`step`](Optimizer::step)s of one candidate. What waits is part of the
+    /// state.
+    ///
+    /// Both this and [`learn`](Optimizer::learn) keep the law of steps: each is a pure, deterministic, atomic function of state, key and loss, so that the
+    /// order of all of them, written down, is the whole run. Losses are compared as those of one deterministic objective.
+    ///
+    /// ```
+    /// # use moths_core::{Optimizer, Result, Space};
+    /// # fn f(optimizer: &mut dyn Optimizer, space: &Space) -> Result<()> {
+    /// let (slow, fast) = (optimizer.propose()?, optimizer.propose()?);
+    /// optimizer.learn(fast.number, 0.5)?;
+    /// let third = optimizer.propose()?; // knows of the fast one, and that the slow one is under way
+    /// # let _ = third;
+    /// optimizer.learn(slow.number, f64::NAN)?; // it failed
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] from whoever needs all losses of a step at once: that is, unless it is
+    /// [`asynchronous`](Capabilities#structfield.asynchronous); and where some thousands wait already. Nothing has then changed.
+    fn propose(&mut self) -> Result<Proposal> {
+        Err(Error::unsupported("this optimizer", "needs all losses of a step at once; `AskTell` asks for them"))
+    }
+
+    /// The loss of a candidate that was [proposed](Optimizer::propose), in any order; NaN where it failed. After a
+    /// [`move_to`](Optimizer::move_to) nobody waits for those that were proposed before.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] as by [`propose`](Optimizer::propose); [`Error::Invalid`] for a number under which nothing waits. Nothing has then changed.
+    fn learn(&mut self, _number: u64, _loss: f64) -> Result<()> {
+        Err(Error::unsupported("this optimizer", "has proposed nothing: it needs all losses of a step at once"))
     }
 
     /// What it has decided so far and why, in words for people: of those that choose between others. `None` where there is nothing to tell.
@@ -187,6 +223,14 @@ impl<O: Optimizer + ?Sized> Optimizer for Box<O> {
 
     fn suggest(&mut self, points: &Batch) -> Result<()> {
         (**self).suggest(points)
+    }
+
+    fn propose(&mut self) -> Result<Proposal> {
+        (**self).propose()
+    }
+
+    fn learn(&mut self, number: u64, loss: f64) -> Result<()> {
+        (**self).learn(number, loss)
     }
 
     fn explain(&self) -> Option<String> {

@@ -62,13 +62,30 @@ impl Suggestions {
     /// # Errors
     /// [`Error::Tensor`](crate::Error::Tensor) where candle refuses.
     pub fn write(&self, candidates: &mut CowTensor, rows: &[usize], space: &Space) -> Result<()> {
-        for (i, point) in rows.iter().zip(self.rows().rev()) {
-            // What was restored may lie outside.
-            let mut point = CowTensor::new(space.numbers(point, point.len())?);
-            space.confine(&mut point)?;
-            candidates.set_row(*i, &point)?;
+        rows.iter().zip(self.rows().rev()).try_for_each(|(i, point)| self.write_row(point, candidates, *i, space))
+    }
+
+    /// The point that has waited longest over this row of a tensor \[n, d\].
+    ///
+    /// # Errors
+    /// [`Error::Tensor`](crate::Error::Tensor) where candle refuses.
+    pub fn write_first(&self, candidates: &mut CowTensor, row: usize, space: &Space) -> Result<()> {
+        match self.rows().next() {
+            Some(point) => self.write_row(point, candidates, row, space),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The point that has waited longest has been looked at.
+    pub fn drop_first(&mut self) {
+        self.points.drain(..self.dim.min(self.points.len()));
+    }
+
+    fn write_row(&self, point: &[f64], candidates: &mut CowTensor, row: usize, space: &Space) -> Result<()> {
+        // What was restored may lie outside.
+        let mut point = CowTensor::new(space.numbers(point, point.len())?);
+        space.confine(&mut point)?;
+        candidates.set_row(row, &point)
     }
 
     /// Is none waiting?

@@ -2,9 +2,12 @@
 
 mod ask_tell;
 mod checkpoint;
+mod jobs;
 mod journal;
+mod one_by_one;
 mod stop;
 mod tally;
+mod tune;
 
 use std::{ops::ControlFlow, time::Instant};
 
@@ -18,9 +21,12 @@ use crate::{
 };
 pub use ask_tell::{Ask, AskTell};
 pub use checkpoint::{Checkpoint, Parts};
+pub use jobs::{Desk, side_by_side};
 pub use journal::{Journal, Origin, Replay};
+pub use one_by_one::{One, OneByOne};
 pub use stop::Stop;
 pub use tally::Tally;
+pub use tune::{Trial, Tune, Tuned};
 
 /// What an observer is shown after every step.
 pub struct Progress<'a> {

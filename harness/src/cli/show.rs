@@ -120,6 +120,7 @@ pub(super) fn facts(can: &Capabilities) -> Vec<String> {
         (can.converges, "says when going on is pointless"),
         (can.discrete, "keeps integers and flags moving while real numbers converge"),
         (can.suggestible, "takes suggestions: points to be looked at in its next step"),
+        (can.asynchronous, "proposes while losses are outstanding, and learns of them in any order"),
         (can.deterministic, "draws no random numbers: every seed takes the same path"),
         (can.monotone, "never gives up the best point it has seen for a worse one"),
     ];

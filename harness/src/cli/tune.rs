@@ -1,5 +1,7 @@
 //! `moths tune`.
 
+mod page;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -8,6 +10,8 @@ use std::{
 
 use moths::{Spec, durable::Claim, run::Reason};
 use serde_json::{Value, json};
+
+use page::Page;
 
 use super::{
     Ending,
@@ -19,7 +23,7 @@ use crate::{
     label::words,
     output::{Console, grouped, number, warn},
     shell,
-    tune::{Around, Log, Plan, Run, Summary, Template, Trial, end_all_at_once},
+    tune::{Around, Log, Plan, Rule, Run, Summary, Template, Trial, best, end_all_at_once},
     whole::whole,
 };
 
@@ -33,7 +37,7 @@ standard output.
   moths tune --budget 60 -- ./train --lr '{lr:log:1e-5..1e-1}' --layers '{layers:1..8}'
 
 A command that fails, prints no number or takes too long is a candidate that failed, and the search goes on. In --out there are then \
-trials.jsonl, which --resume goes on from, best.json and tune.json.";
+trials.jsonl, which --resume goes on from, tune.html, best.json and tune.json.";
 
 /// Chooses who searches.
 const OPTIMIZER: &str = "auto";
@@ -41,7 +45,10 @@ const OPTIMIZER: &str = "auto";
 const PLAN: &str = "tune.json";
 const TRIALS: &str = "trials.jsonl";
 const BEST: &str = "best.json";
+const PAGE: &str = "tune.html";
 
+/// How long a run that is somebody else's is waited for.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Of the standard error of the first candidate that failed, so many lines are shown.
 const LINES: usize = 10;
 
@@ -65,6 +72,9 @@ pub(super) struct Args {
     /// A higher number is a better one
     #[arg(long)]
     maximize: bool,
+    /// Stop commands that do worse than others, by the losses that they print on the way: median, or asha (successive halving)
+    #[arg(long, value_name = "RULE")]
+    stop: Option<Rule>,
     /// A point of your own, which is evaluated first: lr=1e-3,layers=4; may be given several times
     #[arg(long = "try", value_name = "NAME=VALUE,..")]
     tries: Vec<String>,
@@ -102,8 +112,8 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let plan = if args.resume { plan.going_on(&earlier(&out)?)? } else { plan };
     // Nothing is made, and nothing makes way, before all is well.
     let mut run = Run::new(plan)?;
-    files::prepare_folder(&out, &[PLAN, TRIALS, BEST])?;
-    let _claim = Claim::take(out.join(TRIALS))?;
+    files::prepare_folder(&out, &[PLAN, TRIALS, BEST, PAGE])?;
+    let _claim = claim(&out.join(TRIALS))?;
     if !args.resume {
         make_way(&out, args.overwrite)?;
         run.plan().save(&out.join(PLAN))?;
@@ -113,6 +123,7 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     announce(&run, &args, trials.len(), console)?;
     let (plan, template, began) = (run.plan().clone(), run.template().clone(), Instant::now());
     let mut watcher = Watcher::new(&template, plan.maximize, &trials, console);
+    let mut page = Page::new(out.join(PAGE), &plan, &template, trials.clone());
     run.remember(trials);
     let result = run.run(Around {
         budget: args.budget,
@@ -121,9 +132,12 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
         time: args.minutes,
         log,
         interrupted: interrupt::asked(),
-        audience: &mut |trial, errors| watcher.see(trial, errors),
+        audience: &mut |trial, errors| {
+            watcher.see(trial, errors);
+            page.see(trial);
+        },
     });
-    let told = Told { plan, template, out, seconds: began.elapsed().as_secs_f64() };
+    let told = Told { page, plan, template, out, seconds: began.elapsed().as_secs_f64() };
     match result {
         Ok(summary) => Ok(told.conclude(&summary, console)),
         // A command that cannot be started any more, a full disk: what is known may be the work of hours.
@@ -135,7 +149,10 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
             }
             Err(why)
         }
-        Err(why) => Err(why),
+        Err(why) => {
+            let _ = told.page.write(Some(&why.to_string())); // what is wrong is said in any case
+            Err(why)
+        }
     }
 }
 
@@ -147,6 +164,7 @@ fn plan(args: &Args) -> Result<Plan> {
         r#try: args.tries.clone(),
         loss_from: args.loss_from.clone(),
         maximize: args.maximize,
+        stop: args.stop,
         horizon: args.budget,
     })
 }
@@ -167,9 +185,20 @@ fn earlier(out: &Path) -> Result<Plan> {
     Plan::open(&path)
 }
 
+/// The run is this program's alone. A command that moths was starting when it was killed has its files for a moment.
+fn claim(trials: &Path) -> Result<Claim> {
+    let began = Instant::now();
+    loop {
+        match Claim::take(trials) {
+            Err(Error::File { .. }) if began.elapsed() < MOMENT => std::thread::sleep(MOMENT / 40),
+            taken => return taken,
+        }
+    }
+}
+
 /// A run that is there is not lost by accident.
 fn make_way(out: &Path, overwrite: bool) -> Result<()> {
-    for path in [TRIALS, BEST, PLAN].map(|name| out.join(name)).into_iter().filter(|path| path.exists()) {
+    for path in [TRIALS, BEST, PAGE, PLAN].map(|name| out.join(name)).into_iter().filter(|path| path.exists()) {
         if !overwrite {
             let why = "is of a run: go on with --resume, name another folder by --out, or replace it with --overwrite";
             return Err(Error::File { path, why: why.into() });
@@ -214,20 +243,28 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(template: &'a Template, maximize: bool, before: &[Trial], console: Console) -> Self {
-        let lowest = before.iter().filter_map(|trial| trial.loss).fold(f64::INFINITY, f64::min);
+        let lowest = best(before).and_then(|trial| trial.loss).unwrap_or(f64::INFINITY);
         Self { template, maximize, lowest, shown: false, console }
     }
 
     /// A reader that cannot be written to must not end a run: the summary will say it.
     fn see(&mut self, trial: &Trial, errors: &str) {
-        let better = trial.loss.is_some_and(|loss| loss < self.lowest);
-        self.lowest = trial.loss.map_or(self.lowest, |loss| self.lowest.min(loss));
+        let finished = trial.loss.filter(|_| trial.finished());
+        let better = finished.is_some_and(|loss| loss < self.lowest);
+        self.lowest = finished.map_or(self.lowest, |loss| self.lowest.min(loss));
         let mut event = json!(trial);
         event["event"] = "trial".into();
         event["lowest"] = json!(self.lowest);
         let _ = self.console.object(&event);
         let figure = trial.loss.map_or("failed".into(), |loss| number(printed(loss, self.maximize)));
-        let (mark, settings) = (if better { '*' } else { ' ' }, self.template.in_words(&trial.settings));
+        let mark = if better {
+            '*'
+        } else if trial.stopped {
+            '|'
+        } else {
+            ' '
+        };
+        let (mark, settings) = (mark, self.template.in_words(&trial.settings));
         let _ = self.console.line(format!("{:>5} {mark} {figure:>12} {:>8.1} s  {settings}", trial.trial, trial.seconds));
         if let Some(why) = trial.failed.as_ref().filter(|_| !std::mem::replace(&mut self.shown, true)) {
             explain(trial.trial, why, errors);
@@ -246,6 +283,7 @@ fn explain(trial: u64, why: &str, errors: &str) {
 
 /// What is told of a run when it has ended.
 struct Told {
+    page: Page,
     plan: Plan,
     template: Template,
     out: PathBuf,
@@ -260,7 +298,12 @@ impl Told {
         if let Some(best) = summary.best() {
             mishaps.note(files::replace_file(&self.out.join(BEST), self.best(best).to_string() + "\n"));
         }
+        mishaps.note(self.page.write(Some(&self.reason(summary))));
         mishaps.ending(if summary.reason.is_some() { Ending::Done } else { Ending::Interrupted })
+    }
+
+    fn reason(&self, summary: &Summary) -> String {
+        summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string)
     }
 
     /// The very command.
@@ -275,13 +318,14 @@ impl Told {
     }
 
     fn print(&self, summary: &Summary, console: Console) -> Result<()> {
-        let reason = summary.reason.as_ref().map_or_else(|| "interrupted".to_owned(), Reason::to_string);
+        let reason = self.reason(summary);
         let best = summary.best();
         console.object(&json!({
-            "event": "end", "reason": reason, "evaluations": summary.trials.len(), "failed": summary.failed(), "seconds": self.seconds,
+            "event": "end", "reason": reason, "evaluations": summary.trials.len(), "failed": summary.failed(), "stopped": summary.stopped(), "seconds": self.seconds,
             "lowest": best.map(|best| best.loss), "settings": best.map(|best| &best.settings), "trial": best.map(|best| best.trial),
             "command": best.map(|best| self.line(best)), "explanation": summary.explanation,
             "trials": files::json(&self.out.join(TRIALS)), "best": best.map(|_| files::json(&self.out.join(BEST))),
+            "page": files::json(&self.out.join(PAGE)),
         }))?;
         self.people(summary, &reason).into_iter().try_for_each(|line| console.line(line))
     }
@@ -295,8 +339,13 @@ impl Told {
             lines.push(format!("{:<9} {}", "command", self.line(best)));
         }
         let (trials, failed) = (grouped(summary.trials.len() as u64), grouped(summary.failed() as u64));
-        lines.push(format!("{:<9} {trials}, of which {failed} failed ({reason})", "trials"));
+        let stopped = match summary.stopped() {
+            0 => String::new(),
+            stopped => format!(" and {} were stopped", grouped(stopped as u64)),
+        };
+        lines.push(format!("{:<9} {trials}, of which {failed} failed{stopped} ({reason})", "trials"));
         lines.push(format!("{:<9} {}", "log", files::words(&self.out.join(TRIALS))));
+        lines.push(format!("{:<9} {}", "page", files::words(&self.out.join(PAGE))));
         lines.extend(summary.explanation.as_ref().map(|said| format!("{:<9} {said}", "search")));
         if summary.reason.is_none() {
             lines.push("interrupted; the same command with --resume goes on where this one ended".into());

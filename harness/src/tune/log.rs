@@ -28,6 +28,29 @@ pub struct Trial {
     pub failed: Option<String>,
     /// How long the command ran.
     pub seconds: f64,
+    /// How many candidates had been asked for when it ended, of a search that asks for the next one at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
+    /// It was stopped, as others did better: its loss is the last that it printed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
+    /// The losses that it printed, where somebody looked at them; none where that was no number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<Option<f64>>,
+}
+
+impl Trial {
+    /// Did it end by itself, and well?
+    pub fn finished(&self) -> bool {
+        self.loss.is_some() && !self.stopped
+    }
+}
+
+/// The trial of the lowest loss among those that ended by themselves, the first of several; `None` where none did. A trial that was stopped has the loss of
+/// a part of its way, which is no loss of a whole one.
+pub fn best(trials: &[Trial]) -> Option<&Trial> {
+    let losses = trials.iter().filter(|trial| trial.finished()).filter_map(|trial| Some((trial, trial.loss?)));
+    losses.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(trial, _)| trial)
 }
 
 /// The file of the trials. Its owner sees to it that one program at a time has it.
@@ -113,7 +136,16 @@ mod tests {
 
     fn trial(number: u64) -> Trial {
         let settings = json!({ "lr": 0.1 + number as f64 }).as_object().cloned().unwrap_or_default();
-        Trial { trial: number, settings, loss: Some(1.0 / 3.0), failed: None, seconds: 0.5 }
+        Trial {
+            trial: number,
+            settings,
+            loss: Some(1.0 / 3.0),
+            failed: None,
+            seconds: 0.5,
+            asked: Some(number),
+            stopped: false,
+            losses: vec![None, Some(1.0 / 7.0)],
+        }
     }
 
     #[test]

@@ -58,6 +58,22 @@ impl LossFrom {
     }
 }
 
+impl LossFrom {
+    /// The losses on a line that a program prints while it runs: the last number, or the first groups of all matches, or the field; of what is no
+    /// finite number NaN.
+    pub(super) fn on_line(&self, line: &str) -> Vec<f64> {
+        let line = COLOURS.as_ref().map_or(line.into(), |colours| colours.replace_all(line, ""));
+        match self {
+            Self::Last => last_number(&line).into_iter().collect(),
+            Self::Pattern(pattern) => {
+                let groups = pattern.captures_iter(&line).filter_map(|found| found.get(1));
+                groups.filter_map(|group| group.as_str().trim().parse().ok()).collect()
+            }
+            Self::Field(names) => field(names, &line).into_iter().collect(),
+        }
+    }
+}
+
 fn last_number(text: &str) -> Option<f64> {
     let part_of_a_word = |c: char| c.is_alphanumeric() || c == '_';
     let glued = |c: char| part_of_a_word(c) || c == '.';

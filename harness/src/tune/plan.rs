@@ -6,6 +6,7 @@ use moths::Spec;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::stop::Rule;
 use crate::{Error, Result, files};
 
 /// Two runs of one plan, of a program that prints the same for the same settings, have the same trials.
@@ -24,6 +25,9 @@ pub struct Plan {
     pub loss_from: Option<String>,
     /// Is a higher number a better one?
     pub maximize: bool,
+    /// By what rule trials are stopped before they end.
+    #[serde(default)]
+    pub stop: Option<Rule>,
     /// The length of the run that the optimizer was told, in evaluations.
     pub horizon: u64,
 }

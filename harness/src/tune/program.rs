@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{group::Group, tail::Tail};
+use super::{
+    group::Group,
+    tail::{Listener, Tail},
+};
 
 /// So much of standard output is looked at for a loss.
 const OUTPUT: usize = 1 << 20;
@@ -27,7 +30,9 @@ pub(super) enum Ended {
     /// It was ended after the time it had.
     TimedOut,
     /// It was ended because somebody said so.
-    Stopped,
+    Halted,
+    /// It was ended because there was nothing to hope for.
+    Hopeless,
 }
 
 /// What came of a command.
@@ -40,7 +45,17 @@ pub(super) struct Ran {
     pub(super) seconds: f64,
 }
 
-/// Runs a command to its end, or to that of its time, or until it is to stop. Nothing that it started is left, unless it left the group.
+/// What is looked at while a command runs.
+pub(super) struct Watch<L, H, S> {
+    /// Hears its standard output.
+    pub(super) listener: L,
+    /// Is there nothing to hope for?
+    pub(super) hopeless: H,
+    /// Is everything to end?
+    pub(super) halt: S,
+}
+
+/// Runs a command to its end, or to that of its time, or until it is to end. Nothing that it started is left, unless it left the group.
 ///
 /// # Errors
 /// Where it cannot be started or looked at.
@@ -48,23 +63,27 @@ pub(super) fn run(
     words: &[String],
     variables: BTreeMap<String, String>,
     timeout: Option<Duration>,
-    stop: impl Fn() -> bool,
+    watch: Watch<impl Listener, impl FnMut() -> bool, impl Fn() -> bool>,
 ) -> io::Result<Ran> {
+    let Watch { listener, mut hopeless, halt } = watch;
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(program);
     command.args(arguments).envs(variables).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let began = Instant::now();
     let mut group = Group::start(&mut command)?;
     let none = || io::Error::other("the command has no output");
-    let output = Tail::of(group.child.stdout.take().ok_or_else(none)?, OUTPUT)?;
-    let errors = Tail::of(group.child.stderr.take().ok_or_else(none)?, ERRORS)?;
+    let output = Tail::of(group.child.stdout.take().ok_or_else(none)?, OUTPUT, listener)?;
+    let errors = Tail::of(group.child.stderr.take().ok_or_else(none)?, ERRORS, ())?;
     let mut pause = PAUSES[0];
     let ended = loop {
         if let Some(status) = group.ended()? {
-            break if !status.success() && was_stopped(&status, &stop) { Ended::Stopped } else { Ended::Itself(status) };
+            break if !status.success() && was_halted(&status, &halt) { Ended::Halted } else { Ended::Itself(status) };
         }
-        if stop() {
-            break Ended::Stopped;
+        if halt() {
+            break Ended::Halted;
+        }
+        if hopeless() {
+            break Ended::Hopeless;
         }
         if timeout.is_some_and(|timeout| began.elapsed() >= timeout) {
             break Ended::TimedOut;
@@ -83,9 +102,9 @@ pub(super) fn run(
 }
 
 /// Did a command that failed do so because everything was told to end?
-fn was_stopped(status: &ExitStatus, stop: &impl Fn() -> bool) -> bool {
+fn was_halted(status: &ExitStatus, halt: &impl Fn() -> bool) -> bool {
     let began = Instant::now();
-    while !stop() {
+    while !halt() {
         // One that ended by itself has a code.
         if status.code().is_some() || began.elapsed() >= MOMENT {
             return false;

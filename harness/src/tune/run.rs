@@ -1,22 +1,25 @@
 //! One run, to its end.
 
 use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
-use moths::run::Reason;
+use moths::run::{Reason, side_by_side};
 use serde_json::{Map, Value};
 
 use super::{
-    jobs::side_by_side,
-    log::{Log, Trial},
+    desk::{Desk, Job, Ran},
+    log::{Log, Trial, best},
     loss::LossFrom,
+    meter::{Losses, Meter},
     plan::Plan,
-    program::{self, Ended},
-    search::{Next, Search},
+    program::{self, Ended, Watch},
+    search::Search,
+    stop::{Judge, Judged},
     template::Template,
     tries,
 };
@@ -30,10 +33,8 @@ pub struct Run {
     search: Search,
     /// Points of somebody's own.
     tries: Vec<Map<String, Value>>,
-    /// Trials that have ended, by their number.
-    done: BTreeMap<u64, Trial>,
-    /// Candidates that have been asked for.
-    asked: u64,
+    /// Trials of an earlier run, in the order in which they ended.
+    earlier: Vec<Trial>,
 }
 
 /// What a run needs beside its plan.
@@ -66,33 +67,20 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The trial of the lowest loss, the first of several; `None` where all failed.
+    /// The trial of the lowest loss, the first of several, as [`best`] finds it.
     pub fn best(&self) -> Option<&Trial> {
         best(&self.trials)
+    }
+
+    /// How many were stopped before they ended.
+    pub fn stopped(&self) -> usize {
+        self.trials.iter().filter(|trial| trial.stopped).count()
     }
 
     /// How many candidates failed.
     pub fn failed(&self) -> usize {
         self.trials.iter().filter(|trial| trial.loss.is_none()).count()
     }
-}
-
-fn best(trials: &[Trial]) -> Option<&Trial> {
-    let losses = trials.iter().filter_map(|trial| Some((trial, trial.loss?)));
-    losses.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(trial, _)| trial)
-}
-
-/// A candidate that is to be evaluated.
-struct Job {
-    trial: u64,
-    settings: Map<String, Value>,
-}
-
-/// What is known of a candidate.
-enum Candidate {
-    /// It is one of somebody's own points, with this number: nothing is evaluated again.
-    Known(u64),
-    Asked(u64, Map<String, Value>),
 }
 
 impl Run {
@@ -106,11 +94,10 @@ impl Run {
         let from = plan.loss_from.as_deref().map(str::parse::<LossFrom>).transpose();
         let loss = from.map_err(|why| Error::invalid("--loss-from", plan.loss_from.clone().unwrap_or_default(), why))?;
         let points: Vec<Vec<f64>> = plan.r#try.iter().map(|text| tries::point(text, &template)).collect::<Result<_>>()?;
-        let mut search = Search::new(template.space()?, &plan.optimizer, plan.seed, plan.horizon, &points)?;
-        search.next()?;
+        let search = Search::new(template.space()?, &plan.optimizer, plan.seed, plan.horizon, &points)?;
         let tries = points.iter().map(|point| template.named(point)).collect();
         let loss = loss.unwrap_or(LossFrom::Last);
-        Ok(Self { plan, template, loss, search, tries, done: BTreeMap::new(), asked: 0 })
+        Ok(Self { plan, template, loss, search, tries, earlier: vec![] })
     }
 
     /// What it is a run of.
@@ -123,9 +110,9 @@ impl Run {
         &self.template
     }
 
-    /// Trials that ended before: they are not run again.
+    /// Trials that ended before, in the order in which they did: they are not run again.
     pub fn remember(&mut self, trials: Vec<Trial>) {
-        self.done.extend(trials.into_iter().map(|trial| (trial.trial, trial)));
+        self.earlier = trials;
     }
 
     /// Runs to the end.
@@ -133,146 +120,100 @@ impl Run {
     /// # Errors
     /// [`Error::AllFailed`]; [`Error::Invalid`] for a budget that is used up already; [`Error::File`] for trials that were remembered and are of other
     /// settings; [`Error::Io`] where a command cannot be started, or a trial not be written; what a step fails with.
-    pub fn run(mut self, mut around: Around<'_>) -> Result<Summary> {
-        let began = Instant::now();
-        let used = self.done.keys().next_back().copied().unwrap_or(0);
+    pub fn run(self, mut around: Around<'_>) -> Result<Summary> {
+        let used = self.earlier.iter().map(|trial| trial.trial).max().unwrap_or(0);
         if used > around.budget {
             let valid = format!("at least {used}: so many the run has used already");
             return Err(Error::invalid("--budget", around.budget, valid));
         }
-        let tries = std::mem::take(&mut self.tries);
-        let asked = tries.iter().map(|settings| self.number(settings.clone())).collect();
-        self.evaluate(asked, began, &mut around)?;
-        let mut reason = self.over(began, &around);
-        let mut known = tries;
-        while reason.is_none() && !interrupted(&around) {
-            let ended = match self.search.next()? {
-                Next::Step(converged) => {
-                    known.clear(); // suggestions are looked at in the first step
-                    converged.map(|why| Reason::Converged(why.into()))
-                }
-                Next::Evaluate(points) => {
-                    let asked = points.iter().map(|point| self.candidate(point, &known)).collect();
-                    if let Some(losses) = self.evaluate(asked, began, &mut around)? {
-                        self.search.tell(losses)?;
-                    }
-                    None
-                }
-            };
-            reason = ended.or_else(|| self.over(began, &around));
+        let Self { plan, template, loss, search, tries, earlier } = self;
+        let (halt, interrupted) = (AtomicBool::new(false), around.interrupted);
+        let judge = plan.stop.map(|rule| {
+            let mut judge = Judge::new(rule);
+            earlier.iter().for_each(|trial| judge.remember(trial));
+            Mutex::new(judge)
+        });
+        let (jobs, timeout) = (around.jobs, around.timeout);
+        let halted = || halt.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed);
+        let work = Work { plan: &plan, template: &template, loss: &loss, judge: judge.as_ref(), timeout, halted: &halted };
+        let mut desk = Desk::new(search, &template, tries, earlier, &mut around)?;
+        side_by_side(&mut desk, jobs, &halt, |job| work.on(job))?;
+        desk.is_over();
+        let (reason, mut search) = (desk.reason.take().filter(|_| !desk.is_interrupted()), desk.search);
+        conclude(reason, desk.done.into_values().collect(), search.explain())
+    }
+}
+
+fn conclude(reason: Option<Reason>, trials: Vec<Trial>, explanation: Option<String>) -> Result<Summary> {
+    if let (Some(reason), None, false) = (&reason, best(&trials), trials.is_empty()) {
+        return Err(Error::AllFailed { evaluations: trials.len() as u64, reason: reason.clone() });
+    }
+    Ok(Summary { reason, trials, explanation })
+}
+
+/// What becomes of a job, on whatever thread.
+struct Work<'a> {
+    plan: &'a Plan,
+    template: &'a Template,
+    loss: &'a LossFrom,
+    judge: Option<&'a Mutex<Judge>>,
+    timeout: Option<Duration>,
+    halted: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Work<'_> {
+    fn on(&self, job: Job) -> Result<Ran> {
+        if (self.halted)() {
+            return Ok(None);
         }
-        self.conclude(reason.filter(|_| !interrupted(&around)))
-    }
-
-    /// Why no further candidate can be evaluated.
-    fn over(&self, began: Instant, around: &Around<'_>) -> Option<Reason> {
-        if self.asked >= around.budget {
-            return Some(Reason::Evaluations);
+        let words = self.template.words(&job.settings);
+        let variables = self.template.variables(&job.settings, self.plan.seed, job.trial);
+        let (meter, losses) = self.judge.map(|_| Meter::new(self.loss.clone(), self.plan.maximize)).unzip();
+        let mut judged = Judged::default();
+        let hopeless = || self.is_hopeless(losses.as_ref(), &mut judged);
+        let watch = Watch { listener: meter, hopeless, halt: self.halted };
+        let started = |source| Error::Io { path: words.first().cloned().unwrap_or_default().into(), source };
+        let ran = program::run(&words, variables, self.timeout, watch).map_err(started)?;
+        let losses = losses.map(|losses| losses.so_far().clone()).unwrap_or_default();
+        let Some(outcome) = self.outcome(&ran, &losses) else { return Ok(None) };
+        let trial = ended(job, outcome, &ran, &losses);
+        if let Some(judge) = self.judge {
+            judge.lock().unwrap_or_else(PoisonError::into_inner).ended(&trial);
         }
-        around.time.is_some_and(|time| began.elapsed() >= time).then_some(Reason::Seconds)
+        Ok(Some((trial, ran.errors)))
     }
 
-    fn candidate(&mut self, point: &[f64], known: &[Map<String, Value>]) -> Candidate {
-        let settings = self.template.named(point);
-        match known.iter().position(|known| *known == settings) {
-            Some(i) => Candidate::Known(i as u64 + 1),
-            None => self.number(settings),
-        }
+    fn is_hopeless(&self, losses: Option<&Losses>, judged: &mut Judged) -> bool {
+        let Some((judge, losses)) = self.judge.zip(losses) else { return false };
+        judge.lock().unwrap_or_else(PoisonError::into_inner).is_hopeless(&losses.so_far(), judged)
     }
 
-    fn number(&mut self, settings: Map<String, Value>) -> Candidate {
-        self.asked += 1;
-        Candidate::Asked(self.asked, settings)
-    }
-
-    /// The losses of these candidates, NaN for those that failed; `None` if not all of them could be evaluated.
-    fn evaluate(&mut self, asked: Vec<Candidate>, began: Instant, around: &mut Around<'_>) -> Result<Option<Vec<f64>>> {
-        let mut numbers = vec![];
-        let mut jobs = vec![];
-        for candidate in asked {
-            match candidate {
-                Candidate::Known(trial) => numbers.push(trial),
-                Candidate::Asked(trial, settings) => {
-                    numbers.push(trial);
-                    match self.done.get(&trial) {
-                        Some(done) => same(done, &settings, around.log.path())?,
-                        None if trial <= around.budget => jobs.push(Job { trial, settings }),
-                        None => {}
-                    }
-                }
+    /// What is minimised, or why it failed; `None` where it was ended because somebody said so.
+    fn outcome(&self, ran: &program::Ran, losses: &[f64]) -> Option<std::result::Result<f64, String>> {
+        let sign = if self.plan.maximize { -1.0 } else { 1.0 };
+        match ran.ended {
+            Ended::Halted => None,
+            Ended::TimedOut => Some(Err(format!("it did not end within its time, and was ended after {:.1} s", ran.seconds))),
+            Ended::Hopeless => {
+                let last = losses.iter().rev().find(|loss| loss.is_finite()).copied();
+                Some(last.ok_or_else(|| "it was stopped, and had printed no finite loss".into()))
             }
+            Ended::Itself(status) if !status.success() => Some(Err(format!("it ended with {status}"))),
+            Ended::Itself(_) => Some(self.loss.read(&ran.output).map(|number| sign * number)),
         }
-        self.work(jobs, began, around)?;
-        let loss = |trial: &u64| Some(self.done.get(trial)?.loss.unwrap_or(f64::NAN));
-        Ok(numbers.iter().map(loss).collect())
-    }
-
-    /// Evaluates candidates side by side, as long as there is time.
-    fn work(&mut self, jobs: Vec<Job>, began: Instant, around: &mut Around<'_>) -> Result<()> {
-        let halt = AtomicBool::new(false);
-        let (timeout, time, interrupted) = (around.timeout, around.time, around.interrupted);
-        let (plan, template, loss) = (&self.plan, &self.template, &self.loss);
-        let stop = || halt.load(Ordering::Relaxed) || interrupted.load(Ordering::Relaxed);
-        let late = || time.is_some_and(|time| began.elapsed() >= time);
-        let work = |job: Job| {
-            if stop() || late() {
-                return Ok(None);
-            }
-            let words = template.words(&job.settings);
-            let variables = template.variables(&job.settings, plan.seed, job.trial);
-            let started = |source| Error::Io { path: words.first().cloned().unwrap_or_default().into(), source };
-            let ran = program::run(&words, variables, timeout, stop).map_err(started)?;
-            Ok(outcome(&ran, loss).map(|loss| (ended(job, loss, ran.seconds, plan.maximize), ran.errors)))
-        };
-        let (done, log, audience) = (&mut self.done, &mut around.log, &mut around.audience);
-        side_by_side(jobs, around.jobs, &halt, work, |ran: Option<(Trial, Vec<u8>)>| {
-            let Some((trial, errors)) = ran else { return Ok(()) };
-            log.add(&trial)?;
-            audience(&trial, &String::from_utf8_lossy(&errors));
-            done.insert(trial.trial, trial);
-            Ok(())
-        })
-    }
-
-    fn conclude(mut self, reason: Option<Reason>) -> Result<Summary> {
-        let trials: Vec<Trial> = std::mem::take(&mut self.done).into_values().collect();
-        if let (Some(reason), None, false) = (&reason, best(&trials), trials.is_empty()) {
-            return Err(Error::AllFailed { evaluations: trials.len() as u64, reason: reason.clone() });
-        }
-        Ok(Summary { reason, trials, explanation: self.search.explain() })
     }
 }
 
-fn interrupted(around: &Around<'_>) -> bool {
-    around.interrupted.load(Ordering::Relaxed)
-}
-
-/// A trial that was remembered must be of the settings that are asked for now.
-fn same(done: &Trial, settings: &Map<String, Value>, log: &Path) -> Result<()> {
-    if done.settings == *settings {
-        return Ok(());
+fn ended(job: Job, outcome: std::result::Result<f64, String>, ran: &program::Ran, losses: &[f64]) -> Trial {
+    let (loss, failed) = outcome.map_or_else(|why| (None, Some(why)), |loss| (Some(loss), None));
+    Trial {
+        trial: job.trial,
+        settings: job.settings,
+        loss,
+        failed,
+        seconds: ran.seconds,
+        asked: None,
+        stopped: matches!(ran.ended, Ended::Hopeless),
+        losses: losses.iter().map(|loss| loss.is_finite().then_some(*loss)).collect(),
     }
-    let why = format!(
-        "trial {} is of {}, and this run asks for {}: its trials are not those of this run",
-        done.trial,
-        Value::Object(done.settings.clone()),
-        Value::Object(settings.clone())
-    );
-    Err(Error::File { path: log.into(), why })
-}
-
-/// The number that a program printed, or why it failed; `None` where it was ended because somebody said so.
-fn outcome(ran: &program::Ran, loss: &LossFrom) -> Option<std::result::Result<f64, String>> {
-    match ran.ended {
-        Ended::Stopped => None,
-        Ended::TimedOut => Some(Err(format!("it did not end within its time, and was ended after {:.1} s", ran.seconds))),
-        Ended::Itself(status) if !status.success() => Some(Err(format!("it ended with {status}"))),
-        Ended::Itself(_) => Some(loss.read(&ran.output)),
-    }
-}
-
-fn ended(job: Job, printed: std::result::Result<f64, String>, seconds: f64, maximize: bool) -> Trial {
-    let sign = if maximize { -1.0 } else { 1.0 };
-    let (loss, failed) = printed.map_or_else(|why| (None, Some(why)), |number| (Some(sign * number), None));
-    Trial { trial: job.trial, settings: job.settings, loss, failed, seconds }
 }

@@ -15,6 +15,23 @@ const BUFFER: usize = 1 << 14;
 /// Somebody who is out of the group may hold the other end for ever.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// Who looks at all that comes.
+pub(super) trait Listener: Send + 'static {
+    /// The next bytes.
+    fn hear(&mut self, bytes: &[u8]);
+}
+
+/// Nobody does.
+impl Listener for () {
+    fn hear(&mut self, _: &[u8]) {}
+}
+
+impl<L: Listener> Listener for Option<L> {
+    fn hear(&mut self, bytes: &[u8]) {
+        self.iter_mut().for_each(|listener| listener.hear(bytes));
+    }
+}
+
 /// The last bytes of a stream, which is read as it comes.
 pub(super) struct Tail {
     bytes: Arc<Mutex<Vec<u8>>>,
@@ -28,12 +45,13 @@ impl Tail {
     ///
     /// # Errors
     /// Where the system gives no thread.
-    pub(super) fn of(mut stream: impl Read + Send + 'static, most: usize) -> io::Result<Self> {
+    pub(super) fn of(mut stream: impl Read + Send + 'static, most: usize, mut listener: impl Listener) -> io::Result<Self> {
         let bytes = Arc::new(Mutex::new(vec![]));
         let (held, (sender, ended)) = (bytes.clone(), channel());
         let read = move || {
             let mut buffer = vec![0; BUFFER];
             while let Some(read) = part(&mut stream, &mut buffer) {
+                listener.hear(read);
                 add(&mut held.lock().unwrap_or_else(PoisonError::into_inner), read, most);
             }
             let _ = sender.send(()); // nobody may wait for it any more
@@ -83,8 +101,8 @@ mod tests {
     #[test]
     fn the_end_is_kept() -> io::Result<()> {
         let long: Vec<u8> = (0..100_000u32).map(|i| (i % 251) as u8).collect();
-        assert_eq!(Tail::of(io::Cursor::new(long.clone()), 1000)?.take(), long[99_000..]);
-        assert_eq!(Tail::of(&b"short"[..], 1000)?.take(), b"short");
+        assert_eq!(Tail::of(io::Cursor::new(long.clone()), 1000, ())?.take(), long[99_000..]);
+        assert_eq!(Tail::of(&b"short"[..], 1000, ())?.take(), b"short");
         Ok(())
     }
 }

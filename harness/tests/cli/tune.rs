@@ -46,6 +46,8 @@ fn trials(place: &TempDir, folder: &str) -> Result<Vec<Value>, Box<dyn Error>> {
         let trial = trial.as_object_mut().ok_or("no object")?;
         trial.remove("check");
         trial.remove("seconds");
+        // Of a search that asks at once it is a matter of clocks, too.
+        trial.remove("asked");
     }
     trials.sort_by_key(|trial| trial["trial"].as_u64());
     Ok(trials)
@@ -388,5 +390,179 @@ fn commands_that_end_with_everything_have_not_failed() -> Tested {
     assert!(Command::new("kill").args(["-TERM", number.trim(), &*child.id().to_string()]).status()?.success());
     child.wait()?;
     assert_eq!(fs::read_to_string(place.path().join("out/trials.jsonl"))?, "");
+    Ok(())
+}
+
+/// The lines of a log, in their order, without their clocks.
+fn lines(place: &TempDir, folder: &str) -> Result<Vec<Value>, Box<dyn Error>> {
+    let text = fs::read_to_string(place.path().join(folder).join("trials.jsonl"))?;
+    Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
+fn settings(trials: &[Value]) -> Vec<&Value> {
+    trials.iter().map(|trial| &trial["settings"]).collect()
+}
+
+/// The quadratic, by commands of which every third is slow.
+const UNEVEN: &str = "[ $((MOTHS_TRIAL % 3)) = 1 ] && sleep 0.1\nexec sh quadratic.sh \"$@\"\n";
+
+#[test]
+fn a_free_job_gets_the_next_candidate_at_once() -> Tested {
+    let place = prepared()?;
+    // The first command ends when the ninth does: it could never, did anybody wait for it.
+    let gate = "[ $MOTHS_TRIAL = 1 ] && while [ ! -e go ]; do sleep 0.02; done\n[ $MOTHS_TRIAL = 9 ] && touch go\n";
+    fs::write(place.path().join("gate.sh"), gate.to_owned() + "exec sh quadratic.sh \"$@\"\n")?;
+    for optimizer in ["tpe", "random-search"] {
+        let _ = fs::remove_file(place.path().join("go"));
+        let command = PLACES.replace("quadratic.sh", "gate.sh");
+        said(&place, &format!("tune --budget 12 --jobs 2 --timeout 60 --optimizer {optimizer} --out {optimizer} {command}"))?;
+        let lines = lines(&place, optimizer)?;
+        let first = lines.iter().position(|trial| trial["trial"] == 1).ok_or("no first")?;
+        assert!(lines.len() == 12 && first >= 7, "{optimizer}: {first}");
+        assert!(lines.iter().all(|trial| trial["failed"].is_null()), "{optimizer}");
+        let asked: Vec<u64> = lines.iter().filter_map(|trial| trial["asked"].as_u64()).collect();
+        assert!(
+            asked.len() == 12 && asked.is_sorted() && asked[..8].iter().zip(2..).all(|(asked, there)| *asked == there),
+            "{asked:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_order_of_a_run_is_the_run() -> Tested {
+    let place = prepared()?;
+    fs::write(place.path().join("uneven.sh"), UNEVEN)?;
+    let command = PLACES.replace("quadratic.sh", "uneven.sh");
+    for optimizer in ["tpe", "random-search"] {
+        let flags = format!("tune --jobs 3 --try lr=1e-4,n=2,c=a --optimizer {optimizer}");
+        let line = |budget: usize, out: &str| format!("{flags} --budget {budget} --out {out} {command}");
+        said(&place, &line(40, optimizer))?;
+        let all = trials(&place, optimizer)?;
+        let log = fs::read(place.path().join(optimizer).join("trials.jsonl"))?;
+        let kept = lines(&place, optimizer)?;
+        let orderly = kept.iter().map(|trial| trial["trial"].as_u64()).is_sorted();
+        assert!(!orderly, "{optimizer}: every trial ended in its turn, which shows nothing");
+        // Killed after so many lines, those that ran are asked for again, and so is the one that came next.
+        for ended in [4, 17, 29] {
+            let out = format!("{optimizer}-{ended}");
+            fs::create_dir(place.path().join(&out))?;
+            fs::copy(place.path().join(optimizer).join("tune.json"), place.path().join(&out).join("tune.json"))?;
+            let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').take(ended).collect();
+            fs::write(place.path().join(&out).join("trials.jsonl"), lines.concat())?;
+            let asked = kept[ended - 1]["asked"].as_u64().ok_or("not asked")? as usize;
+            said(&place, &line(asked + 1, &out).replacen("tune", "tune --resume", 1))?;
+            assert_eq!(settings(&trials(&place, &out)?), settings(&all[..=asked]), "{optimizer} after {ended}");
+        }
+        // With other trials on file nothing goes on.
+        let out = place.path().join(format!("{optimizer}-4/trials.jsonl"));
+        let text = fs::read_to_string(&out)?;
+        let unchecked = |line: &str| format!("{{{}\n", &line["{'check':'0123456789abcdef',".len()..]);
+        let other: String = text.lines().map(|line| unchecked(line).replace("\"lr\":0.", "\"lr\":0.1")).collect();
+        fs::write(&out, other)?;
+        let refused = refusal(&place, &line(40, &format!("{optimizer}-4")).replacen("tune", "tune --resume", 1))?;
+        assert!(refused.contains("its trials are not those of this run"), "{refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_killed_run_of_uneven_jobs_goes_on() -> Tested {
+    let place = prepared()?;
+    fs::write(place.path().join("uneven.sh"), UNEVEN)?;
+    let command = PLACES.replace("quadratic.sh", "uneven.sh");
+    let line = format!("tune --budget 40 --jobs 3 --optimizer tpe --out out {command}");
+    killed(&place, &line, 9)?;
+    let before = lines(&place, "out")?;
+    let resumed = line.replace("--out", "--resume --out");
+    killed(&place, &resumed, 12)?;
+    let end = last(events(&place, &resumed)?);
+    assert_eq!([&end["evaluations"], &end["failed"]], [&40, &0]);
+    let after = lines(&place, "out")?;
+    assert_eq!(after[..before.len()], before, "what is known stays");
+    // Once more from the file alone: every candidate is compared with the one on file, in the order of events that it records.
+    said(&place, &line.replace("--out", "--resume --out").replace("--jobs 3", "--jobs 1"))?;
+    assert_eq!(lines(&place, "out")?, after);
+    Ok(())
+}
+
+/// Prints its number eight times, and rests after the third; what it starts would stay there.
+const SLOW: &str = "sleep 1000 &\necho $! > child-$MOTHS_TRIAL\n[ \"$2\" ] && x=-$1 || x=$1\nprintf 'loss %s\\nloss %s\\nloss %s\\n' $x $x $x\nsleep 0.6\n\
+                    for i in 1 2 3 4 5; do echo loss $x; done\n";
+
+#[test]
+fn what_does_worse_than_others_is_stopped() -> Tested {
+    let place = tempdir()?;
+    fs::write(place.path().join("slow.sh"), SLOW)?;
+    for (rule, more) in [("median", ""), ("asha", ""), ("median", "--maximize")] {
+        let out = format!("{rule}{more}");
+        let high = if more.is_empty() { "" } else { "high" };
+        let line = |budget: u32| format!("tune --budget {budget} --optimizer random-search --stop {rule} {more} --out {out}");
+        let command = format!("-- sh slow.sh {{x:0.0..1}} {high}");
+        // In two parts: what was printed before is known to the second.
+        said(&place, &format!("{} {command}", line(6)))?;
+        let end = last(events(&place, &format!("{} --resume {command}", line(11)))?);
+        let (mut finished, mut all): (Vec<f64>, Vec<f64>) = (vec![], vec![]);
+        for trial in trials(&place, &out)? {
+            let x = trial["settings"]["x"].as_f64().ok_or("no x")?;
+            all.push(x);
+            finished.sort_by(f64::total_cmp);
+            let lower = all.iter().filter(|other| **other < x).count();
+            let worse = if rule == "median" {
+                finished.get(finished.len() / 2).is_some_and(|median| x > *median)
+            } else {
+                lower >= all.len().div_ceil(3)
+            };
+            let stops = finished.len() >= 5 && worse;
+            assert_eq!(trial["stopped"] == true, stops, "{out}: {trial}");
+            let loss = trial["loss"].as_f64().ok_or("no loss")?;
+            assert!(
+                (loss - x).abs() < 1e-12
+                    && trial["losses"].as_array().is_some_and(|losses| losses.len() == if stops { 3 } else { 8 }),
+                "{trial}"
+            );
+            if stops {
+                assert!(is_gone(&place.path().join(format!("child-{}", trial["trial"])))?, "{trial}");
+            } else {
+                finished.push(x);
+            }
+        }
+        assert!(end["stopped"].as_u64().is_some_and(|stopped| (2..6).contains(&stopped)), "{end}");
+        assert_eq!(end["lowest"].as_f64(), finished.iter().copied().min_by(f64::total_cmp), "of those that ended by themselves");
+    }
+    let refused = refusal(&place, "tune --stop best --out new -- true {x:0..1}")?;
+    assert!(refused.contains("write median or asha"), "{refused}");
+    let other =
+        refusal(&place, "tune --budget 20 --optimizer random-search --stop asha --resume --out median -- sh slow.sh {x:0.0..1}")?;
+    assert!(other.contains("--stop = \"asha\": the run that is to go on was started with \"median\""), "{other}");
+    Ok(())
+}
+
+#[test]
+fn a_run_leaves_a_page() -> Tested {
+    let place = tempdir()?;
+    fs::write(
+        place.path().join("page.sh"),
+        "[ $1 = '<b>' ] && exit 3\n[ -e folder/tune.html ] && cp folder/tune.html seen-$MOTHS_TRIAL\necho 0.$MOTHS_TRIAL\n",
+    )?;
+    let output =
+        run(&place, "tune --budget 12 --optimizer random-search --out folder -- sh page.sh {c:<b>|plain} {x:log:1e-3..1}")?;
+    assert!(output.status.success(), "{output:?}");
+    let page = fs::read_to_string(place.path().join("folder/tune.html"))?;
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    for wanted in
+        ["id=\"progress\"", "id=\"importance\"", "id=\"settings\"", "id=\"trials\"", "&lt;b&gt;", "it ended with exit status: 3"]
+    {
+        assert!(page.contains(wanted), "{wanted}");
+    }
+    assert!(!page.contains("<b></td>") && !page.contains("<td><b>") && !page.contains("under way"));
+    let all = trials(&place, "folder")?;
+    let failed = all.iter().filter(|trial| trial["loss"].is_null()).count();
+    assert_eq!(page.matches("<circle").count() + page.matches("class=\"cross\" d").count(), 12);
+    assert!(failed > 0 && page.matches("class=\"cross\" d").count() == failed);
+    let early =
+        fs::read_dir(place.path())?.filter_map(Result::ok).find(|file| file.file_name().to_string_lossy().starts_with("seen-"));
+    let early = fs::read_to_string(early.ok_or("no page while it ran")?.path())?;
+    assert!(early.contains("under way") && early.ends_with("</html>\n"), "a whole page at any time");
     Ok(())
 }

@@ -171,6 +171,16 @@ pub(super) enum Flaw {
     IgnoresSuggestions,
     /// Takes suggestions, and has none after a resume.
     LosesSuggestions,
+    /// Does not save which candidates wait for their losses.
+    ForgetsWaiting,
+    /// Proposes the same until it learns something.
+    ProposesAgain,
+    /// A loss that comes while others are awaited is not looked at.
+    LosesLateLosses,
+    /// Takes losses of what it never proposed, without a word.
+    LearnsOfStrangers,
+    /// Waits on for what it proposed before it was moved.
+    WaitsAfterMoves,
     /// A step that fails has looked at suggestions.
     DropsSuggestions,
     /// A meta that promises what nobody keeps.

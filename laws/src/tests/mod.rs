@@ -9,6 +9,7 @@ mod samplers;
 mod settler;
 mod specimen;
 mod swarm;
+mod waiter;
 mod wrapper;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,6 +41,8 @@ enum Kind {
     Brood,
     /// The same in the wrapper that undoes.
     KeeperOfBrood,
+    /// What proposes while losses are outstanding.
+    Waiter,
     /// What searches in place.
     Settler,
     /// Whose meta promises too much.
@@ -115,6 +118,11 @@ const CAUGHT: &[(&str, Kind, &[Flaw])] = &[
     ),
     ("move_to", Kind::Seeds, &[Flaw::RemembersLoss]),
     ("suggest", Kind::Brood, &[Flaw::IgnoresSuggestions, Flaw::LosesSuggestions, Flaw::DropsSuggestions]),
+    (
+        "asynchronous",
+        Kind::Waiter,
+        &[Flaw::ForgetsWaiting, Flaw::ProposesAgain, Flaw::LosesLateLosses, Flaw::LearnsOfStrangers, Flaw::WaitsAfterMoves],
+    ),
     ("seeds", Kind::Seeds, &[Flaw::SharedGenerator, Flaw::IgnoresKey, Flaw::LosesTrackLate]),
     ("seeds", Kind::Seeds, &[Flaw::DeniesChance]),
     ("seeds", Kind::Seeds, &[Flaw::SharesUnlessDefault]),
@@ -144,6 +152,7 @@ fn specimen(kind: Kind, flaw: Flaw) -> Result<Subject> {
         Kind::KeeperOfBrood => {
             return Subject::new(Spec::new("keeper").with("inner", json!(Spec::new("brood").with("flaw", json!(flaw))?))?);
         }
+        Kind::Waiter => Spec::new("waiter"),
         Kind::Settler => Spec::new("settler"),
         Kind::Braggart => Spec::new("braggart"),
         Kind::Mismeasured => Spec::new("mismeasured"),
@@ -168,8 +177,10 @@ fn laws_pass_what_is_sound() -> Result<()> {
         let subject = specimen(kind, Flaw::None)?;
         broken.extend(LAWS.iter().filter_map(|law| holds(law, &subject).err()));
     }
-    let restarts = specimen(Kind::Beginner, Flaw::None)?;
-    broken.extend(LAWS.iter().filter(|law| law.name == "purpose").filter_map(|law| holds(law, &restarts).err()));
+    for (kind, law) in [(Kind::Beginner, "purpose"), (Kind::Waiter, "asynchronous")] {
+        let subject = specimen(kind, Flaw::None)?;
+        broken.extend(LAWS.iter().filter(|l| l.name == law).filter_map(|law| holds(law, &subject).err()));
+    }
     assert!(broken.is_empty(), "{}", broken.join("\n"));
     Ok(())
 }

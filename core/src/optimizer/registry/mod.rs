@@ -88,10 +88,11 @@ impl Entry {
     }
 }
 
-/// What is made of optimizers looks at points of their own, whatever those can do alone, unless it says of itself that it does not.
+/// What is made of optimizers looks at points of their own, and needs all losses of a step, whatever those can do alone, unless it says of itself
+/// that it does not.
 fn alone<A: Algorithm>(can: Capabilities) -> Capabilities {
-    let holds_points = A::META.family == Family::Ensemble && !A::META.capabilities.in_place;
-    can.in_place(can.in_place && !holds_points)
+    let (is_made, own) = (A::META.family == Family::Ensemble, A::META.capabilities);
+    can.in_place(can.in_place && (own.in_place || !is_made)).asynchronous(can.asynchronous && (own.asynchronous || !is_made))
 }
 
 /// Registers an [`Algorithm`] under the id of its [`Meta`]: one line at the end of its file.

@@ -1,6 +1,6 @@
 //! The page: style, library, script and data in one file.
 
-use crate::report::escape;
+use crate::report::{POLICY, escape};
 
 const BODY: &str = include_str!("../page/body.html");
 const STYLE: &str = concat!(include_str!("../page/style.css"), include_str!("../page/tables.css"));
@@ -9,6 +9,7 @@ const LIBRARY_STYLE: &str = include_str!("../../../assets/uplot/uPlot.min.css");
 const LIBRARY_LICENCE: &str = include_str!("../../../assets/uplot/LICENSE");
 /// Parts of one script: what comes first is used by what comes later.
 const SCRIPT: &str = concat!(
+    include_str!("../page/elements.js"),
     include_str!("../page/words.js"),
     include_str!("../page/theme.js"),
     include_str!("../page/choice.js"),
@@ -21,8 +22,6 @@ const SCRIPT: &str = concat!(
     include_str!("../page/optimizer.js"),
     include_str!("../page/main.js"),
 );
-/// A page that may not ask for anything: whatever should slip in, the browser refuses to fetch it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// The page about a suite, with data in JSON.
 pub(super) fn html(suite: &str, json: &str) -> String {

@@ -1,0 +1,135 @@
+//! Candidates one by one, of any optimizer: for whoever evaluates several at a time, and gives the next to whoever is free.
+
+use super::{Ask, AskTell};
+use crate::{
+    Error, Result,
+    objective::Batch,
+    optimizer::{Horizon, Optimizer, Proposal, Report, Spec, registry},
+    rng::Key,
+    space::Space,
+};
+
+/// An optimizer that is asked for one candidate at a time, and told one loss at a time, in any order.
+///
+/// One that is [`asynchronous`](crate::optimizer::Capabilities#structfield.asynchronous) has always another one, and learns at once. Any other hands out the candidates
+/// of a batch, and learns when it has the losses of all: until then there may be nothing to do. What it asks does then not depend on the order in which
+/// losses are told.
+///
+/// ```
+/// use moths_core::{Horizon, Key, Space, run::{One, OneByOne}};
+///
+/// # fn main() -> moths_core::Result<()> {
+/// let space = Space::bounded([(-1.0, 1.0); 2])?;
+/// # if moths_core::registry::find("tpe").is_err() { return Ok(()) } // this crate alone registers nothing
+/// let mut search = OneByOne::new(&"tpe".parse()?, &space, Key::new(1), Horizon::evaluations(20))?;
+/// let (One::Evaluate(slow), One::Evaluate(fast)) = (search.ask()?, search.ask()?) else { unreachable!("it is asynchronous") };
+/// search.tell(fast.number, 0.25)?;
+/// search.tell(slow.number, f64::NAN)?; // it failed
+/// # Ok(()) }
+/// ```
+pub struct OneByOne {
+    search: AskTell,
+    asynchronous: bool,
+    /// What is handed out, unless it is asynchronous.
+    handed: Option<Handed>,
+    /// The number of the next candidate that is handed out.
+    next: u64,
+}
+
+/// A batch that is handed out.
+struct Handed {
+    batch: Batch,
+    /// The number of its first candidate.
+    first: u64,
+    losses: Vec<Option<f64>>,
+}
+
+/// The answer to [`OneByOne::ask`].
+#[derive(Clone, Debug)]
+pub enum One {
+    /// Evaluate this candidate, and tell its loss by its number.
+    Evaluate(Proposal),
+    /// There is nothing to evaluate before another loss is told.
+    Wait,
+    /// A step is complete; asking again begins the next. Whoever is asynchronous has none.
+    Step(Report),
+}
+
+impl OneByOne {
+    /// The optimizer that a spec names, for a run of this length.
+    ///
+    /// # Errors
+    /// As [`registry::build_for`].
+    pub fn new(spec: &Spec, space: &Space, key: Key, horizon: Horizon) -> Result<Self> {
+        let planned = registry::planned(spec, space, horizon)?;
+        let asynchronous = registry::capabilities(&planned)?.asynchronous;
+        let search = AskTell::new(registry::build(&planned, space, key)?, space);
+        Ok(Self { search, asynchronous, handed: None, next: 0 })
+    }
+
+    /// Fails as its first step would before it has evaluated anything: a method that needs gradients, say.
+    ///
+    /// # Errors
+    /// As [`AskTell::ask`].
+    pub fn check(&mut self) -> Result<()> {
+        self.search.ask().map(drop)
+    }
+
+    /// Has it always another candidate?
+    pub fn is_asynchronous(&self) -> bool {
+        self.asynchronous
+    }
+
+    /// The optimizer inside.
+    pub fn optimizer(&mut self) -> &mut dyn Optimizer {
+        self.search.optimizer()
+    }
+
+    /// What to do next. Every candidate is handed out once.
+    ///
+    /// # Errors
+    /// As [`AskTell::ask`] and [`Optimizer::propose`].
+    pub fn ask(&mut self) -> Result<One> {
+        if self.asynchronous {
+            return self.search.optimizer().propose().map(One::Evaluate);
+        }
+        if self.handed.is_none() {
+            let batch = match self.search.ask()? {
+                Ask::Done(report) => return Ok(One::Step(report)),
+                Ask::Evaluate(batch) => batch,
+            };
+            self.handed = Some(Handed { losses: vec![None; batch.len()], first: self.next, batch });
+        }
+        let Some(Handed { batch, first, losses }) = &self.handed else { return Ok(One::Wait) };
+        let at = (self.next - first) as usize;
+        if at >= losses.len() {
+            return Ok(One::Wait);
+        }
+        let proposal = Proposal { number: self.next, point: batch.row(at, self.search.space())? };
+        self.next += 1;
+        Ok(One::Evaluate(proposal))
+    }
+
+    /// The loss of a candidate that was handed out; NaN where it failed.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for one that was not, or whose loss has been told; as [`Optimizer::learn`].
+    pub fn tell(&mut self, number: u64, loss: f64) -> Result<()> {
+        if self.asynchronous {
+            return self.search.optimizer().learn(number, loss);
+        }
+        let given = self.next;
+        let none = || Error::invalid("number", number, "that of a candidate whose loss has not been told");
+        let Some(handed) = self.handed.as_mut().filter(|_| number < given) else { return Err(none()) };
+        let at = number.checked_sub(handed.first).and_then(|at| handed.losses.get_mut(at as usize));
+        match at {
+            Some(known @ None) => *known = Some(loss),
+            _ => return Err(none()),
+        }
+        if let Some(losses) = handed.losses.iter().copied().collect::<Option<Vec<f64>>>() {
+            self.search.tell(losses)?;
+            self.handed = None;
+        }
+        Ok(())
+    }
+}
