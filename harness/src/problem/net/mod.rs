@@ -8,6 +8,7 @@
 //! | `spirals` | 354 | two spirals of 97 points |
 //! | `heaviside` | 2,410 | the digits; no derivative |
 //! | `binary` | 2,412, of which 2,368 bits | the digits; no derivative |
+//! | `mask` | 714, of which 64 flags | the digits: which pixels are looked at, and a linear classifier; no derivative |
 //! | `mlp-1m` | 994,570 | the digits, minibatches of 32 |
 //! | `char-transformer` | 29,031 | two chapters of a book, minibatches of 32 windows |
 //!
@@ -21,6 +22,7 @@ mod cnn;
 mod digits;
 mod examples;
 mod lanes;
+mod mask;
 mod mlp;
 mod mnist;
 mod on_digits;
@@ -66,6 +68,13 @@ pub(super) fn entries() -> Vec<Entry> {
             "The digits, a network 64-32-10 with 2,368 weights of -1 or +1 (2,412 parameters): backprop cannot train it.",
             "Courbariaux et al. 2015, arXiv:1511.00363; digits: Alpaydin & Kaynak 1998, doi:10.24432/C50P49, CC BY 4.0",
             on_digits::binary,
+        ),
+        entry(
+            "mask",
+            "The digits, a linear classifier and the pixels it looks at, each at a price (714 parameters, 64 of them flags).",
+            "Guyon & Elisseeff 2003, An introduction to variable and feature selection, JMLR 3; digits: Alpaydin & Kaynak 1998, \
+             doi:10.24432/C50P49, CC BY 4.0",
+            on_digits::masked,
         ),
         entry(
             "mlp-1m",

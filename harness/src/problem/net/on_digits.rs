@@ -6,6 +6,7 @@ use super::{
     digits,
     examples::{Examples, Share},
     lanes::Activation,
+    mask::{self, Masked, Selection},
     mlp::Mlp,
     task::{Defaults, Training},
 };
@@ -20,6 +21,8 @@ const DIGITS: Mlp = Mlp { widths: &[64, 32, 10], activation: Activation::Relu };
 const HEAVISIDE: Mlp = Mlp { widths: &[64, 32, 10], activation: Activation::Step };
 /// 2,368 bits, 42 biases and 2 scales: 2,412 parameters.
 const BINARY: BinaryMlp = BinaryMlp { widths: &[64, 32, 10] };
+/// 64 flags, 640 weights and 10 biases: 714 parameters.
+const MASKED: Masked = Masked { widths: &[64, 10] };
 /// 62,400 + 922,560 + 9,610 = 994,570 parameters.
 const WIDE: Mlp = Mlp { widths: &[64, 960, 960, 10], activation: Activation::Relu };
 
@@ -39,6 +42,13 @@ pub(super) fn heaviside(options: &Options) -> Result<Training<Classification<Mlp
 pub(super) fn binary(options: &Options) -> Result<Training<Classification<BinaryMlp>>> {
     let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
     on_digits("net/binary", BINARY, Share::All, defaults, options)
+}
+
+/// A linear classifier and the pixels it looks at.
+pub(super) fn masked(options: &Options) -> Result<Training<Selection>> {
+    let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
+    let Training(of) = on_digits("net/mask", MASKED, Share::All, defaults, options)?;
+    Ok(Training(Selection(Classification { measures: mask::measures(of.measures), ..of })))
 }
 
 /// A million parameters, minibatches of 32.
