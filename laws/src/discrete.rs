@@ -21,12 +21,10 @@ const NEAR: f64 = 1e-3;
 
 type Make = fn(Key) -> Result<Problem>;
 
-/// What it is tried on. All but the first have their lowest losses elsewhere for every seed.
-const PROBLEMS: [(&str, Make); 4] = [
+/// What it is tried on. The lowest loss of the second is elsewhere for every seed.
+const PROBLEMS: [(&str, Make); 2] = [
     ("with integers, reals and flags", |_| Problem::switches(DType::F64)),
-    ("with categories, levels, a real and a logarithm", |key| Problem::choices(DType::F64, key)),
     ("with integers and flags alone", |key| Problem::wholes(DType::F64, key)),
-    ("with integers of many values and of many magnitudes", |key| Problem::sizes(DType::F64, key)),
 ];
 
 fn holds(subject: &Subject) -> Verdict {

@@ -123,31 +123,9 @@ impl Problem {
         Ok(Self::over(Space::with_dtype(leaves, dtype)?, vec![3.0, -4.0, 1.0, 0.3, -1.7, 1.0, 0.0, 1.0]))
     }
 
-    /// Choices of many kinds beside a real and a logarithm; the key says where the lowest loss lies.
-    pub(super) fn choices(dtype: DType, key: Key) -> Result<Self> {
-        let leaves = vec![
-            Leaf::category("kinds", [2], 6),
-            Leaf::levels("bits", [3], (-12..=12).map(|k| 0.1 * f64::from(k)).collect::<Vec<_>>()).dtype(dtype),
-            Leaf::levels("batch", [1], [1.0, 2.0, 4.0, 8.0]).dtype(dtype),
-            Leaf::real("momentum", [1]).dtype(dtype).bounds(0.0, 1.0),
-            Leaf::real("rate", [1]).dtype(dtype).bounds(0.01, 10.0).logarithmic(),
-        ];
-        Self::hidden(leaves, dtype, key)
-    }
-
     /// Integers and flags, and nothing that is real; the key says where the lowest loss lies.
     pub(super) fn wholes(dtype: DType, key: Key) -> Result<Self> {
         Self::hidden(vec![Leaf::integer("counts", [4], -5, 5), Leaf::bool("on", [4])], dtype, key)
-    }
-
-    /// An integer of many values, and one of many magnitudes, beside a real; the key says where the lowest loss lies.
-    pub(super) fn sizes(dtype: DType, key: Key) -> Result<Self> {
-        let leaves = vec![
-            Leaf::integer("steps", [2], 0, 200),
-            Leaf::integer("width", [2], 1, 64).logarithmic(),
-            Leaf::real("rates", [2]).dtype(dtype).bounds(-5.0, 5.0),
-        ];
-        Self::hidden(leaves, dtype, key)
     }
 
     /// Over these leaves, all of them bounded, with the lowest loss at any of their values, but not within an eighth of a wall of a real one.
