@@ -67,6 +67,7 @@ fn the_descents_of_core_are_always_there() {
             "accumulate",
             "adam",
             "adamw",
+            "bit-gd",
             "clip-up",
             "heavy-ball",
             "lion",

@@ -3,8 +3,7 @@
 //! ```text
 //! w, l: two candidates, every coordinate by itself; w has the lower loss
 //! p_j(w_j) ← p_j(w_j) + δ,  p_j(l_j) ← p_j(l_j) − δ      where w_j ≠ l_j;  δ = min(1/N, p_j(l_j) − 1/(n (k_j − 1)))
-//! m'_j = m_j + (w_j − l_j)/N
-//! s_j² ← s_j² + m_j² − m'_j² + (w_j² − l_j²)/N            m_j ← m'_j
+//! m_j ← m_j + (w_j − l_j)/N,  s_j ← s_j exp((v(w_j) − v(l_j))/2N)      v(x) = ((x − m_j)/s_j)², 9 at most
 //! ```
 //!
 //! p_j: the probabilities of the values of coordinate j, a flag, a category, or an integer or level of at most 32 values, of which it has k_j; n: how many such
@@ -13,7 +12,8 @@
 //! doi:10.1109/4235.797971; Mininno, Cupertino & Naso 2008, "Real-valued compact genetic algorithms for embedded microcontroller
 //! optimization", IEEE Transactions on Evolutionary Computation 12, 203-219 (m and s); Ben Jedidia, Doerr & Krejca 2023, arXiv:2302.14420 (more than two values, margins).
 //! Differs from the papers: there are margins, and so it does not end when all flags are certain; two candidates that
-//! both failed teach nothing; s_j is never below a tenth of what it was; integers of many values are drawn as reals, with s_j never below a tenth
+//! both failed teach nothing; the deviation is learnt in its logarithm (in the paper s_j² ← s_j² + m_j² − m'_j² + (w_j² − l_j²)/N, which where
+//! flags decide who wins, and w_j and l_j are chance, makes it smaller and smaller: it is the same to the first order of 1/N); integers of many values are drawn as reals, with s_j never below a tenth
 //! of a level; the answer is the lowest that was ever seen.
 //! Where only the number of right flags matters, p_j goes from ½ to 1 in (π/2)^{3/2} N √(n/2) steps on average as long as N is large (Droste
 //! 2006, doi:10.1007/s11047-004-9001-5, proves the order): with N = √n ln n, 2.8 n ln n evaluations.
@@ -49,6 +49,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::univariate::{Marginals, Ranking, Univariate, UnivariateSearch};
+
+/// The square of how many deviations away a candidate counts as, at most: the first may be anywhere.
+const FARTHEST: f64 = 9.0;
 
 /// Settings of [`CompactGenetic`].
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -108,12 +111,11 @@ impl Univariate for CompactGeneticRule {
             choice.shift(table, choice.value(loser), choice.value(winner), 1.0 / self.size);
         }
         for (normal, m, s) in marginals.normals() {
-            // As in the header, around m, where nothing cancels.
             let (w, l) = (winner[normal.at] - *m, loser[normal.at] - *m);
-            let step = (w - l) / self.size;
-            let variance = *s * *s - step * step + (w * w - l * l) / self.size;
-            *m += step;
-            *s = variance.max(0.01 * *s * *s).sqrt().max(normal.floor);
+            let square = |off: f64| (off / *s).powi(2).min(FARTHEST);
+            let growth = libm::exp((square(w) - square(l)) / (2.0 * self.size));
+            *m += (w - l) / self.size;
+            *s = (*s * growth).max(normal.floor).max(f64::MIN_POSITIVE);
         }
     }
 }
@@ -135,9 +137,8 @@ mod tests {
             }
             for j in 0..2 {
                 let (m, s, w, l) = (by_hand.m[j], by_hand.s[j], w[3 + j], l[3 + j]);
-                let moved = m + (w - l) / 5.0;
-                let variance = s * s + m * m - moved * moved + (w * w - l * l) / 5.0;
-                (by_hand.m[j], by_hand.s[j]) = (moved, variance.max(0.01 * s * s).sqrt());
+                let square = |x: f64| ((x - m) / s).powi(2).min(9.0);
+                (by_hand.m[j], by_hand.s[j]) = (m + (w - l) / 5.0, s * ((square(w) - square(l)) / 10.0).exp());
             }
         });
     }

@@ -15,7 +15,7 @@
 //! random one on, which goes on after each with the probability CR. Sources: Storn & Price 1997, doi:10.1023/A:1008202821328 (rand, best,
 //! current-to-best, both crossovers); Zhang & Sanderson 2009, doi:10.1109/TEVC.2009.2014613 (current-to-pbest).
 //! Differs from the papers: a coordinate of v outside the bounds is moved halfway between the bound and x_i's; integers and flags take the
-//! differences of rounded values, and go up or down to a whole number at random;
+//! differences of rounded values, and go up or down to a whole number at random, and in one trial of ten one of them goes to a value beside its own;
 //! n = 16 + ⌊7 ln d⌋ where the paper advises 10 d, which takes more than 1,000 d evaluations to converge beyond five dimensions (BBOB 2/5/10/20/40-D,
 //! 1,000 d evaluations, instances 11-13, share of targets: .88/.50/.33/.25/.21 with 20/24/30/30/40 points, .88/.43/.16/.08/.04 with 10 d; in ten
 //! times as many evaluations, 2/5/10-D, .95/.68/.38 with 32 points, .92/.81/.59 with 10 d).
@@ -149,6 +149,8 @@ pub struct De {
     breeder: Breeder,
     history: History,
     suggestions: Suggestions,
+    /// Steps for which all points have been one.
+    still: u64,
 }
 
 impl Algorithm for De {
@@ -184,6 +186,7 @@ impl Algorithm for De {
             breeder: Breeder::new(space, n)?,
             history: History::of_population(space.dim(), n),
             suggestions: Suggestions::at_most(n, space),
+            still: 0,
             space: space.clone(),
             size,
             config,
@@ -283,7 +286,7 @@ impl Optimizer for De {
         let Comparison { before, losses, report } = next.against(points, objective)?;
         next.recall(before)?;
         self.population = next;
-        let Self { population, breeder, clock, history, suggestions, .. } = self;
+        let Self { population, breeder, clock, history, suggestions, still, .. } = self;
         if population.is_judged() {
             population.replace(&population.no_worse(&losses), &breeder.trials, &losses)?;
         } else {
@@ -292,7 +295,9 @@ impl Optimizer for De {
         suggestions.clear();
         clock.tick();
         let by_losses = history.judge(&losses, objective.stochastic(), clock.step);
-        let converged = population.is_one_point()?.then_some(ONE_POINT).or(by_losses);
+        *still = if population.is_one_point()? { *still + 1 } else { 0 };
+        let over = *still >= breeder.patience(population.len());
+        let converged = over.then_some(ONE_POINT).or(by_losses);
         Ok(report.converged(converged))
     }
 
@@ -305,6 +310,7 @@ impl Optimizer for De {
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(3))?;
         self.history.clear();
         self.suggestions.clear();
+        self.still = 0;
         Ok(())
     }
 
@@ -313,5 +319,5 @@ impl Optimizer for De {
     }
 }
 
-persist!(De { clock, population, history, suggestions });
+persist!(De { clock, population, history, suggestions, still });
 register!(De);

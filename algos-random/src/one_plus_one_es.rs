@@ -11,7 +11,8 @@
 //! Auger 2015, doi:10.1007/978-3-662-43505-2_44.
 //! Differs from the sources: λ children may be evaluated in a step (1, as the name says, by default), and σ follows the share of them that
 //! succeeded; σ stays between 1e-12 and 1e6 times what it was, so that neither a plateau nor a run of failures takes it out of range.
-//! Integers and flags move by a tenth of a level at least, however small σ is, so that they do not freeze.
+//! Integers and flags begin a step in the middle of their value and leave it, however small σ is, with the probability 1/n, n being how many of
+//! them there are, or a quarter of that beside reals; of flags that is all, as in the (1+1)-EA. Where there are some, a step that is no better is no success: most change nothing.
 //! On a stochastic objective σ never exceeds its first value: steps of any length lead down on one minibatch more often than one time in
 //! five, and σ would grow without end.
 //! Minima on a wall are not promised: in a corner of many dimensions nearly all steps lead along a wall that is folded, and one length serves all coordinates.
@@ -50,7 +51,10 @@ use moths_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DirectSearch, Directions, Rule, Trial, Verdict, direct_search::DOWNHILL};
+use crate::{
+    DirectSearch, Directions, Rule, Trial, Verdict,
+    direct_search::{DOWNHILL, Flips, settled},
+};
 
 /// The share of successful steps that is aimed at.
 const TARGET: f64 = 0.2;
@@ -82,8 +86,8 @@ pub type OnePlusOneEs = DirectSearch<OnePlusOneEsRule>;
 pub struct OnePlusOneEsRule {
     config: OnePlusOneEsConfig,
     directions: Directions,
-    /// The least deviations of coordinates; `None` where all are real.
-    floor: Option<CowTensor>,
+    /// `None` where all coordinates are real.
+    flips: Option<Flips>,
     /// √(d + 1).
     damping: f64,
     /// σ √d.
@@ -104,7 +108,7 @@ impl Rule for OnePlusOneEsRule {
     fn new(config: Self::Config, space: &Space) -> Result<Self> {
         let damping = (space.dim() as f64 + 1.0).sqrt();
         let directions = Directions::new(config.sampler, space);
-        Ok(Self { directions, floor: space.floor_tensor()?, damping, length: config.length, config })
+        Ok(Self { directions, flips: Flips::of(space, config.sampler)?, damping, length: config.length, config })
     }
 
     fn capabilities(config: &Self::Config) -> Capabilities {
@@ -117,15 +121,17 @@ impl Rule for OnePlusOneEsRule {
 
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let steps: Vec<_> = (0..self.config.children).map(|i| (clock.key().member(i as u64), self.length)).collect();
-        match &self.floor {
+        match &self.flips {
             None => Ok(self.directions.batch(x, &steps)),
-            Some(floor) => Ok(self.directions.above(floor, self.length)?.batch(x, &steps)),
+            Some(flips) => Ok(flips.of_length(&self.directions, self.length)?.batch(x, &steps)),
         }
     }
 
     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict> {
-        let verdict = trial.if_not_higher()?;
-        let successes = trial.losses.iter().filter(|loss| loss.is_finite() && **loss <= trial.before).count();
+        let verdict = settled(self.flips.as_ref(), trial.if_not_higher()?)?;
+        let ties = self.flips.is_none();
+        let success = |loss: f64| loss < trial.before || (ties && loss == trial.before);
+        let successes = trial.losses.iter().filter(|loss| loss.is_finite() && success(**loss)).count();
         let share = successes as f64 / trial.losses.len() as f64;
         let adapted = self.length * libm::exp((share - TARGET) / self.damping);
         let most = if trial.stochastic { 1.0 } else { 1e6 };

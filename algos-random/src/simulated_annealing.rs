@@ -14,6 +14,8 @@
 //! the Boltzmann machine, whose visiting distribution has variance T. Where the length of the run is known T falls by the same factor in every
 //! step, as in Kirkpatrick's, from 0.01 to 1e-6: of 30 ways the lowest ends that serve BBOB in 5 and 10 dimensions and a network of 2,410 parameters
 //! alike. Where it is not, T falls as 1/k after the first 100 steps.
+//! Integers and flags begin a step in the middle of their value and leave it, whatever the length, with the probability 1/n, n being how many of
+//! them there are, or a quarter of that beside reals; of flags that is all.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: n evaluations in one round, max(n, calibration) in the first, one more when f(x) is not known; 2 numbers of state per
 //! parameter; d numbers of scratch, the point that is taken.
@@ -55,7 +57,10 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{DirectSearch, Directions, Rule, Trial, Verdict};
+use crate::{
+    DirectSearch, Directions, Rule, Trial, Verdict,
+    direct_search::{Flips, settled},
+};
 
 /// Settings of [`SimulatedAnnealing`] and [`ThresholdAccepting`](crate::ThresholdAccepting).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +97,8 @@ pub struct Annealing<A> {
     temperature: Schedule,
     length: Schedule,
     directions: Directions,
+    /// `None` where all coordinates are real.
+    flips: Option<Flips>,
     /// What temperatures are multiplied by; 0 until it is calibrated.
     unit: f64,
     best: CowTensor,
@@ -143,6 +150,7 @@ impl<A: Acceptance> Rule for Annealing<A> {
             temperature: config.temperature.clone().unwrap_or_else(|| Schedule::power(0.1, 100.0, 1.0)),
             length: config.length.clone().unwrap_or_else(|| Schedule::power(2.0, 100.0, 0.5)),
             directions: Directions::new(config.sampler, space),
+            flips: Flips::of(space, config.sampler)?,
             unit: if config.calibration == 0 { 1.0 } else { 0.0 },
             best: space.start(),
             best_loss: f64::INFINITY,
@@ -162,16 +170,23 @@ impl<A: Acceptance> Rule for Annealing<A> {
     fn propose(&mut self, x: &CowTensor, clock: &Clock) -> Result<Batch> {
         let calibrated = self.unit > 0.0;
         let n = if calibrated { self.config.candidates } else { self.config.candidates.max(self.config.calibration) };
-        let length = self.length.at(clock.step);
+        // Deviations of flags are told in units of the length.
+        let least = if self.flips.is_some() { 1e-12 } else { 0.0 };
+        let length = self.length.at(clock.step).max(least);
         let steps: Vec<_> = (0..n).map(|i| (clock.key().member(i as u64), length)).collect();
-        Ok(self.directions.batch(x, &steps))
+        match &self.flips {
+            None => Ok(self.directions.batch(x, &steps)),
+            Some(flips) => Ok(flips.of_length(&self.directions, length)?.batch(x, &steps)),
+        }
     }
 
     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict> {
         let unit = if self.unit == 0.0 { median_change(trial) } else { self.unit };
         let temperature = self.temperature.at(trial.clock.step) * unit;
         let verdict = match trial.best() {
-            Some((i, loss)) if self.accepts(loss - trial.before, temperature, trial.clock.key().fold(u64::MAX)) => trial.go(i)?,
+            Some((i, loss)) if self.accepts(loss - trial.before, temperature, trial.clock.key().fold(u64::MAX)) => {
+                settled(self.flips.as_ref(), trial.go(i)?)?
+            }
             _ => Verdict::Stay,
         };
         let (x, loss) = match &verdict {

@@ -4,7 +4,7 @@ use candle_core::DType;
 
 use super::{
     Law, Subject,
-    broken::{Breach, Verdict, is_refusal},
+    broken::{Breach, Verdict, is_inability},
     draws,
     path::{self, KEY, Moment, OTHER_KEY},
     problem::Problem,
@@ -139,6 +139,6 @@ fn refuses(subject: &Subject, problem: &Problem) -> Verdict {
             Err(error) => break error,
         }
     };
-    ensure!(is_refusal(&error), "with losses alone it fails with {error:?}, which is no refusal");
+    ensure!(is_inability(&error), "with losses alone it fails with {error:?}, which is no refusal");
     path::same_state(&before, &path::digest(search.optimizer())?).map_err(|b| b.under("after its refusal"))
 }

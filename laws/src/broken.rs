@@ -63,7 +63,12 @@ impl From<std::io::Error> for Breach {
     }
 }
 
-/// Is this how an optimizer says that it cannot, or will not, do what is asked of it?
+/// Is this how an optimizer says that it cannot do what is asked of it, whatever its settings?
+pub(super) fn is_inability(error: &Error) -> bool {
+    matches!(error, Error::Unsupported { .. } | Error::Memory { .. })
+}
+
+/// Is this how an optimizer says that it cannot, or with these settings will not, do what is asked of it?
 pub(super) fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Unsupported { .. } | Error::Invalid { .. } | Error::Unknown { .. } | Error::Memory { .. })
+    is_inability(error) || matches!(error, Error::Invalid { .. } | Error::Unknown { .. })
 }

@@ -83,7 +83,7 @@ fn counts(subject: &Subject, name: &str) -> Verdict {
 /// The most evaluations of the first steps, where this size is taken: later ones may need fewer.
 fn most(subject: &Subject, name: &str, n: usize) -> Result<Option<u64>> {
     let (sized, problem) = (subject.with(name, json!(n)), Problem::free(30, DType::F64)?);
-    let Some(mut optimizer) = sized.build_if_able(problem.space(), KEY)? else { return Ok(None) };
+    let Some(mut optimizer) = sized.build_if_taken(problem.space(), KEY)? else { return Ok(None) };
     let moments = path::run(&mut *optimizer, &mut problem.clone(), STEPS)?;
     Ok(moments.iter().map(|moment| moment.report.evaluations).max())
 }

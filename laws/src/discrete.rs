@@ -7,8 +7,8 @@ use moths_core::{Key, Result, Stop, minimize};
 
 pub(super) const LAW: Law = Law {
     name: "discrete",
-    statement: "where it is promised, all integers and flags of a separable mixed problem are right in the answer, and its reals have \
-                converged: in 19 of 20 seeds",
+    statement: "where it is promised, all discrete values of separable mixed problems are right in the answer, and the reals have \
+                converged: in 19 of 20 seeds of each",
     holds,
 };
 
@@ -19,17 +19,32 @@ const SPARED: usize = 1;
 /// How far the reals may be off.
 const NEAR: f64 = 1e-3;
 
+type Make = fn(Key) -> Result<Problem>;
+
+/// What it is tried on. The lowest loss of the second is elsewhere for every seed.
+const PROBLEMS: [(&str, Make); 2] = [
+    ("with integers, reals and flags", |_| Problem::switches(DType::F64)),
+    ("with integers and flags alone", |key| Problem::wholes(DType::F64, key)),
+];
+
 fn holds(subject: &Subject) -> Verdict {
     if !subject.capabilities()?.discrete {
         return Ok(());
     }
-    let problem = Problem::switches(DType::F64)?;
-    if subject.build_if_able(problem.space(), Key::new(0))?.is_none() {
+    for (name, make) in PROBLEMS {
+        all_right(subject, make).map_err(|b| b.under(name))?;
+    }
+    Ok(())
+}
+
+fn all_right(subject: &Subject, make: Make) -> Verdict {
+    if subject.build_if_able(make(Key::new(0))?.space(), Key::new(0))?.is_none() {
         return Ok(());
     }
-    let ends = (0..SEEDS).map(|seed| of(subject, &problem, Key::new(seed))).collect::<Result<Vec<_>>>()?;
+    let of = |seed| of(subject, &make(Key::new(seed).fold(1))?, Key::new(seed));
+    let ends = (0..SEEDS).map(of).collect::<Result<Vec<_>>>()?;
     let wrong = |off: fn(&Offsets) -> bool| ends.iter().filter(|end| off(end)).count();
-    let (switches, reals) = (wrong(|end| end.levels > 0.5), wrong(|end| end.reals > NEAR || end.reals.is_nan()));
+    let (switches, reals) = (wrong(|end| end.levels > 0.01), wrong(|end| end.reals > NEAR || end.reals.is_nan()));
     ensure!(switches <= SPARED, "in {switches} of {SEEDS} seeds a discrete value of the answer is wrong");
     ensure!(reals <= SPARED, "in {reals} of {SEEDS} seeds a real number of the answer is off by more than {NEAR}");
     Ok(())

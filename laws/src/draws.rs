@@ -48,7 +48,7 @@ pub(super) fn each_that_builds(
     problem: &Problem,
     law: impl Fn(&Subject, &Problem) -> Verdict,
 ) -> Verdict {
-    each(subject, cases, |drawn| match drawn.build_if_able(problem.space(), KEY)? {
+    each(subject, cases, |drawn| match drawn.build_if_taken(problem.space(), KEY)? {
         Some(_) => law(drawn, problem),
         None => Ok(()),
     })

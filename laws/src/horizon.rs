@@ -92,7 +92,7 @@ fn parts_ways(subject: &Subject, problem: &Problem) -> moths_core::Result<bool> 
 
 /// Of steps in which nothing fails, the first apart, an ordinary one lies between the cheapest and the dearest: what is undone may be calibrated twice.
 fn charges_what_it_declares(subject: &Subject, problem: &Problem) -> Verdict {
-    let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
+    let Some(mut optimizer) = subject.build_if_taken(problem.space(), KEY)? else { return Ok(()) };
     let Some(declared) = registry::evaluations_per_step(subject.spec(), problem.space(), problem.stochastic())? else {
         return Ok(());
     };

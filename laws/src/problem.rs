@@ -123,6 +123,23 @@ impl Problem {
         Ok(Self::over(Space::with_dtype(leaves, dtype)?, vec![3.0, -4.0, 1.0, 0.3, -1.7, 1.0, 0.0, 1.0]))
     }
 
+    /// Integers and flags, and nothing that is real; the key says where the lowest loss lies.
+    pub(super) fn wholes(dtype: DType, key: Key) -> Result<Self> {
+        Self::hidden(vec![Leaf::integer("counts", [4], -5, 5), Leaf::bool("on", [4])], dtype, key)
+    }
+
+    /// Over these leaves, all of them bounded, with the lowest loss at any of their values, but not within an eighth of a wall of a real one.
+    fn hidden(leaves: Vec<Leaf>, dtype: DType, key: Key) -> Result<Self> {
+        let space = Space::with_dtype(leaves, dtype)?;
+        let place = |(i, ((lower, upper), least)): (usize, ((f64, f64), f64))| {
+            let margin = if least > 0.0 { 0.0 } else { 0.125 };
+            lower + (upper - lower) * (margin + (1.0 - 2.0 * margin) * small(key.fold(i as u64)))
+        };
+        let at = space.intervals().zip(space.least_deviations()).enumerate().map(place).collect::<Vec<_>>();
+        let centre = host::to_f64s(&*space.decode(&point(&space, at)?)?)?;
+        Ok(Self::over(space, centre))
+    }
+
     /// One integer.
     pub(super) fn one_integer(dtype: DType) -> Result<Self> {
         Ok(Self::over(Space::with_dtype(vec![Leaf::integer("n", [1], -20, 20)], dtype)?, vec![13.0]))
@@ -273,6 +290,11 @@ impl Problem {
         }
         values
     }
+}
+
+/// A point \[d\] of these search coordinates.
+fn point(space: &Space, at: Vec<f64>) -> Result<Tensor> {
+    Ok(Tensor::from_vec(at, space.dim(), &Device::Cpu)?.to_dtype(space.dtype())?)
 }
 
 /// A number in [0, 1) from a key.

@@ -4,7 +4,7 @@ use candle_core::DType;
 
 use super::{
     Law, Subject,
-    broken::{Breach, Verdict, is_refusal},
+    broken::{Breach, Verdict, is_inability},
     draws,
     path::{self, KEY, Moment, OTHER_KEY},
     problem::Problem,
@@ -45,7 +45,7 @@ fn replays(subject: &Subject, problem: Problem) -> Verdict {
         let patience = if subject.wraps()? { PATIENCE } else { 1 };
         let mut steps = (0..patience).map(|_| optimizer.step(&mut journal));
         return match steps.find(Result::is_err) {
-            Some(Err(error)) if is_refusal(&error) => Ok(()),
+            Some(Err(error)) if is_inability(&error) => Ok(()),
             other => Err(Breach::new(format!("needs what a journal does not hold, yet its steps gave {other:?}"))),
         };
     }

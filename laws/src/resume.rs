@@ -39,7 +39,7 @@ fn holds(subject: &Subject) -> Verdict {
         through_file(subject, &through_state(subject, kinds, DRAWN)?).map_err(|b| b.under("over every kind of leaf"))?;
     }
     let problem = Problem::boxed(3, DType::F64)?;
-    draws::each(subject, DRAWS, |drawn| match drawn.build_if_able(problem.space(), KEY)? {
+    draws::each(subject, DRAWS, |drawn| match drawn.build_if_taken(problem.space(), KEY)? {
         Some(_) => through_state(drawn, problem.clone(), DRAWN).map(drop),
         None => Ok(()),
     })

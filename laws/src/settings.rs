@@ -36,7 +36,7 @@ fn holds(subject: &Subject) -> Verdict {
 }
 
 fn steps_or_refuses(subject: &Subject, problem: &Problem) -> Verdict {
-    let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
+    let Some(mut optimizer) = subject.build_if_taken(problem.space(), KEY)? else { return Ok(()) };
     subject.capabilities()?;
     path::run(&mut *optimizer, &mut problem.clone(), STEPS)?;
     Ok(())

@@ -34,7 +34,7 @@ fn holds(subject: &Subject) -> Verdict {
 }
 
 fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
-    let Some(mut optimizer) = subject.build_if_able(problem.space(), KEY)? else { return Ok(()) };
+    let Some(mut optimizer) = subject.build_if_taken(problem.space(), KEY)? else { return Ok(()) };
     let mut most = largest_part(subject, problem)?;
     for _ in 0..if subject.wraps()? { TURNS } else { STEPS } {
         most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
@@ -48,7 +48,7 @@ fn largest_part(subject: &Subject, problem: &Problem) -> Result<u64> {
     for part in subject.parts()? {
         let declared = registry::evaluations_per_step(part.spec(), problem.space(), false).ok().flatten().unwrap_or(0);
         most = most.max(declared).max(largest_part(&part, problem)?);
-        if let Some(mut optimizer) = part.build_if_able(problem.space(), KEY)? {
+        if let Some(mut optimizer) = part.build_if_taken(problem.space(), KEY)? {
             for _ in 0..STEPS {
                 most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
             }

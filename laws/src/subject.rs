@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Depth, Held, broken::is_refusal};
+use super::{
+    Depth, Held,
+    broken::{is_inability, is_refusal},
+};
 use moths_core::{
     Error, Key, Optimizer, Result, Space, Spec,
     optimizer::{
@@ -108,12 +111,21 @@ impl Subject {
         registry::build(&self.spec, space, key)
     }
 
-    /// [`Subject::build`], or `None` for a space that this optimizer says it cannot search.
+    /// [`Subject::build`], or `None` for a space that this optimizer says it cannot search. That its settings are wrong is no such answer.
     pub(super) fn build_if_able(&self, space: &Space, key: Key) -> Result<Option<Box<dyn Optimizer>>> {
-        match self.build(space, key) {
-            Err(error) if is_refusal(&error) => Ok(None),
-            built => built.map(Some),
-        }
+        unless(is_inability, self.build(space, key))
+    }
+
+    /// [`Subject::build`] with settings that somebody drew or changed, or `None` where they, or the space, are refused.
+    pub(super) fn build_if_taken(&self, space: &Space, key: Key) -> Result<Option<Box<dyn Optimizer>>> {
+        unless(is_refusal, self.build(space, key))
+    }
+}
+
+fn unless<T>(refused: fn(&Error) -> bool, built: Result<T>) -> Result<Option<T>> {
+    match built {
+        Err(error) if refused(&error) => Ok(None),
+        built => built.map(Some),
     }
 }
 

@@ -158,6 +158,8 @@ pub struct AdaptiveDe<P> {
     /// Evaluations so far.
     used: u64,
     history: History,
+    /// Steps for which all points have been one.
+    still: u64,
     breeder: Breeder,
     /// CR's normal numbers; overwritten in every step.
     z: Vec<f64>,
@@ -182,6 +184,7 @@ impl<P: Preset> Algorithm for AdaptiveDe<P> {
             memory: Memory::new(&rules.learning),
             used: 0,
             history: History::of_population(space.dim(), n),
+            still: 0,
             breeder: Breeder::new(space, n)?,
             z: vec![],
             space: space.clone(),
@@ -291,7 +294,9 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         self.commit(before, &losses, known, report.evaluations)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        let converged = self.population.is_one_point()?.then_some(super::ONE_POINT).or(by_losses);
+        self.still = if self.population.is_one_point()? { self.still + 1 } else { 0 };
+        let over = self.still >= self.breeder.patience(self.population.len());
+        let converged = over.then_some(super::ONE_POINT).or(by_losses);
         Ok(report.converged(converged))
     }
 
@@ -304,8 +309,9 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         self.population = self.population.moved(&at, &self.space, self.clock.key().fold(5))?;
         self.archive.len = 0;
         self.history.clear();
+        self.still = 0;
         Ok(())
     }
 }
 
-persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used, history });
+persist!([P] AdaptiveDe<P> { clock, population, archive, memory, used, history, still });

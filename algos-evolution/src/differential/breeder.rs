@@ -10,6 +10,12 @@ use super::{
     whole::Whole,
 };
 
+/// How many discrete coordinates of a trial mutate on average: in one trial of ten one does. A value that a population has lost is in no
+/// difference of its points.
+const MUTATIONS: f64 = 0.1;
+/// How often every neighbour of a single point has been tried, on average, before the search is over.
+const TRIES: f64 = 3.0;
+
 /// How one trial is made. Points are named by their row; those from n on are in the archive.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Recipe {
@@ -51,6 +57,14 @@ impl Breeder {
             None => Tensor::zeros(0, space.dtype(), space.device())?,
         };
         Ok(Self { recipes: Vec::with_capacity(n), trials: space.zeros_for(n)?, ends, wholes: Whole::of(space) })
+    }
+
+    /// For how many steps all points of a population of `n` must have been one before nothing is left to find. There are no differences then;
+    /// with discrete coordinates mutations go on.
+    pub(crate) fn patience(&self, n: usize) -> u64 {
+        let neighbours: f64 =
+            self.wholes.iter().map(|whole| if whole.is_category() { whole.count() as f64 - 1.0 } else { 2.0 }).sum();
+        1 + (TRIES * neighbours / (MUTATIONS * n as f64)).ceil() as u64
     }
 
     /// The trials of all recipes, from the points `x` \[n, d\] and those of the archive.
@@ -100,13 +114,23 @@ impl<'a, T: Lanes> Points<'a, T> {
     }
 
     fn breed(&self, recipes: &[Recipe], wholes: &[Whole], key: Key, trials: &mut [T]) {
-        let (mut gaps, mut dither) = (Gaps::new(key.fold(0)), key.fold(1).stream());
+        let (mut gaps, mut dither, mut mutations) = (Gaps::new(key.fold(0)), key.fold(1).stream(), Gaps::new(key.fold(2)));
         for (i, (recipe, trial)) in recipes.iter().zip(trials.chunks_exact_mut(self.d)).enumerate() {
             let donor = self.donor(i, recipe);
             cross(&donor, recipe.taken, &mut gaps, trial);
             wholes.iter().for_each(|whole| settle(whole, &donor, &mut dither, trial));
+            if !wholes.is_empty() {
+                let rate = MUTATIONS / wholes.len() as f64;
+                mutations.each(rate, wholes.len(), |k| mutate(&wholes[k], &mut dither, trial));
+            }
         }
     }
+}
+
+/// Another category or flag, or the next integer or level up or down.
+fn mutate<T: Lanes>(whole: &Whole, dither: &mut Stream, trial: &mut [T]) {
+    let (now, u) = (trial[whole.at].to_f64(), dither.random::<f64>());
+    trial[whole.at] = T::of(if whole.is_category() { whole.redrawn(now, u) } else { whole.neighbour(now, u < 0.5) });
 }
 
 /// Donor and parent mixed.

@@ -4,6 +4,8 @@
 //! with the probability of its fraction and down otherwise: on average it is the step, and differences of one, times an F below one half,
 //! do not stand still.
 //!
+//! A value that all points have lost is in none of their differences: now and then a coordinate goes to a value beside its own, whatever they say.
+//!
 //! Between categories there is no difference that could be added: one that is not zero is a reason to take any other.
 
 use moths_core::Space;
@@ -75,6 +77,11 @@ impl Whole {
         }
         let by = (step / self.unit).round();
         self.coordinate(now + if by == 0.0 { 1f64.copysign(step) } else { by })
+    }
+
+    /// The value above or below, of a flag the other.
+    pub(crate) fn neighbour(&self, x: f64, above: bool) -> f64 {
+        self.stepped(x, if above { f64::MIN_POSITIVE } else { -f64::MIN_POSITIVE })
     }
 
     /// Any other value, all equally likely; `u` is uniform on [0, 1).

@@ -1,19 +1,15 @@
 //! Steps of known length.
 
-use candle_core::Tensor;
-use moths_core::{Batch, CowTensor, Result, Sampler, Space, kernel, noise::Perturbation, objective::Probe, rng::Seed};
+use moths_core::{Batch, CowTensor, Result, Sampler, Space, noise::Perturbation, objective::Probe, rng::Seed};
 
 /// Steps of known length in random directions: length/√d · z, with z of a sampler. What would lie outside the bounds is mirrored inside: a
 /// candidate that is only moved to the wall is the same point again and again.
 #[derive(Clone, Debug)]
 pub struct Directions {
     noise: Perturbation,
-    root_dim: f64,
+    /// √d.
+    pub(super) root_dim: f64,
 }
-
-kernel! { fn lengthen(deviation: out, least: mat, per_unit: num) {
-    deviation = max(least * per_unit, 1.0);
-} }
 
 impl Directions {
     /// Directions of this distribution, in this space.
@@ -21,15 +17,9 @@ impl Directions {
         Self { noise: sampler.over(space).folded_into(space), root_dim: (space.dim() as f64).sqrt() }
     }
 
-    /// The same directions, so that a step of this length has at least the deviations `floor` \[d\].
-    ///
-    /// # Errors
-    /// [`Error::Unsupported`](moths_core::Error::Unsupported) for a `floor` that is neither f32 nor f64;
-    /// [`Error::Tensor`](moths_core::Error::Tensor) where candle refuses.
-    pub fn above(&self, floor: &CowTensor, length: f64) -> Result<Self> {
-        let mut deviation = CowTensor::new(Tensor::zeros_like(floor)?);
-        lengthen(&mut deviation, floor, self.root_dim / length)?;
-        Ok(Self { noise: self.noise.clone().scaled_by(&deviation), ..*self })
+    /// The same directions, every coordinate as many times as long as `deviation` \[d\] says.
+    pub(crate) fn scaled_by(&self, deviation: &CowTensor) -> Self {
+        Self { noise: self.noise.clone().scaled_by(deviation), ..*self }
     }
 
     /// One candidate for each seed and length, around the point `x` \[d\].

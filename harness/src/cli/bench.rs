@@ -34,7 +34,7 @@ const SEEDS: u64 = 3;
 
 #[derive(clap::Args)]
 pub(super) struct Args {
-    /// A suite (bbob, classic, control, discrete, net), or problems with commas between them; what reads files needs --data
+    /// A suite (bbob, bbob-mixint, classic, control, discrete, net), or problems with commas between them; what reads files needs --data
     suite: String,
     /// Names with commas between them, or a JSON list of names and objects [default: the whole registry]
     #[arg(long, value_name = "NAMES|JSON")]

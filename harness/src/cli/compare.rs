@@ -31,7 +31,7 @@ pub(super) struct Args {
     a: String,
     /// Another one
     b: String,
-    /// A suite (bbob, classic, control, discrete, net), or problems with commas between them [default with --from: all that is there]
+    /// A suite (bbob, bbob-mixint, classic, control, discrete, net), or problems with commas between them [default with --from: all that is there]
     #[arg(long, value_name = "SUITE|PROBLEMS", required_unless_present = "from")]
     on: Option<String>,
     #[command(flatten)]

@@ -147,7 +147,7 @@ fn write_lives(lives: &Lives, path: &Path) -> Result<()> {
 
 fn names(kind: Kind) -> String {
     let entries = problem::entries();
-    let names = entries.iter().filter(|e| e.kind == kind && !e.hidden && !e.name.starts_with("bbob/"));
+    let names = entries.iter().filter(|e| e.kind == kind && !e.hidden && !e.name.starts_with("bbob"));
     names.map(Entry::short).collect::<Vec<_>>().join(", ")
 }
 

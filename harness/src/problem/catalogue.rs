@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Options, Problem, bbob, classic, control, discrete, net, noisy::NoisyProblem};
+use super::{Options, Problem, bbob, classic, control, discrete, mixint, net, noisy::NoisyProblem};
 use crate::{Error, Result};
 
 /// The commands a problem belongs to.
@@ -88,6 +88,11 @@ pub static SUITES: &[Suite] = &[
         summary: "The 24 noiseless functions of COCO, with its instances.",
         entries: || bbob::problem::entries().collect(),
     },
+    Suite {
+        name: "bbob-mixint",
+        summary: "The same of integers and reals, as COCO has them.",
+        entries: || mixint::problem::entries().collect(),
+    },
     Suite { name: "discrete", summary: "Functions of flags, whose minimum is known.", entries: || discrete::entries().collect() },
     Suite { name: "classic", summary: "Functions everybody knows.", entries: || classic::entries().collect() },
 ];
@@ -112,7 +117,7 @@ pub fn entries() -> Vec<Entry> {
 /// [`Error::Unknown`], with the nearest name.
 pub fn find(name: &str) -> Result<Entry> {
     let mut entries = entries();
-    let canonical = bbob::problem::canonical(name);
+    let canonical = bbob::problem::canonical(name).or_else(|| mixint::problem::canonical(name));
     let name = canonical.as_deref().unwrap_or(name);
     if let Some(i) = entries.iter().position(|e| e.name == name || e.short() == name) {
         return Ok(entries.swap_remove(i));

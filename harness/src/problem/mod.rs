@@ -7,6 +7,7 @@ mod classic;
 mod control;
 mod discrete;
 mod measure;
+mod mixint;
 mod net;
 mod noisy;
 mod options;

@@ -16,6 +16,7 @@
 
 mod accumulate;
 mod adamw;
+mod bit_gd;
 mod candle;
 mod clip_up;
 mod lion;
@@ -40,6 +41,7 @@ use crate::{
 };
 pub use accumulate::{Accumulate, AccumulateConfig};
 pub use adamw::{AdamW, AdamWConfig};
+pub use bit_gd::{BitGd, BitGdConfig};
 pub use candle::CandleDescent;
 pub use clip_up::{ClipUp, ClipUpConfig};
 pub use lion::{Lion, LionConfig};

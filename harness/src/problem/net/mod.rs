@@ -11,6 +11,7 @@
 //! | `binary-sign` | 9,472 bits | the digits; no derivative |
 //! | `four-bit` | 2,368 of four bits, 42 of eight | the digits; no derivative |
 //! | `lookup` | 38,400 bits | MNIST's images of black and white, minibatches of 32; no derivative |
+//! | `mask` | 714, of which 64 flags | the digits: which pixels are looked at, and a linear classifier; no derivative |
 //! | `mlp-1m` | 994,570 | the digits, minibatches of 32 |
 //! | `char-transformer` | 29,031 | two chapters of a book, minibatches of 32 windows |
 //!
@@ -27,6 +28,7 @@ mod examples;
 mod four_bit;
 mod lanes;
 mod lookup;
+mod mask;
 mod mlp;
 mod mnist;
 mod on_digits;
@@ -90,6 +92,13 @@ pub(super) fn entries() -> Vec<Entry> {
             "MNIST from --data in black and white, a network of lookup tables (38,400 bits), minibatches of 32.",
             "Petersen et al. 2022, arXiv:2210.08277; LeCun et al. 1998, doi:10.1109/5.726791",
             mnist::lookup,
+        ),
+        entry(
+            "mask",
+            "The digits, a linear classifier and the pixels it looks at, each at a price (714 parameters, 64 of them flags).",
+            "Guyon & Elisseeff 2003, An introduction to variable and feature selection, JMLR 3; digits: Alpaydin & Kaynak 1998, \
+             doi:10.24432/C50P49, CC BY 4.0",
+            on_digits::masked,
         ),
         entry(
             "mlp-1m",

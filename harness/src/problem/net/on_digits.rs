@@ -8,6 +8,7 @@ use super::{
     examples::{Examples, Share},
     four_bit::FourBitMlp,
     lanes::Activation,
+    mask::{self, Masked, Selection},
     mlp::Mlp,
     task::{Defaults, Training},
 };
@@ -26,6 +27,8 @@ const BINARY: BinaryMlp = BinaryMlp { widths: &[64, 32, 10] };
 const BINARY_SIGN: &[usize] = &[64, 128, 10];
 /// 2,368 weights of four bits, 42 biases of eight.
 const FOUR_BIT: FourBitMlp = FourBitMlp { widths: &[64, 32, 10] };
+/// 64 flags, 640 weights and 10 biases: 714 parameters.
+const MASKED: Masked = Masked { widths: &[64, 10] };
 /// 62,400 + 922,560 + 9,610 = 994,570 parameters.
 const WIDE: Mlp = Mlp { widths: &[64, 960, 960, 10], activation: Activation::Relu };
 
@@ -58,6 +61,13 @@ pub(super) fn binary_sign(options: &Options) -> Result<Training<Classification<B
 pub(super) fn four_bit(options: &Options) -> Result<Training<Classification<FourBitMlp>>> {
     let defaults = Defaults { evaluations: 50_000, pairs: 8, sigma: 0.3, rate: 0.1 };
     on_digits("net/four-bit", FOUR_BIT, Share::or_all(options)?, defaults, options)
+}
+
+/// A linear classifier and the pixels it looks at.
+pub(super) fn masked(options: &Options) -> Result<Training<Selection>> {
+    let defaults = Defaults { evaluations: 50_000, pairs: 32, sigma: 0.3, rate: 0.3 };
+    let Training(of) = on_digits("net/mask", MASKED, Share::All, defaults, options)?;
+    Ok(Training(Selection(Classification { measures: mask::measures(of.measures), ..of })))
 }
 
 /// A million parameters, minibatches of 32.

@@ -142,6 +142,7 @@ fn networks_on_digits_and_spirals_are_as_documented() -> Result<()> {
     laws(&on_digits::binary(&options)?, 2_412, 10)?;
     laws(&on_digits::binary_sign(&options)?, 9_472, 10)?;
     laws(&on_digits::four_bit(&options)?, 2_410, 10)?;
+    laws(&on_digits::masked(&options)?, 714, 10)?;
     laws(&on_digits::wide(&options)?, 994_570, 10)
 }
 
@@ -153,6 +154,7 @@ fn short_runs_learn() -> Result<()> {
         by_default(&on_digits::in_minibatches(&options)?, 25_600)?,
         by_default(&on_digits::heaviside(&options)?, 6_400)?,
         by_default(&on_digits::binary(&options)?, 12_800)?,
+        by_default(&on_digits::masked(&options)?, 6_400)?,
         before_and_after(&on_digits::wide(&options)?, &gradients, 60)?,
     ];
     assert!(accuracies.iter().all(|[before, after]| *before < 0.3 && *after > 0.8), "{accuracies:?}");
