@@ -154,7 +154,7 @@ fn short_runs_learn() -> Result<()> {
         by_default(&on_digits::in_minibatches(&options)?, 25_600)?,
         by_default(&on_digits::heaviside(&options)?, 6_400)?,
         by_default(&on_digits::binary(&options)?, 12_800)?,
-        by_default(&on_digits::masked(&options)?, 6_400)?,
+        by_default(&on_digits::masked(&options)?, 38_400)?,
         before_and_after(&on_digits::wide(&options)?, &gradients, 60)?,
     ];
     assert!(accuracies.iter().all(|[before, after]| *before < 0.3 && *after > 0.8), "{accuracies:?}");
