@@ -1,4 +1,4 @@
-//! Trains a network all of whose weights are bits, from losses alone; saves it in less than a kilobyte, and reads it back.
+//! Trains a network all of whose weights are bits, from losses alone; saves it in a kilobyte, and reads it back.
 //!
 //! `cargo run --example binary_network`
 

@@ -9,7 +9,8 @@
 //! x, x', u: \[d\]. The mean of x' is x; E\[f(x')\] is continuous in x where f(x) jumps: for flags it is the multilinear extension of f, whose
 //! minima are those of f. What is searched is therefore a stochastic objective, whose data are the thresholds u: candidates of one step meet the same
 //! ones (and those of one `draw`, where a step has several), so that their losses may be compared. The answer is x, and rounded to the nearest
-//! value. Reals, and integers on a logarithmic scale, are left as they are; in a space of nothing else this is the wrapped optimizer.
+//! value. Reals, integers on a logarithmic scale, and categories, between which there is
+//! nothing, are left as they are; in a space of nothing else this is the wrapped optimizer.
 //! Sources: Gupta et al. 2015, arXiv:1502.02551 (stochastic rounding); Courbariaux et al. 2015, arXiv:1511.00363 (binary weights).
 //! Differs from them: numbers are rounded to be evaluated, not stored; thresholds are shared.
 //! Cost per step: that of the wrapped optimizer on a stochastic objective; its candidates written out, 1 number per parameter each, and 4 more numbers
@@ -96,11 +97,22 @@ kernel! { fn decide(x: inout, u: row, first: row, width: row, last: row) {
     x = select(width > 0.0, first + width * level, x);
 } }
 
+/// A coordinate that is rounded at random: which, how many values it has, and its interval.
+type Rounding = (usize, (u64, (f64, f64)));
+
+/// All of them.
+fn rounded(space: &Space) -> impl Iterator<Item = Rounding> {
+    let searched = space.leaves().iter().filter(|leaf| !leaf.is_frozen());
+    let ordered = searched.flat_map(|leaf| std::iter::repeat_n(leaf.domain().is_ordered(), leaf.len()));
+    let stepped = space.steps().zip(space.least_deviations()).map(|(steps, least)| steps > 1 && least > 0.0);
+    let all = space.steps().zip(space.intervals()).enumerate().zip(ordered.zip(stepped));
+    all.filter(|(_, (ordered, stepped))| *ordered && *stepped).map(|(coordinate, _)| coordinate)
+}
+
 impl Levels {
     fn of(space: &Space) -> Result<Option<Self>> {
         let mut columns = [vec![0.0; space.dim()], vec![0.0; space.dim()], vec![0.0; space.dim()]];
-        let rounded = space.steps().zip(space.intervals()).zip(space.least_deviations()).enumerate();
-        for (j, ((steps, (lower, upper)), _)) in rounded.filter(|(_, ((steps, _), least))| *steps > 1 && *least > 0.0) {
+        for (j, (steps, (lower, upper))) in rounded(space) {
             let width = (upper - lower) / steps as f64;
             let [first, widths, last] = &mut columns;
             (first[j], widths[j], last[j]) = (lower + 0.5 * width, width, steps as f64 - 1.0);
@@ -183,7 +195,7 @@ impl Algorithm for StochasticRounding {
     }
 
     fn evaluations_per_step(config: &Self::Config, space: &Space, stochastic: bool) -> Result<Option<u64>> {
-        let stochastic = stochastic || space.is_discrete();
+        let stochastic = stochastic || rounded(space).next().is_some();
         registry::evaluations_per_step_of_part("inner", &config.inner, space, stochastic)
     }
 }

@@ -115,7 +115,7 @@ impl Univariate for CompactGeneticRule {
             let square = |off: f64| (off / *s).powi(2).min(FARTHEST);
             let growth = libm::exp((square(w) - square(l)) / (2.0 * self.size));
             *m += (w - l) / self.size;
-            *s = (*s * growth).max(normal.floor).max(f64::MIN_POSITIVE);
+            *s = (*s * growth).max(f64::MIN_POSITIVE).clamp(normal.floor, normal.most);
         }
     }
 }

@@ -295,7 +295,7 @@ impl Optimizer for De {
         suggestions.clear();
         clock.tick();
         let by_losses = history.judge(&losses, objective.stochastic(), clock.step);
-        *still = if population.is_one_point()? { *still + 1 } else { 0 };
+        *still = if population.is_one_point()? { still.saturating_add(1) } else { 0 };
         let over = *still >= breeder.patience(population.len());
         let converged = over.then_some(ONE_POINT).or(by_losses);
         Ok(report.converged(converged))

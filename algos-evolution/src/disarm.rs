@@ -6,7 +6,7 @@
 //! c_kj = x_j + σ_j z_kj,  c̃_kj = x_j − σ_j z_kj        of every other coordinate; z_kj ~ N(0, 1)
 //! ∂/∂θ_j ≈ 1 / (2 pairs) Σ_k (L_k − L̃_k) (b_kj − b̃_kj) / (1 + exp(−|θ_j|))
 //! ∂/∂x_j ≈ 1 / (2 pairs) Σ_k (L_k − L̃_k) z_kj / σ_j
-//! x ← descent(x, ∂/∂x)                                 Adam by default
+//! x ← descent(x, ∂/∂x)                                 ∂/∂x_j = κ ∂/∂θ_j of a flag; Adam by default
 //! ```
 //!
 //! L_k, L̃_k: the losses of both candidates of a pair, or what `shaping` makes of them; x: \[d\] in search coordinates. κ is such that a flag at 0 or at 1 is drawn otherwise with the
@@ -17,14 +17,16 @@
 //! The estimate is that of the gradient of E\[L(b)\], without bias for flags; that b and b̃ are antithetic makes differences of losses large, and the last
 //! factor is what the mean over all u that give the same pair leaves of ARM, u − ½. No loss is differentiated. Source: Dong, Mnih & Tucker 2020, arXiv:2006.10680; ARM: Yin &
 //! Zhou 2019, arXiv:1807.11143. Differs from the papers: losses are ranked by default, which nothing but their order changes; logits end
-//! where their coordinates do, so that every value stays alive; other coordinates.
+//! where their coordinates do, so that every value stays alive; other coordinates, of which candidates are moved inside the bounds, so that z_kj is
+//! half of what is between both, over σ_j.
 //!
 //! Minima on a wall, and right values of the last flag, are not promised: a flag is drawn otherwise now and then to the end.
 //! Cost per step: 2 · pairs evaluations in one round; 4 numbers of scratch per parameter beside the 2 · pairs candidates, and the state of
 //! the descent.
 //!
-//! Take it when thousands of flags are learnt together, weights or gates of a network, of which each matters a little. Where some hundred
-//! flags are to be all right, take `pbil` or `compact-genetic`.
+//! Take it when thousands of flags are learnt together, weights or gates of a network, of which each matters a little; `open-es`, to which a flag is a
+//! real number that crosses a threshold, is its rival there ([figures](https://github.com/moths-rs/moths/blob/main/docs/discrete.md)). Where some hundred flags are to be all right, take `pbil` or
+//! `compact-genetic`.
 //!
 //! Tune first: `descent.rate`, falling towards the end; `pairs`, few with long steps; `doubt`, higher for a longer search.
 //!
@@ -66,13 +68,13 @@ pub struct DisarmConfig {
     #[schemars(range(min = 1, max = 1_000_000))]
     pub pairs: usize,
     /// The probability that a flag is drawn otherwise whose coordinate is at 0 or at 1; it gives κ.
-    #[schemars(extend("exclusiveMinimum" = 0.0, "exclusiveMaximum" = 0.5))]
+    #[schemars(range(min = 1e-12), extend("exclusiveMaximum" = 0.5))]
     pub doubt: f64,
     /// σ of real coordinates, in search coordinates.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    #[schemars(range(min = 1e-12, max = 1e6))]
     pub sigma: f64,
     /// The least σ of integers, levels and categories, in widths of a level.
-    #[schemars(extend("exclusiveMinimum" = 0.0), range(max = 1e6))]
+    #[schemars(range(min = 1e-12, max = 1e6))]
     pub levels: f64,
     /// What weighs the pairs.
     pub shaping: Shaping,

@@ -20,8 +20,8 @@
 //! high, which finds lower losses on three of four mixed functions (`reference/tpe.py`) and higher ones on the fourth; only the newest `archive` points are
 //! remembered, and those that are good.
 //! Points that failed are never good. A point that was proposed and whose loss is not known yet stands in g, the newest last, and counts for neither n nor m: so
-//! commands that run side by side are not given the same point (the constant liar of Ginsbourger, Le Riche & Carraro 2010,
-//! doi:10.1007/978-3-642-10701-6_6). On a stochastic objective the good ones are evaluated again in every step, beside the new ones and on
+//! commands that run side by side are seldom given the same point, but where there are few values (the constant liar of Ginsbourger, Le Riche &
+//! Carraro 2010, doi:10.1007/978-3-642-10701-6_6). On a stochastic objective the good ones are evaluated again in every step, beside the new ones and on
 //! the same data, and whoever is not good then never is again: so losses of different data are not compared.
 //! `move_to` forgets what was seen, and begins again there. It never says `converged`, and does not: kernels of l end at W/54.
 //! Cost per step: `batch` evaluations in one round, m more on a stochastic objective; O(c n d) arithmetic; state of n + 1 numbers per parameter,

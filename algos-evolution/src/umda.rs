@@ -14,10 +14,10 @@
 //! Algorithms", ISBN 0-7923-7466-5 (UMDA_c, the normal distributions); Ben Jedidia, Doerr & Krejca 2023, arXiv:2302.14420 (more than two values, margins).
 //! Differs from the papers: s_j is the deviation from the mean that was sampled around, as in CMA-ES (Hansen 2016, arXiv:1604.00772, section 3.1).
 //! Around the mean of the best themselves it shrinks on a slope, wherever that leads, by a factor of 0.6 a step, and the search ends within two
-//! deviations of its start; so it stays, and the division by μ − 1 keeps chance from wearing it down while flags decide what is best. Candidates that failed are never among the best; integers of many values are drawn as reals, with s_j never below a tenth
+//! deviations of its start; so it stays (and ends at 10⁶ σ), and the division by μ − 1 keeps chance from wearing it down while flags decide what is best. Candidates that failed are never among the best; integers of many values are drawn as reals, with s_j never below a tenth
 //! of a level; n is not their number alone; the answer is the lowest that was ever seen.
-//! Minima on a wall, and better figures than chance, are not promised where parameters are real: on a slope the deviations vanish
-//! before its end is reached.
+//! Minima on a wall, and better figures than chance, are not promised where parameters are real: candidates that were moved
+//! to the wall are learnt as they are, and draw the mean off it.
 //! Cost per step: λ evaluations in one round, of a stochastic objective one more, for the answer on the same data; 16 bytes of state per
 //! real parameter, 8 per value of a discrete one, and the answer.
 //!
@@ -118,7 +118,7 @@ impl Univariate for UmdaRule {
             for off in best.iter().map(|point| point[normal.at] - *m) {
                 (sum, squares) = (sum + off, squares + off * off);
             }
-            (*m, *s) = (*m + sum / mu as f64, (squares / (mu - 1) as f64).sqrt().max(normal.floor));
+            (*m, *s) = (*m + sum / mu as f64, (squares / (mu - 1) as f64).sqrt().clamp(normal.floor, normal.most));
         }
     }
 }

@@ -60,7 +60,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 pub use directions::Directions;
-pub(crate) use flips::{Flips, settled};
+pub(crate) use flips::Flips;
 pub(crate) use incumbent::Incumbent;
 
 /// What a search promises that compares the losses of seeded steps along isotropic directions, and never goes up.

@@ -11,7 +11,7 @@
 //! Auger 2015, doi:10.1007/978-3-662-43505-2_44.
 //! Differs from the sources: λ children may be evaluated in a step (1, as the name says, by default), and σ follows the share of them that
 //! succeeded; σ stays between 1e-12 and 1e6 times what it was, so that neither a plateau nor a run of failures takes it out of range.
-//! Integers and flags begin a step in the middle of their value and leave it, however small σ is, with the probability 1/n, n being how many of
+//! Integers and flags begin a step in the middle of their value and leave it, however small σ is, with the probability 1/n, ¼ at most, n being how many of
 //! them there are, or a quarter of that beside reals; of flags that is all, as in the (1+1)-EA. Where there are some, a step that is no better is no success: most change nothing.
 //! On a stochastic objective σ never exceeds its first value: steps of any length lead down on one minibatch more often than one time in
 //! five, and σ would grow without end.
@@ -53,7 +53,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DirectSearch, Directions, Rule, Trial, Verdict,
-    direct_search::{DOWNHILL, Flips, settled},
+    direct_search::{DOWNHILL, Flips},
 };
 
 /// The share of successful steps that is aimed at.
@@ -123,12 +123,12 @@ impl Rule for OnePlusOneEsRule {
         let steps: Vec<_> = (0..self.config.children).map(|i| (clock.key().member(i as u64), self.length)).collect();
         match &self.flips {
             None => Ok(self.directions.batch(x, &steps)),
-            Some(flips) => Ok(flips.of_length(&self.directions, self.length)?.batch(x, &steps)),
+            Some(flips) => flips.batch(&self.directions, x, &steps, self.length),
         }
     }
 
     fn judge(&mut self, trial: &Trial<'_>) -> Result<Verdict> {
-        let verdict = settled(self.flips.as_ref(), trial.if_not_higher()?)?;
+        let verdict = trial.if_not_higher()?;
         let ties = self.flips.is_none();
         let success = |loss: f64| loss < trial.before || (ties && loss == trial.before);
         let successes = trial.losses.iter().filter(|loss| loss.is_finite() && success(**loss)).count();

@@ -14,7 +14,7 @@
 //! the Boltzmann machine, whose visiting distribution has variance T. Where the length of the run is known T falls by the same factor in every
 //! step, as in Kirkpatrick's, from 0.01 to 1e-6: of 30 ways the lowest ends that serve BBOB in 5 and 10 dimensions and a network of 2,410 parameters
 //! alike. Where it is not, T falls as 1/k after the first 100 steps.
-//! Integers and flags begin a step in the middle of their value and leave it, whatever the length, with the probability 1/n, n being how many of
+//! Integers and flags begin a step in the middle of their value and leave it, whatever the length, with the probability 1/n, ¼ at most, n being how many of
 //! them there are, or a quarter of that beside reals; of flags that is all.
 //! Minima on a wall are not promised: steps are of lengths that a schedule says, and end longer than 1e-6 of a box.
 //! Cost per step: n evaluations in one round, max(n, calibration) in the first, one more when f(x) is not known; 2 numbers of state per
@@ -57,10 +57,7 @@ use rand::RngExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    DirectSearch, Directions, Rule, Trial, Verdict,
-    direct_search::{Flips, settled},
-};
+use crate::{DirectSearch, Directions, Rule, Trial, Verdict, direct_search::Flips};
 
 /// Settings of [`SimulatedAnnealing`] and [`ThresholdAccepting`](crate::ThresholdAccepting).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -176,7 +173,7 @@ impl<A: Acceptance> Rule for Annealing<A> {
         let steps: Vec<_> = (0..n).map(|i| (clock.key().member(i as u64), length)).collect();
         match &self.flips {
             None => Ok(self.directions.batch(x, &steps)),
-            Some(flips) => Ok(flips.of_length(&self.directions, length)?.batch(x, &steps)),
+            Some(flips) => flips.batch(&self.directions, x, &steps, length),
         }
     }
 
@@ -184,9 +181,7 @@ impl<A: Acceptance> Rule for Annealing<A> {
         let unit = if self.unit == 0.0 { median_change(trial) } else { self.unit };
         let temperature = self.temperature.at(trial.clock.step) * unit;
         let verdict = match trial.best() {
-            Some((i, loss)) if self.accepts(loss - trial.before, temperature, trial.clock.key().fold(u64::MAX)) => {
-                settled(self.flips.as_ref(), trial.go(i)?)?
-            }
+            Some((i, loss)) if self.accepts(loss - trial.before, temperature, trial.clock.key().fold(u64::MAX)) => trial.go(i)?,
             _ => Verdict::Stay,
         };
         let (x, loss) = match &verdict {

@@ -10,7 +10,7 @@ use super::{
     problem::Problem,
 };
 use moths_core::{
-    CowTensor, Error, Key, Optimizer, Result,
+    Batch, CowTensor, Error, Key, Optimizer, Result, Space,
     optimizer::Proposal,
     persist::{Keep, State},
     registry,
@@ -20,7 +20,8 @@ use moths_core::{
 pub(super) const LAW: Law = Law {
     name: "asynchronous",
     statement: "whoever promises it proposes while losses are outstanding and learns of them in any order, each exactly and atomically, loses none, \
-                proposes nothing twice, and one at a time takes the path of steps of one candidate; others refuse",
+                proposes nothing twice, looks next at what is suggested if it takes suggestions, changes nothing where as many wait as can, \
+                and one at a time takes the path of steps of one candidate; others refuse",
     holds,
 };
 
@@ -30,6 +31,8 @@ const JOBS: usize = 4;
 const CANDIDATES: usize = 40;
 /// After so many the state is saved.
 const SAVED: usize = 23;
+/// Who lets as many wait as these is not looked at when it can have no more.
+const MANY: usize = 5_000;
 
 fn holds(subject: &Subject) -> Verdict {
     if !subject.capabilities()?.asynchronous {
@@ -43,6 +46,8 @@ fn holds(subject: &Subject) -> Verdict {
         let crowd = Crowd { optimizer, problem, waiting: vec![], lowest: f64::INFINITY };
         crowd.works(subject).map_err(|b| b.under(name))?;
     }
+    looks_at_suggestions(subject)?;
+    refuses_when_full(subject)?;
     one_at_a_time(subject)
 }
 
@@ -167,6 +172,60 @@ fn one_at_a_time(subject: &Subject) -> Verdict {
             path::same_point("the answer, learning one at a time,", &step.answer, &path::answer(&*turns)?)?;
         }
     }
+    Ok(())
+}
+
+/// What is suggested is proposed before anything else, but for the start, which is first of all.
+fn looks_at_suggestions(subject: &Subject) -> Verdict {
+    if !subject.capabilities()?.suggestible {
+        return Ok(());
+    }
+    for (problem, told) in [(Problem::free(5, DType::F32)?, 0), (Problem::boxed(4, DType::F64)?, 3)] {
+        let mut optimizer = subject.build(problem.space(), KEY)?;
+        for _ in 0..told {
+            let proposal = optimizer.propose()?;
+            optimizer.learn(proposal.number, problem.loss_at(&proposal.point)?)?;
+        }
+        let point = away(problem.space())?;
+        optimizer.suggest(&Batch::one(&point)?)?;
+        let wanted = path::hash(&numbers_of(&problem.space().point(&point)?)?);
+        let mut found = false;
+        for _ in 0..2 {
+            let proposal = optimizer.propose()?;
+            found |= path::hash(&numbers_of(&proposal.point)?) == wanted;
+        }
+        ensure!(found, "what is suggested after {told} losses is not among the next two proposals");
+    }
+    Ok(())
+}
+
+/// A point outside, where there is an outside.
+fn away(space: &Space) -> Result<CowTensor> {
+    Ok(CowTensor::new((&*space.start() + 1e3)?))
+}
+
+/// Whoever waits for as many as it can refuses, which changes nothing, and proposes again when it has learnt of one. No loss is told before: what
+/// knows of none has cheap proposals.
+fn refuses_when_full(subject: &Subject) -> Verdict {
+    let problem = Problem::boxed(4, DType::F64)?;
+    let mut optimizer = subject.build(problem.space(), KEY)?;
+    let first = optimizer.propose()?;
+    if (1..MANY).all(|_| optimizer.propose().is_ok()) {
+        return Ok(());
+    }
+    // What waits to be proposed must not be lost either.
+    if subject.capabilities()?.suggestible {
+        optimizer.suggest(&Batch::one(&away(problem.space())?)?)?;
+    }
+    let before = path::digest(&mut *optimizer)?;
+    let answer = optimizer.propose().map(drop);
+    ensure!(
+        matches!(answer, Err(Error::Unsupported { .. })),
+        "it waits for as many as it can, and answers {answer:?}, no refusal"
+    );
+    path::same_state(&before, &path::digest(&mut *optimizer)?).map_err(|b| b.under("as many wait as can"))?;
+    optimizer.learn(first.number, problem.loss_at(&first.point)?)?;
+    optimizer.propose()?;
     Ok(())
 }
 

@@ -95,13 +95,11 @@ fn rule(situation: &Situation) -> Result<Choice> {
         _ if outputs && dim > NETWORKS => {
             Choice::one(Spec::new("ensemble-kalman"), "what a model answers says more than its loss")
         }
-        (true, false) if discrete == dim && dim <= NETWORKS => {
-            Choice::one(Spec::new("pbil"), "where all is discrete, a probability of every value learns most")
-        }
         (true, _) if dim > NETWORKS => {
             Choice::one(network()?, "of so many the gradient is all that can be learnt, of weights of few values too")
         }
-        (true, _) if few => Choice::one(restarted("cma-es")?, "its margin keeps integers and flags moving"),
+        (true, false) => return discrete_rule(situation),
+        (true, true) if few => Choice::one(restarted("cma-es")?, "its margin keeps integers and flags moving"),
         (true, _) => Choice::one(Spec::new("sep-cma-es"), "its deviations keep integers and flags moving"),
         (false, true) if few => Choice::one(Spec::new("cma-es"), "under noise, too, it is worth its matrix"),
         (false, true) if dim <= NETWORKS => Choice::one(Spec::new("sep-cma-es"), "a deviation each is what so many can afford"),
@@ -114,6 +112,33 @@ fn rule(situation: &Situation) -> Result<Choice> {
         }
         (false, false) => Choice::one(network()?, "of so many the gradient is all that can be learnt"),
     })
+}
+
+/// Evaluations within which a model of densities pays for itself.
+const MODELLED: u64 = 300;
+/// Evaluations a parameter, from which on tables of probabilities are learnt.
+const TABLED: f64 = 20.0;
+/// And those from which on a population is worth its slow beginning: on COCO's functions of integers and reals.
+const POPULATED: f64 = 300.0;
+
+/// Where some are discrete, and losses stay.
+fn discrete_rule(situation: &Situation) -> Result<Choice> {
+    let (spec, why) = match situation {
+        Situation { evaluations: Some(..=MODELLED), .. } => {
+            ("tpe", "so few evaluations are best spent by a model of where they were good")
+        }
+        Situation { tables: true, .. } if situation.budget() >= TABLED => {
+            ("pbil", "where every parameter has few values, each of them can have a probability")
+        }
+        Situation { dim: ..=FUNCTIONS, .. } if situation.budget() >= POPULATED => {
+            ("jso", "differences of a population are steps that integers and reals share")
+        }
+        Situation { dim: ..=FUNCTIONS, .. } => {
+            ("one-plus-one-es", "steps of one point, which flip and move, are the first to get anywhere")
+        }
+        _ => ("sep-cma-es", "its deviations keep integers and flags moving"),
+    };
+    Ok(Choice::one(Spec::new(spec), why))
 }
 
 /// OpenES as it was chosen on the digits, on a part of the training data: wide perturbations, and a rate that falls to 0 over the run.

@@ -11,6 +11,8 @@ pub(super) struct Situation {
     pub(super) dim: usize,
     /// Of them integers and flags.
     pub(super) discrete: usize,
+    /// Has every one of them so few values that each can have a probability of its own?
+    pub(super) tables: bool,
     pub(super) bounded: bool,
     /// Are losses those of other data in every step?
     pub(super) stochastic: bool,
@@ -25,6 +27,7 @@ impl Situation {
         Self {
             dim: space.dim(),
             discrete: space.least_deviations().filter(|least| *least > 0.0).count(),
+            tables: space.steps().all(|steps| (1..=TABLE).contains(&steps)),
             bounded: space.is_bounded(),
             stochastic,
             outputs,
@@ -37,6 +40,9 @@ impl Situation {
         self.evaluations.map_or(USUAL, |evaluations| evaluations as f64 / self.dim as f64)
     }
 }
+
+/// Values of a coordinate that can have a table.
+const TABLE: u64 = 32;
 
 /// Evaluations a parameter.
 const USUAL: f64 = 1000.0;

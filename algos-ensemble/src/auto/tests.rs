@@ -31,12 +31,25 @@ fn a_choice_is_part_of_the_state() -> Result<()> {
 #[test]
 fn there_is_someone_for_every_situation() -> Result<()> {
     let space = Space::real(4)?;
-    let usual = Situation { dim: 4, discrete: 0, bounded: false, stochastic: false, outputs: false, evaluations: Some(400) };
+    let usual = Situation {
+        dim: 4,
+        discrete: 0,
+        tables: false,
+        bounded: false,
+        stochastic: false,
+        outputs: false,
+        evaluations: Some(400),
+    };
     for situation in [
         usual.clone(),
         Situation { evaluations: None, ..usual.clone() },
         Situation { evaluations: Some(1), ..usual.clone() },
         Situation { discrete: 2, ..usual.clone() },
+        Situation { discrete: 2, evaluations: Some(100), ..usual.clone() },
+        Situation { discrete: 4, tables: true, ..usual.clone() },
+        Situation { discrete: 2, evaluations: None, ..usual.clone() },
+        Situation { discrete: 20, dim: 500, ..usual.clone() },
+        Situation { discrete: 20, dim: 5000, ..usual.clone() },
         Situation { stochastic: true, ..usual.clone() },
         Situation { dim: 1, evaluations: Some(50), ..usual.clone() },
         Situation { dim: 100_000, ..usual.clone() },

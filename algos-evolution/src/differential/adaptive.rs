@@ -294,7 +294,7 @@ impl<P: Preset> Optimizer for AdaptiveDe<P> {
         self.commit(before, &losses, known, report.evaluations)?;
         self.clock.tick();
         let by_losses = self.history.judge(&losses, objective.stochastic(), self.clock.step);
-        self.still = if self.population.is_one_point()? { self.still + 1 } else { 0 };
+        self.still = if self.population.is_one_point()? { self.still.saturating_add(1) } else { 0 };
         let over = self.still >= self.breeder.patience(self.population.len());
         let converged = over.then_some(super::ONE_POINT).or(by_losses);
         Ok(report.converged(converged))

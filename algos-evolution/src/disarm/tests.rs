@@ -3,6 +3,11 @@ use moths_core::{Function, Leaf, Optimizer, Stop, minimize, optimizer::Algorithm
 
 use super::*;
 
+kernel! { fn noises(u: out, z: out, one: uniform, other: normal) {
+    u = one;
+    z = other;
+} }
+
 fn mixed() -> Space {
     let leaves = vec![Leaf::bool("b", [3]), Leaf::real("r", [2]), Leaf::integer("n", [1], 0, 9), Leaf::category("c", [1], 1)];
     let start = Tensor::new(&[0.0, 1.0, 1.0, 0.5, -0.5, 4.0, 0.0], &Device::Cpu).unwrap();
@@ -21,7 +26,7 @@ fn numbers(x: &Tensor) -> Vec<f64> {
 #[test]
 fn the_estimate_is_that_of_the_paper() {
     let (space, doubt, pairs) = (mixed(), 0.2, 3);
-    let config = DisarmConfig { pairs, doubt, sigma: 0.3, levels: 0.7, shaping: Shaping::Raw, ..DisarmConfig::default() };
+    let config = DisarmConfig { pairs, doubt, sigma: 0.3, levels: 2.0, shaping: Shaping::Raw, ..DisarmConfig::default() };
     let mut estimator = DisarmEstimator::new(config, &space, Key::new(2)).unwrap();
     let seen = std::sync::Mutex::new(vec![]);
     let mut objective = Function::new(space.clone(), |x| {
@@ -33,19 +38,26 @@ fn the_estimate_is_that_of_the_paper() {
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen.len(), 2 * pairs);
     let theta = (1.0f64 / doubt - 1.0).ln();
-    for j in 0..3 {
-        // κ and the width of half a level: a flag is searched in a quarter of its interval.
-        let expected: f64 = seen.chunks(2).map(|pair| (pair[0].1 - pair[1].1) * (pair[0].0[j] - pair[1].0[j])).sum::<f64>()
-            / (2.0 * pairs as f64 * (1.0 + (-theta).exp()));
-        let per_coordinate = 2.0 * theta * 0.5;
-        assert!((g[j] - expected * per_coordinate).abs() < 1e-12, "{j}: {} {expected}", g[j]);
+    // Σ (L − L̃) (c_j − c̃_j), in parameter units.
+    let sums = |j: usize| seen.chunks(2).map(|pair| (pair[0].1 - pair[1].1) * (pair[0].0[j] - pair[1].0[j])).sum::<f64>();
+    let near = |j: usize, expected: f64| assert!((g[j] - expected).abs() < 1e-12, "{j}: {} {expected}", g[j]);
+    // The unit of a flag's coordinate is half a level, and 0 and 1 are 2 θ apart.
+    (0..3).for_each(|j| near(j, theta * sums(j) / (2.0 * pairs as f64 * (1.0 + (-theta).exp()))));
+    (3..5).for_each(|j| near(j, sums(j) / (0.6 * 0.3 * 2.0 * pairs as f64)));
+    // Of the integer candidates show no more than what it is rounded to; what was drawn is drawn again.
+    let (width, level) = (10.0 / 4.0, 0.4);
+    let sigma = f64::max(0.3, 2.0 * level);
+    let mut expected = 0.0;
+    for (k, pair) in seen.chunks(2).enumerate() {
+        let (mut u, mut z) = (space.zeros().unwrap(), space.zeros().unwrap());
+        let key = Key::new(2).fold(0).fold(k as u64);
+        noises(&mut u, &mut z, key.fold(0), key.fold(1)).unwrap();
+        let z = numbers(&z)[5];
+        let value = |sign: f64| (4.0 + sign * sigma * z * width).round().clamp(0.0, 9.0);
+        assert_eq!((pair[0].0[5], pair[1].0[5]), (value(1.0), value(-1.0)));
+        expected += (pair[0].1 - pair[1].1) * z / (2.0 * pairs as f64 * sigma);
     }
-    for j in 3..5 {
-        let expected: f64 =
-            seen.chunks(2).map(|pair| (pair[0].1 - pair[1].1) * (pair[0].0[j] - pair[1].0[j]) / 0.6 / 0.3).sum::<f64>()
-                / (2.0 * pairs as f64);
-        assert!((g[j] - expected).abs() < 1e-12, "{j}: {} {expected}", g[j]);
-    }
+    near(5, expected);
     assert_eq!(g[6], 0.0, "what has one value moves nowhere");
     assert!(seen.iter().all(|(x, _)| x[6] == 0.0));
 }

@@ -10,6 +10,8 @@ use crate::differential::whole::Whole;
 const LARGEST: usize = 32;
 /// n of the margins is this at least: with fewer coordinates they would leave nothing to learn.
 const FEWEST: usize = 10;
+/// No deviation is longer than so many times the first.
+const LONGEST: f64 = 1e6;
 /// Margins are so many times as narrow where there are normal distributions too: else two candidates of three would differ from the best
 /// in some flag, and selection would see little of the rest.
 const NARROWER: f64 = 4.0;
@@ -93,6 +95,8 @@ pub struct Normal {
     pub at: usize,
     /// s is never below: a tenth of a level where values are discrete.
     pub floor: f64,
+    /// Nor above: where losses say nothing of a coordinate, chance alone would make it infinite in the end.
+    pub most: f64,
 }
 
 /// The distributions of all coordinates.
@@ -122,7 +126,7 @@ impl Marginals {
         }
         let is_choice = |at: &usize| choices.binary_search_by_key(at, |choice: &Choice| choice.whole.at).is_ok();
         let floors = space.least_deviations().enumerate().filter(|(at, _)| !is_choice(at));
-        let normals: Vec<Normal> = floors.map(|(at, floor)| Normal { at, floor }).collect();
+        let normals: Vec<Normal> = floors.map(|(at, floor)| Normal { at, floor, most: (LONGEST * sigma).max(floor) }).collect();
         let fixed: Vec<bool> = space.fixed().collect();
         let real = (0..normals.len()).filter(|&k| normals[k].floor == 0.0 && !fixed[normals[k].at]).collect();
         let (m, s) = (normals.iter().map(|normal| start[normal.at]).collect(), vec![sigma; normals.len()]);

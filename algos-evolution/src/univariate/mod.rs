@@ -134,7 +134,7 @@ impl<U: Univariate> UnivariateSearch<U> {
     fn converged(&mut self, losses: &Losses, lower: bool, stochastic: bool) -> Option<&'static str> {
         let flat = self.history.judge(losses, stochastic, self.clock.step + 1);
         let settled = !lower && !stochastic && self.marginals.is_settled(self.rule.sigma());
-        self.still = if settled { self.still + 1 } else { 0 };
+        self.still = if settled { self.still.saturating_add(1) } else { 0 };
         let patience = 10 + (30 * self.space.dim()).div_ceil(self.rule.candidates()) as u64;
         flat.or((self.still >= patience).then_some(SETTLED))
     }

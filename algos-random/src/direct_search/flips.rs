@@ -10,12 +10,13 @@
 //!
 //! and begin every step in the middle of their value. That is the mutation of the (1+1)-EA, each bit flipped with the probability p (Mühlenbein
 //! 1992; Droste, Jansen & Wegener 2002, doi:10.1016/S0304-3975(01)00182-7), written as noise that a seed gives. p = 1/n, n being how many discrete
-//! coordinates there are, and a quarter of that where there are reals too: of their steps too few would lead down beside a wrong flag.
+//! coordinates there are, and a quarter of that where there are reals too: of their steps too few would lead down beside a wrong flag. It is ¼ at
+//! most.
 
 use candle_core::Tensor;
-use moths_core::{CowTensor, Result, Sampler, Space, kernel, tensor::host, with_scalar};
+use moths_core::{Batch, CowTensor, Result, Sampler, Space, kernel, rng::Seed, tensor::host, with_scalar};
 
-use super::{Directions, Verdict};
+use super::Directions;
 
 /// How many discrete coordinates change in a step on average, where there are reals too.
 const BESIDE_REALS: f64 = 0.25;
@@ -53,13 +54,7 @@ impl Flips {
         let known = matches!(sampler, Sampler::Normal);
         let ends = space.steps().zip(space.intervals()).zip(space.fixed()).enumerate();
         let stepped = ends.filter(|(_, ((steps, _), fixed))| known && *steps > 1 && !fixed);
-        let level = |(at, ((steps, (lower, upper)), _)): (usize, ((u64, (f64, f64)), bool))| Level {
-            at,
-            lower,
-            width: (upper - lower) / steps as f64,
-            most: (steps - 1) as f64,
-        };
-        let levels: Vec<Level> = stepped.map(level).collect();
+        let levels: Vec<Level> = stepped.map(|(at, ((steps, ends), _))| Level::new(at, steps, ends)).collect();
         let moving = space.fixed().filter(|fixed| !fixed).count();
         let share = if levels.len() == moving { 1.0 } else { BESIDE_REALS };
         let p = (share / levels.len().max(1) as f64).min(MOST);
@@ -73,34 +68,36 @@ impl Flips {
         Ok(Some(Self { least: tensor(least)?, free: tensor(free)?, levels }))
     }
 
+    /// The steps of one length from x, whose discrete coordinates begin in the middle of their values, wherever somebody moved them to.
+    pub(crate) fn batch(&self, directions: &Directions, x: &CowTensor, steps: &[(Seed, f64)], length: f64) -> Result<Batch> {
+        Ok(self.of_length(directions, length)?.batch(&self.settled(x)?, steps))
+    }
+
     /// The directions whose steps of this length move discrete coordinates as this says.
-    pub(crate) fn of_length(&self, directions: &Directions, length: f64) -> Result<Directions> {
+    fn of_length(&self, directions: &Directions, length: f64) -> Result<Directions> {
         let mut deviation = CowTensor::new(Tensor::zeros_like(&self.least)?);
         widen(&mut deviation, &self.least, &self.free, directions.root_dim / length)?;
         Ok(directions.scaled_by(&deviation))
     }
 
-    /// The same verdict, discrete coordinates of where it goes being in the middle of their values.
-    pub(crate) fn settle(&self, verdict: Verdict) -> Result<Verdict> {
-        let Verdict::Go(mut to, loss) = verdict else { return Ok(verdict) };
-        with_scalar!(to.dtype(), T => host::edit::<T, _>(&mut to, |x| {
+    /// The same point, its discrete coordinates in the middle of their values.
+    fn settled(&self, x: &CowTensor) -> Result<CowTensor> {
+        let mut x = x.clone();
+        with_scalar!(x.dtype(), T => host::edit::<T, _>(&mut x, |x| {
             for level in &self.levels {
                 x[level.at] = level.middle(f64::from(x[level.at])) as T;
             }
         }))?;
-        Ok(Verdict::Go(to, loss))
-    }
-}
-
-/// The verdict of a search in a space that may have discrete coordinates.
-pub(crate) fn settled(flips: Option<&Flips>, verdict: Verdict) -> Result<Verdict> {
-    match flips {
-        Some(flips) => flips.settle(verdict),
-        None => Ok(verdict),
+        Ok(x)
     }
 }
 
 impl Level {
+    /// Of so many values between these ends.
+    fn new(at: usize, steps: u64, (lower, upper): (f64, f64)) -> Self {
+        Self { at, lower, width: (upper - lower) / steps as f64, most: (steps - 1) as f64 }
+    }
+
     /// The middle of the value that `x` stands for.
     fn middle(&self, x: f64) -> f64 {
         let value = ((x - self.lower) / self.width - 0.5).round().clamp(0.0, self.most);
@@ -121,7 +118,7 @@ fn upper_quantile(p: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use moths_core::{Batch, Key, Leaf};
+    use moths_core::{Key, Leaf};
 
     use super::*;
 
@@ -167,7 +164,6 @@ mod tests {
         let space = Space::new(vec![Leaf::bool("b", [2]), Leaf::real("x", [1])]).unwrap();
         let flips = Flips::of(&space, Sampler::Normal).unwrap().unwrap();
         let point = CowTensor::new(space.numbers(vec![0.3, -7.0, 0.3], 3).unwrap());
-        let Verdict::Go(settled, _) = flips.settle(Verdict::Go(point, 1.0)).unwrap() else { panic!("it went") };
-        assert_eq!(settled.to_vec1::<f32>().unwrap(), [1.0, -1.0, 0.3]);
+        assert_eq!(flips.settled(&point).unwrap().to_vec1::<f32>().unwrap(), [1.0, -1.0, 0.3]);
     }
 }

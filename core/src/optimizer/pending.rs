@@ -11,6 +11,8 @@ use crate::{
 const MOST: usize = 1 << 12;
 /// And how many numbers these are.
 const MOST_NUMBERS: usize = 1 << 23;
+/// As a number it has no next one.
+const ENDLESS: u64 = u64::MAX;
 
 /// A candidate that somebody evaluates, and the number by which its loss is told.
 #[derive(Clone, Debug)]
@@ -62,10 +64,13 @@ impl Pending {
             let what = format!("waits for the losses of {} candidates, and proposes no more before it learns of one", self.most);
             return Err(Error::unsupported("this optimizer", what));
         }
+        let number = self.next;
+        let all = || Error::unsupported("this optimizer", "has given away all numbers of candidates that there are");
+        let next = number.checked_add(1).filter(|next| *next < ENDLESS).ok_or_else(all)?;
         self.points.extend(host::to_f64s(&point)?);
-        self.numbers.push(self.next);
-        self.next += 1;
-        Ok(Proposal { number: self.next - 1, point })
+        self.numbers.push(number);
+        self.next = next;
+        Ok(Proposal { number, point })
     }
 
     /// The candidate \[d\] that waits under this number.
@@ -121,10 +126,29 @@ impl Persist for Pending {
         fields.within("points", &mut restored.points, len..=len)?;
         let ascend = restored.numbers.windows(2).all(|pair| pair[0] < pair[1]);
         let given = restored.numbers.last().is_none_or(|last| *last < restored.next);
-        if !ascend || !given || restored.points.iter().any(|x| !x.is_finite()) {
+        if !ascend || !given || restored.next == ENDLESS || restored.points.iter().any(|x| !x.is_finite()) {
             return Err(fields.refusal("waits for what was never proposed".into()));
         }
         *self = restored;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::persist::{Keep, State};
+
+    #[test]
+    fn numbers_that_come_to_an_end_are_refused() -> Result<()> {
+        let space = Space::bounded([(0.0, 1.0); 2])?;
+        let none = || Pending::none(&space);
+        let at = |next| Pending { next, ..none() };
+        let refused = State::of(&mut at(ENDLESS))?.restore(&mut none(), Keep::Nothing);
+        assert!(matches!(refused, Err(Error::State { .. })), "{refused:?}");
+        let mut last = at(ENDLESS - 2);
+        assert_eq!(last.add(space.start())?.number, ENDLESS - 2);
+        assert!(matches!(last.add(space.start()), Err(Error::Unsupported { .. })) && last.len() == 1);
+        State::of(&mut last)?.restore(&mut none(), Keep::Nothing)
     }
 }

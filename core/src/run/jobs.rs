@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, channel},
     },
-    thread::{Builder, scope},
+    thread::{Builder, panicking, scope},
 };
 
 use crate::{Error, Result};
@@ -34,7 +34,7 @@ pub trait Desk {
 }
 
 /// Works at a desk until there is nothing left to do, so many jobs at a time. The first error ends it: no job is begun after it, and those that are
-/// being worked on can see `halt`.
+/// being worked on can see `halt`. So does a panic, of the work or of the desk, which is passed on when they have ended.
 ///
 /// ```
 /// use std::sync::atomic::AtomicBool;
@@ -76,6 +76,7 @@ pub fn side_by_side<D: Desk>(
     let (queue, work) = (Mutex::new(queue), &work);
     let queue = &queue;
     scope(move |scope| {
+        let _halting = Halting(halt);
         // Gone when this is left: whoever waits for a job then goes too.
         let jobs = jobs;
         let (sender, finished) = channel();
@@ -117,15 +118,23 @@ pub fn side_by_side<D: Desk>(
             }
             let Ok(done) = finished.recv() else { return outcome };
             running -= 1;
-            let told = done.unwrap_or_else(|panic| {
-                halt.store(true, Ordering::Relaxed);
-                resume_unwind(panic)
-            });
+            let told = done.unwrap_or_else(|panic| resume_unwind(panic));
             // What was under way when something failed may have ended well.
             let taken = told.and_then(|done| desk.done(done));
             outcome = outcome.and(taken);
         }
     })
+}
+
+/// Sets the flag where a panic ends what it is part of: whoever works on would be waited for.
+struct Halting<'a>(&'a AtomicBool);
+
+impl Drop for Halting<'_> {
+    fn drop(&mut self) {
+        if panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The next job that is handed out; `None` when there will be none.
@@ -197,6 +206,35 @@ mod tests {
     fn a_panic_is_passed_on() {
         let halt = AtomicBool::new(false);
         let run = || side_by_side(&mut numbers(9), 3, &halt, |i| if i == 4 { panic!("on purpose") } else { Ok(i) });
+        assert!(catch_unwind(AssertUnwindSafe(run)).is_err() && halt.load(Ordering::Relaxed));
+    }
+
+    struct Stumbles;
+
+    impl Desk for Stumbles {
+        type Job = ();
+        type Done = ();
+
+        fn next(&mut self) -> Result<Option<()>> {
+            Ok(Some(()))
+        }
+
+        fn done(&mut self, (): ()) -> Result<()> {
+            panic!("on purpose")
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_desk_halts_what_is_under_way() {
+        let (halt, first) = (AtomicBool::new(false), AtomicBool::new(true));
+        // All but the first go on until they see that it is over.
+        let work = |()| {
+            while !first.swap(false, Ordering::Relaxed) && !halt.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            Ok(())
+        };
+        let run = || side_by_side(&mut Stumbles, 3, &halt, work);
         assert!(catch_unwind(AssertUnwindSafe(run)).is_err() && halt.load(Ordering::Relaxed));
     }
 }

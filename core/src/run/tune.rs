@@ -100,6 +100,9 @@ impl Tune {
     /// [`registry::build_for`](crate::registry::build_for) and [`AskTell::ask`](crate::AskTell::ask).
     pub fn run(self, f: impl Fn(&Named<'_>) -> Result<f64> + Sync) -> Result<Tuned> {
         let Self { optimizer, space, evaluations, jobs, key } = self;
+        if evaluations == 0 {
+            return Err(Error::invalid("evaluations", evaluations, "at least 1"));
+        }
         let horizon = Horizon::evaluations(evaluations);
         let search = OneByOne::new(&optimizer, &space, key, horizon)?;
         let mut work = Work { search, space: &space, left: evaluations, trials: BTreeMap::new(), reason: Reason::Evaluations };
@@ -155,6 +158,19 @@ impl Desk for Work<'_> {
     fn done(&mut self, (number, trial): (u64, Trial)) -> Result<()> {
         self.search.tell(number, trial.loss)?;
         self.trials.insert(number, trial);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_evaluations_are_refused_by_their_name() -> Result<()> {
+        let space = Space::bounded([(0.0, 1.0); 2])?;
+        let refused = Tune::new(Spec::new("nobody"), space, 0).run(|_| Ok(0.0)).err().map(|e| e.to_string());
+        assert!(refused.as_ref().is_some_and(|why| why.contains("evaluations = 0: at least 1")), "{refused:?}");
         Ok(())
     }
 }

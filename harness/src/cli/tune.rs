@@ -39,8 +39,10 @@ standard output.
 A command that fails, prints no number or takes too long is a candidate that failed, and the search goes on. In --out there are then \
 trials.jsonl, which --resume goes on from, tune.html, best.json and tune.json.";
 
-/// Chooses who searches.
-const OPTIMIZER: &str = "auto";
+/// Up to so many trials `tpe` searches where nobody says who: it lets no command wait for another. Of more, `auto` chooses.
+const FEW: u64 = 300;
+const OF_FEW: &str = "tpe";
+const OF_MANY: &str = "auto";
 
 const PLAN: &str = "tune.json";
 const TRIALS: &str = "trials.jsonl";
@@ -78,9 +80,9 @@ pub(super) struct Args {
     /// A point of your own, which is evaluated first: lr=1e-3,layers=4; may be given several times
     #[arg(long = "try", value_name = "NAME=VALUE,..")]
     tries: Vec<String>,
-    /// A name, or JSON with settings: '{"name":"cma-es","candidates":8}'
-    #[arg(long, value_name = "NAME|JSON", default_value = OPTIMIZER, value_parser = str::parse::<Spec>)]
-    optimizer: Spec,
+    /// A name, or JSON with settings: '{"name":"cma-es","candidates":8}' [default: tpe up to a budget of 300, auto beyond]
+    #[arg(long, value_name = "NAME|JSON", value_parser = str::parse::<Spec>)]
+    optimizer: Option<Spec>,
     /// A setting of the optimizer, by its dotted path: --set candidates=8
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<String>,
@@ -107,9 +109,7 @@ fn duration<const SECONDS: u64>(text: &str) -> std::result::Result<Duration, Str
 }
 
 pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
-    let plan = plan(&args)?;
-    let out = args.out.clone().unwrap_or_else(|| usual_folder(&plan));
-    let plan = if args.resume { plan.going_on(&earlier(&out)?)? } else { plan };
+    let (out, plan) = if args.resume { resumed(&args)? } else { begun(&args)? };
     // Nothing is made, and nothing makes way, before all is well.
     let mut run = Run::new(plan)?;
     files::prepare_folder(&out, &[PLAN, TRIALS, BEST, PAGE])?;
@@ -156,10 +156,32 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     }
 }
 
-fn plan(args: &Args) -> Result<Plan> {
+/// The folder of a new run, and what it is a run of.
+fn begun(args: &Args) -> Result<(PathBuf, Plan)> {
+    let usual = if args.budget <= FEW { OF_FEW } else { OF_MANY };
+    let plan = plan(args, args.optimizer.clone().unwrap_or_else(|| Spec::new(usual)))?;
+    Ok((folder(args, &plan.optimizer.name), plan))
+}
+
+/// The folder of a run that goes on, and what it is a run of. Where nobody says who searches, whoever did so far does, whatever the budget is now.
+fn resumed(args: &Args) -> Result<(PathBuf, Plan)> {
+    if args.optimizer.is_some() {
+        let (out, plan) = begun(args)?;
+        let plan = plan.going_on(&earlier(&out)?)?;
+        return Ok((out, plan));
+    }
+    let (usual, other) = if args.budget <= FEW { (OF_FEW, OF_MANY) } else { (OF_MANY, OF_FEW) };
+    let folders = [usual, other].map(|name| folder(args, name));
+    let out = folders.iter().find(|out| out.join(PLAN).exists()).unwrap_or(&folders[0]);
+    let noted = earlier(out)?;
+    let plan = plan(args, noted.optimizer.clone())?.going_on(&noted)?;
+    Ok((out.clone(), plan))
+}
+
+fn plan(args: &Args, optimizer: Spec) -> Result<Plan> {
     Ok(Plan {
         command: args.command.clone(),
-        optimizer: with_settings(args.optimizer.clone(), &args.settings)?,
+        optimizer: with_settings(optimizer, &args.settings)?,
         seed: args.seed,
         r#try: args.tries.clone(),
         loss_from: args.loss_from.clone(),
@@ -169,11 +191,12 @@ fn plan(args: &Args) -> Result<Plan> {
     })
 }
 
-/// `moths-out/tune-PROGRAM-OPTIMIZER-SEED`.
-fn usual_folder(plan: &Plan) -> PathBuf {
-    let program = plan.command.first().map(Path::new).and_then(Path::file_name);
+/// `--out`, or `moths-out/tune-PROGRAM-OPTIMIZER-SEED`.
+fn folder(args: &Args, optimizer: &str) -> PathBuf {
+    let program = args.command.first().map(Path::new).and_then(Path::file_name);
     let program = program.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Path::new("moths-out").join(format!("tune-{program}-{}-{}", plan.optimizer.name, plan.seed))
+    let usual = || Path::new("moths-out").join(format!("tune-{program}-{optimizer}-{}", args.seed));
+    args.out.clone().unwrap_or_else(usual)
 }
 
 /// The plan of the run that is to go on.

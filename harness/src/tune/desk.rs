@@ -186,7 +186,8 @@ impl Seats for Desk<'_, '_> {
                 return Ok(None);
             }
             if !self.queue.is_empty() && self.is_late() {
-                self.is_over();
+                // What waits is not evaluated, however many were asked for.
+                self.reason = Some(Reason::Seconds);
                 return Ok(None);
             }
             // Nothing is begun, and nothing new is told, before what happened has happened again.

@@ -169,23 +169,30 @@ impl Work<'_> {
         let words = self.template.words(&job.settings);
         let variables = self.template.variables(&job.settings, self.plan.seed, job.trial);
         let (meter, losses) = self.judge.map(|_| Meter::new(self.loss.clone(), self.plan.maximize)).unzip();
-        let mut judged = Judged::default();
-        let hopeless = || self.is_hopeless(losses.as_ref(), &mut judged);
+        let (mut judged, mut condemned) = (Judged::default(), None);
+        let hopeless = || {
+            condemned = self.hopeless(losses.as_ref(), &mut judged);
+            condemned.is_some()
+        };
         let watch = Watch { listener: meter, hopeless, halt: self.halted };
         let started = |source| Error::Io { path: words.first().cloned().unwrap_or_default().into(), source };
         let ran = program::run(&words, variables, self.timeout, watch).map_err(started)?;
-        let losses = losses.map(|losses| losses.so_far().clone()).unwrap_or_default();
+        // What it prints when it is asked to end is no loss.
+        let losses = condemned.or_else(|| losses.map(|losses| losses.so_far().clone())).unwrap_or_default();
         let Some(outcome) = self.outcome(&ran, &losses) else { return Ok(None) };
         let trial = ended(job, outcome, &ran, &losses);
         if let Some(judge) = self.judge {
-            judge.lock().unwrap_or_else(PoisonError::into_inner).ended(&trial);
+            judge.lock().unwrap_or_else(PoisonError::into_inner).ended(&trial, &judged);
         }
         Ok(Some((trial, ran.errors)))
     }
 
-    fn is_hopeless(&self, losses: Option<&Losses>, judged: &mut Judged) -> bool {
-        let Some((judge, losses)) = self.judge.zip(losses) else { return false };
-        judge.lock().unwrap_or_else(PoisonError::into_inner).is_hopeless(&losses.so_far(), judged)
+    /// The losses of a trial from which there is nothing to hope for.
+    fn hopeless(&self, losses: Option<&Losses>, judged: &mut Judged) -> Option<Vec<f64>> {
+        let (judge, losses) = self.judge.zip(losses)?;
+        let mut judge = judge.lock().unwrap_or_else(PoisonError::into_inner);
+        let losses = losses.so_far();
+        judge.is_hopeless(&losses, judged).then(|| losses.clone())
     }
 
     /// What is minimised, or why it failed; `None` where it was ended because somebody said so.

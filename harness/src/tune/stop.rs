@@ -48,7 +48,7 @@ const ETA: usize = 3;
 #[derive(Debug)]
 pub(super) struct Judge {
     rule: Rule,
-    /// The losses of those that ended by themselves.
+    /// Of those that ended by themselves, how low their first s losses were on average, for every s.
     ended: Vec<Vec<f64>>,
     /// The losses of all that came as far as 1, 3, 9, ..
     rungs: Vec<Vec<f64>>,
@@ -65,15 +65,15 @@ impl Judge {
 
     /// A trial of an earlier run.
     pub(super) fn remember(&mut self, trial: &Trial) {
-        let losses = numbers(trial);
-        (1..=losses.len()).for_each(|s| self.climb(s, losses[s - 1]));
-        self.ended(trial);
+        self.ended(trial, &Judged::default());
     }
 
-    /// A trial that was looked at until it ended.
-    pub(super) fn ended(&mut self, trial: &Trial) {
+    /// A trial that has ended, of which so many losses had been judged: the others count too, as they do for a run that goes on.
+    pub(super) fn ended(&mut self, trial: &Trial, judged: &Judged) {
+        let losses = numbers(trial);
+        (judged.0 + 1..=losses.len()).for_each(|s| self.climb(s, losses[s - 1]));
         if trial.finished() {
-            self.ended.push(numbers(trial));
+            self.ended.push(averages(&losses));
         }
     }
 
@@ -98,7 +98,7 @@ impl Judge {
         match self.rule {
             Rule::Median => {
                 let lowest = losses.iter().copied().map(orderly).fold(f64::INFINITY, f64::min);
-                median(self.ended.iter().filter(|ended| ended.len() >= s).map(|ended| mean(&ended[..s])).collect())
+                median(self.ended.iter().filter_map(|ended| ended.get(s - 1)).copied().collect())
                     .is_some_and(|median| lowest > median)
             }
             Rule::Asha => rung(s).and_then(|rung| self.rungs.get(rung)).is_some_and(|there| {
@@ -131,8 +131,14 @@ fn orderly(loss: f64) -> f64 {
     if loss.is_nan() { f64::INFINITY } else { loss }
 }
 
-fn mean(losses: &[f64]) -> f64 {
-    losses.iter().sum::<f64>() / losses.len() as f64
+/// Of the first, of the first two, and so on.
+fn averages(losses: &[f64]) -> Vec<f64> {
+    let mut sum = 0.0_f64;
+    let average = |(i, loss): (usize, &f64)| {
+        sum += loss;
+        sum / (i + 1) as f64
+    };
+    losses.iter().enumerate().map(average).collect()
 }
 
 /// The upper one of the two in the middle; `None` of fewer than it takes to judge.
@@ -195,5 +201,23 @@ mod tests {
         assert!(!judge.is_hopeless(&[0.0, 0.0, 0.6], &mut Judged::default()), "the third of seven");
         assert!(judge.is_hopeless(&[0.0, 0.0, 0.7], &mut Judged::default()), "the fourth of eight");
         assert_eq!([1, 2, 3, 9, 26, 27].map(rung), [Some(0), None, Some(1), Some(2), None, Some(3)]);
+    }
+
+    #[test]
+    fn losses_between_the_last_look_and_the_end_count() {
+        let (mut live, mut resumed) = (judge(Rule::Asha, &FIVE), judge(Rule::Asha, &FIVE));
+        for stopped in [false, true] {
+            let (trial, mut judged) = (trial(&[1.0, 2.0, 3.0], stopped), Judged::default());
+            live.is_hopeless(&[1.0], &mut judged);
+            live.ended(&trial, &judged);
+            resumed.remember(&trial);
+        }
+        assert_eq!((live.rungs, live.ended), (resumed.rungs, resumed.ended));
+    }
+
+    #[test]
+    fn averages_are_of_all_that_came_before() {
+        assert_eq!(averages(&[2.0, 4.0, 9.0]), [2.0, 3.0, 5.0]);
+        assert_eq!(averages(&[2.0, f64::INFINITY, 9.0]), [2.0, f64::INFINITY, f64::INFINITY]);
     }
 }

@@ -375,6 +375,36 @@ fn a_run_is_not_lost_and_goes_on_as_itself_alone() -> Tested {
     Ok(())
 }
 
+#[test]
+fn who_searches_is_settled_at_the_beginning() -> Tested {
+    let place = prepared()?;
+    let line = |flags: &str| format!("tune {flags} {PLACES}");
+    let start = |flags: &str| -> Result<Value, Box<dyn Error>> { Ok(events(&place, &line(flags))?.swap_remove(0)) };
+    let first = start("--budget 3")?;
+    assert!(place.path().join("moths-out/tune-sh-tpe-1/tune.json").exists());
+    // As good as no time: the budget alone is another.
+    let more = start("--budget 301 --minutes 1e-9 --resume")?;
+    assert_eq!([&more["optimizer"], &more["resumed_at"]], [&first["optimizer"], &3.into()]);
+    let many = start("--budget 301 --minutes 1e-9 --out many")?;
+    assert_ne!(many["optimizer"], first["optimizer"]);
+    let less = start("--budget 3 --minutes 1e-9 --out many --resume")?;
+    assert_eq!(less["optimizer"], many["optimizer"]);
+    let refused = refusal(&place, &line("--budget 301 --optimizer auto --out moths-out/tune-sh-tpe-1 --resume"))?;
+    assert!(refused.contains("--optimizer = "), "{refused}");
+    Ok(())
+}
+
+#[test]
+fn points_that_there_was_no_time_for_end_a_run_by_time() -> Tested {
+    let place = prepared()?;
+    fs::write(place.path().join("rest.sh"), "sleep 0.5\nexec sh quadratic.sh \"$@\"\n")?;
+    let points = "--try lr=0.01,n=5,c=b --try c=a,n=1,lr=1e-5";
+    let command = PLACES.replace("quadratic.sh", "rest.sh");
+    let end = last(events(&place, &format!("tune --budget 2 --minutes 0.005 {points} --out out {command}"))?);
+    assert_eq!([&end["reason"], &end["evaluations"]], [&Value::from("time is up"), &1.into()]);
+    Ok(())
+}
+
 /// A system that goes down tells all at once: the commands were not at fault, and are run again.
 #[test]
 fn commands_that_end_with_everything_have_not_failed() -> Tested {
@@ -486,8 +516,8 @@ fn a_killed_run_of_uneven_jobs_goes_on() -> Tested {
     Ok(())
 }
 
-/// Prints its number eight times, and rests after the third; what it starts would stay there.
-const SLOW: &str = "sleep 1000 &\necho $! > child-$MOTHS_TRIAL\n[ \"$2\" ] && x=-$1 || x=$1\nprintf 'loss %s\\nloss %s\\nloss %s\\n' $x $x $x\nsleep 0.6\n\
+/// Prints its number eight times, and rests after the third; what it starts would stay there, and what it prints when it is asked to end is no loss.
+const SLOW: &str = "trap 'echo loss -1000; exit' TERM\nsleep 1000 &\necho $! > child-$MOTHS_TRIAL\n[ \"$2\" ] && x=-$1 || x=$1\nprintf 'loss %s\\nloss %s\\nloss %s\\n' $x $x $x\nsleep 0.6\n\
                     for i in 1 2 3 4 5; do echo loss $x; done\n";
 
 #[test]

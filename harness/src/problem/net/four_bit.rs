@@ -24,7 +24,7 @@ const SHIFT: f32 = 32.0;
 const LARGEST: f32 = 15.0;
 
 /// A layer is y = W x + 4 b, with W \[outputs, inputs\] in −8..7 and b \[outputs\] in −128..127; the next takes x = clamp(⌊y / 32⌋, 0, 15), and the
-/// logits are y / 32. Inputs are ⌊16 p⌋ of reals p in \[0, 1\]. Every number but the logits is a whole one. Source of the arithmetic: Jacob et al.
+/// logits are y / 32. Inputs are min(⌊16 p⌋, 15) of reals p in \[0, 1\]. Every number but the logits is a whole one. Source of the arithmetic: Jacob et al.
 /// 2018, arXiv:1712.05877; scales are powers of two here, as in Banner et al. 2019, arXiv:1810.05723.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FourBitMlp {
@@ -73,7 +73,7 @@ impl Architecture for FourBitMlp {
     }
 
     fn logits(&self, network: &Network, inputs: &Tensor) -> candle_core::Result<Tensor> {
-        let mut x = inputs.affine(16.0, 0.0)?.floor()?;
+        let mut x = inputs.affine(16.0, 0.0)?.floor()?.clamp(0f32, LARGEST)?;
         for (i, [weight, bias]) in network.0.iter().enumerate() {
             if i > 0 {
                 x = x.affine(1.0 / f64::from(SHIFT), 0.0)?.floor()?.clamp(0f32, LARGEST)?;
@@ -108,7 +108,7 @@ impl Forward for FusedFourBit {
 
     fn logits(&mut self, parameters: &[&[f32]], inputs: &[Lanes]) -> &[Lanes] {
         let last = self.biases.len() - 1;
-        each(&mut self.values[0], inputs, |pixel| (16.0 * pixel).floor());
+        each(&mut self.values[0], inputs, |pixel| (16.0 * pixel).floor().clamp(0.0, LARGEST));
         for (i, (&[weight, _], bias)) in parameters.as_chunks().0.iter().zip(&self.biases).enumerate() {
             let (before, after) = self.values.split_at_mut(i + 1);
             dense(&before[i], weight, bias, &mut after[0]);

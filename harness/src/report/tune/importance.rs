@@ -1,7 +1,7 @@
 //! How much of the losses a setting explains by itself.
 //!
 //! ```text
-//! r_i   the rank of the loss of trial i, 1..n; equal ones share the mean of theirs, and those that failed are last
+//! r_i   the rank of the loss of trial i, 1..n, of those that were not stopped; equal ones share the mean of theirs, and those that failed are last
 //! B     groups of trials of like values: one for each of at most 8 values; of more, and of reals, quantiles, √n of them but 2 to 8
 //! η²    = Σ_b n_b (r̄_b − r̄)² / Σ_i (r_i − r̄)²
 //! ε²    = max(0, 1 − (1 − η²) (n − 1)/(n − B))

@@ -107,9 +107,10 @@ impl Tuned<'_> {
         writeln!(
             out,
             "<h2 id=\"importance\">Importance</h2>\n<p class=\"caption\">The share of the variance of the losses' ranks that a setting explains by \
-             itself: between the means of its values, or of up to eight quantiles of them, less what chance explains (ε², Kelley 1935). What \
-             settings do only together is in none of them. A search looks more closely where it is good: the shares tell of these trials, \
-             not of the whole space.</p>\n<div class=\"wide\"><table><thead><tr><th>setting</th><th>explains</th></tr></thead><tbody>"
+             itself: between the means of its values, or of up to eight quantiles of them, less what chance explains (ε², Kelley 1935). \
+             Trials that were stopped are left out: theirs are losses of a part of the way. What settings do only together is in none of \
+             the shares. A search looks more closely where it is good: they tell of these trials, not of the whole \
+             space.</p>\n<div class=\"wide\"><table><thead><tr><th>setting</th><th>explains</th></tr></thead><tbody>"
         )?;
         let mut shares: Vec<(&str, Option<f64>)> =
             self.template.settings().iter().map(|setting| self.share(&Axis { setting })).collect();
@@ -125,7 +126,8 @@ impl Tuned<'_> {
     }
 
     fn share<'a>(&self, axis: &Axis<'a>) -> (&'a str, Option<f64>) {
-        let trials: Vec<&Trial> = self.trials.iter().collect();
+        // The loss of a part of the way ranks with no other.
+        let trials: Vec<&Trial> = self.trials.iter().filter(|trial| !trial.stopped).collect();
         let places: Vec<f64> = trials.iter().map(|trial| axis.place(trial.settings.get(&axis.setting.name))).collect();
         (&axis.setting.name, importance::explained(&places, &trials))
     }
@@ -219,7 +221,7 @@ mod tests {
 
     fn trial(number: u64) -> Trial {
         let settings =
-            json!({ "lr": 10f64.powi(-((number % 5) as i32)), "c": "<b>\"", "n": number % 8 + 1, "f": number % 2 == 0 });
+            json!({ "lr": 10f64.powi(-((number % 5) as i32)), "c": "<b>\"", "n": number % 8 + 1, "f": number.is_multiple_of(2) });
         let failed = (number == 3).then(|| "<i>no".to_owned());
         let loss = failed.is_none().then_some(number as f64);
         let settings = settings.as_object().cloned().unwrap_or_default();
@@ -239,6 +241,18 @@ mod tests {
             );
             assert!(!page.contains("NaN") && !page.contains("inf\""), "{page}");
         }
+    }
+
+    #[test]
+    fn what_was_stopped_tells_of_no_importance() {
+        let all: Vec<Trial> = (1..=24).map(trial).collect();
+        let whole: Vec<Trial> = all.iter().filter(|trial| !trial.stopped).cloned().collect();
+        let importance = |trials: &[Trial]| {
+            let page = page(trials, false);
+            page.split("<h2 id=").find(|part| part.starts_with("\"importance\"")).map(str::to_owned)
+        };
+        assert!(all.len() > whole.len() && importance(&all).is_some_and(|part| part.contains("class=\"bar\"")));
+        assert_eq!(importance(&all), importance(&whole));
     }
 
     #[test]
