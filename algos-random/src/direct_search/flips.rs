@@ -154,7 +154,8 @@ mod tests {
         }
         let mixed = at(Space::new(vec![Leaf::bool("b", [4]), Leaf::real("x", [4])]).unwrap(), &[1.0; 8]);
         assert!(changes(&mixed, 1e-3)[..4].iter().all(|share| (share - 0.0625).abs() < 0.02));
-        assert!(changes(&mixed, 1e-3)[4..].iter().all(|share| *share == 1.0));
+        // Where a step is not too short for a number to see.
+        assert!(changes(&mixed, 1e-3)[4..].iter().all(|share| *share > 0.99));
         // However long it is, flags have their own.
         assert!(changes(&mixed, 1e3)[..4].iter().all(|share| (share - 0.0625).abs() < 0.02));
     }
@@ -163,7 +164,7 @@ mod tests {
     fn values_settle_in_their_middle() {
         let space = Space::new(vec![Leaf::bool("b", [2]), Leaf::real("x", [1])]).unwrap();
         let flips = Flips::of(&space, Sampler::Normal).unwrap().unwrap();
-        let point = CowTensor::new(space.numbers(vec![0.3, -7.0, 0.3], 3).unwrap());
-        assert_eq!(flips.settled(&point).unwrap().to_vec1::<f32>().unwrap(), [1.0, -1.0, 0.3]);
+        let point = CowTensor::new(space.numbers(vec![1.3, -7.0, 0.3], 3).unwrap());
+        assert_eq!(flips.settled(&point).unwrap().to_vec1::<f32>().unwrap(), [2.0, 0.0, 0.3]);
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 const MOST: usize = 1 << 12;
 /// And how many numbers these are.
 const MOST_NUMBERS: usize = 1 << 23;
-/// As a number it has no next one.
-const ENDLESS: u64 = u64::MAX;
+/// A state counts no further.
+const ENDLESS: u64 = 1 << 53;
 
 /// A candidate that somebody evaluates, and the number by which its loss is told.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ impl Persist for Pending {
         fields.within("points", &mut restored.points, len..=len)?;
         let ascend = restored.numbers.windows(2).all(|pair| pair[0] < pair[1]);
         let given = restored.numbers.last().is_none_or(|last| *last < restored.next);
-        if !ascend || !given || restored.next == ENDLESS || restored.points.iter().any(|x| !x.is_finite()) {
+        if !ascend || !given || restored.next >= ENDLESS || restored.points.iter().any(|x| !x.is_finite()) {
             return Err(fields.refusal("waits for what was never proposed".into()));
         }
         *self = restored;
@@ -144,7 +144,7 @@ mod tests {
         let space = Space::bounded([(0.0, 1.0); 2])?;
         let none = || Pending::none(&space);
         let at = |next| Pending { next, ..none() };
-        let refused = State::of(&mut at(ENDLESS))?.restore(&mut none(), Keep::Nothing);
+        let refused = State::of(&mut at(ENDLESS)).and_then(|state| state.restore(&mut none(), Keep::Nothing));
         assert!(matches!(refused, Err(Error::State { .. })), "{refused:?}");
         let mut last = at(ENDLESS - 2);
         assert_eq!(last.add(space.start())?.number, ENDLESS - 2);
