@@ -10,7 +10,7 @@
 //! | `binary` | 2,412, of which 2,368 bits | the digits; no derivative |
 //! | `binary-sign` | 9,472 bits | the digits; no derivative |
 //! | `four-bit` | 2,368 of four bits, 42 of eight | the digits; no derivative |
-//! | `lookup` | 38,400 bits | MNIST's images of black and white, minibatches of 32; no derivative |
+//! | `mnist-lookup` | 38,400 bits | MNIST's images of black and white, minibatches of 32; no derivative |
 //! | `mask` | 714, of which 64 flags | the digits: which pixels are looked at, and a linear classifier; no derivative |
 //! | `mlp-1m` | 994,570 | the digits, minibatches of 32 |
 //! | `char-transformer` | 29,031 | two chapters of a book, minibatches of 32 windows |
@@ -88,7 +88,7 @@ pub(super) fn entries() -> Vec<Entry> {
             on_digits::four_bit,
         ),
         entry(
-            "lookup",
+            "mnist-lookup",
             "MNIST from --data in black and white, a network of lookup tables (38,400 bits), minibatches of 32.",
             "Petersen et al. 2022, arXiv:2210.08277; LeCun et al. 1998, doi:10.1109/5.726791",
             mnist::lookup,

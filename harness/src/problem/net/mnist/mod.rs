@@ -45,7 +45,7 @@ pub(super) fn mlp(options: &Options) -> Result<Training<Classification<Mlp>>> {
 /// 600 neurons of six pixels each, sixty a class.
 pub(super) fn lookup(options: &Options) -> Result<Training<Classification<LookupNetwork>>> {
     let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.5, rate: 0.1 };
-    on_mnist("net/lookup", LookupNetwork::new(SIDE * SIDE, &[(600, 6)], 10), "layer0", defaults, options)
+    on_mnist("net/mnist-lookup", LookupNetwork::new(SIDE * SIDE, &[(600, 6)], 10), "layer0", defaults, options)
 }
 
 fn on_mnist<A: Architecture>(
