@@ -7,7 +7,7 @@ use moths::{ModelOptions, space::Domain};
 use super::{
     classification::{Architecture, Forward},
     lanes::{Activation, Lanes},
-    mlp::{FusedMlp, Mlp},
+    mlp::{FusedMlp, Mlp, layers},
     task::Tensors,
 };
 
@@ -34,12 +34,6 @@ impl Tensors for Network {
     }
 }
 
-impl BinaryMlp {
-    fn layers(&self) -> impl Iterator<Item = (String, usize, usize)> {
-        self.widths.windows(2).enumerate().map(|(i, width)| (format!("layer{i}"), width[0], width[1]))
-    }
-}
-
 impl Architecture for BinaryMlp {
     type Network = Network;
     type Forward = FusedBinary;
@@ -58,11 +52,11 @@ impl Architecture for BinaryMlp {
                 bias: vb.get_with_hints(outputs, "bias", Init::Const(0.0))?,
             })
         };
-        Ok(Network(self.layers().map(layer).collect::<candle_core::Result<_>>()?))
+        Ok(Network(layers(self.widths).map(layer).collect::<candle_core::Result<_>>()?))
     }
 
     fn options(&self, options: ModelOptions) -> ModelOptions {
-        self.layers().fold(options, |options, (name, ..)| options.domain(&format!("{name}.bits"), Domain::Bool))
+        layers(self.widths).fold(options, |options, (name, ..)| options.domain(&format!("{name}.bits"), Domain::Bool))
     }
 
     fn logits(&self, network: &Network, inputs: &Tensor) -> candle_core::Result<Tensor> {

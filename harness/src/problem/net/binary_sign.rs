@@ -9,7 +9,7 @@ use moths::{ModelOptions, space::Domain};
 use super::{
     classification::{Architecture, Forward},
     lanes::{Activation, Lanes},
-    mlp::{FusedMlp, Mlp},
+    mlp::{FusedMlp, Mlp, layers},
     task::Tensors,
 };
 
@@ -33,12 +33,6 @@ impl Tensors for Network {
     }
 }
 
-impl BinarySignMlp {
-    fn layers(&self) -> impl Iterator<Item = (String, usize, usize)> {
-        self.widths.windows(2).enumerate().map(|(i, width)| (format!("layer{i}"), width[0], width[1]))
-    }
-}
-
 /// What makes logits of the sums over so many inputs.
 fn share(inputs: usize) -> f32 {
     1.0 / (inputs as f32).sqrt()
@@ -56,11 +50,11 @@ impl Architecture for BinarySignMlp {
         // Rounded, that is a fair coin.
         let coin = Init::Uniform { lo: -0.5, up: 1.5 };
         let layer = |(name, inputs, outputs)| vb.pp(name).get_with_hints((outputs, inputs), "bits", coin);
-        Ok(Network(self.layers().map(layer).collect::<candle_core::Result<_>>()?))
+        Ok(Network(layers(self.widths).map(layer).collect::<candle_core::Result<_>>()?))
     }
 
     fn options(&self, options: ModelOptions) -> ModelOptions {
-        self.layers().fold(options, |options, (name, ..)| options.domain(&format!("{name}.bits"), Domain::Bool))
+        layers(self.widths).fold(options, |options, (name, ..)| options.domain(&format!("{name}.bits"), Domain::Bool))
     }
 
     fn logits(&self, network: &Network, inputs: &Tensor) -> candle_core::Result<Tensor> {

@@ -7,6 +7,7 @@ use moths::{ModelOptions, space::Domain};
 use super::{
     classification::{Architecture, Forward},
     lanes::{Lanes, dense},
+    mlp::layers,
     task::Tensors,
 };
 
@@ -41,12 +42,6 @@ impl Tensors for Network {
     }
 }
 
-impl FourBitMlp {
-    fn layers(&self) -> impl Iterator<Item = (String, usize, usize)> {
-        self.widths.windows(2).enumerate().map(|(i, width)| (format!("layer{i}"), width[0], width[1]))
-    }
-}
-
 impl Architecture for FourBitMlp {
     type Network = Network;
     type Forward = FusedFourBit;
@@ -62,11 +57,11 @@ impl Architecture for FourBitMlp {
             let weight = vb.get_with_hints((outputs, inputs), "weight", Init::Uniform { lo: -2.5, up: 2.5 })?;
             Ok([weight, vb.get_with_hints(outputs, "bias", Init::Const(0.0))?])
         };
-        Ok(Network(self.layers().map(layer).collect::<candle_core::Result<_>>()?))
+        Ok(Network(layers(self.widths).map(layer).collect::<candle_core::Result<_>>()?))
     }
 
     fn options(&self, options: ModelOptions) -> ModelOptions {
-        self.layers().fold(options, |options, (name, ..)| {
+        layers(self.widths).fold(options, |options, (name, ..)| {
             let bias = format!("{name}.bias");
             options.domain(&format!("{name}.weight"), WEIGHT).domain(&bias, BIAS).scale(&bias, SCALE)
         })

@@ -18,6 +18,11 @@ pub(super) struct Mlp {
     pub(super) activation: Activation,
 }
 
+/// The layers between these widths, inputs first: name, inputs, outputs.
+pub(super) fn layers(widths: &[usize]) -> impl Iterator<Item = (String, usize, usize)> {
+    widths.windows(2).enumerate().map(|(i, width)| (format!("layer{i}"), width[0], width[1]))
+}
+
 /// The network in candle: `layer0`, `layer1`, ...
 pub(super) struct Layers(Vec<Linear>);
 
@@ -41,7 +46,7 @@ impl Architecture for Mlp {
     }
 
     fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<Layers> {
-        let layers = self.widths.windows(2).enumerate().map(|(i, width)| linear(width[0], width[1], vb.pp(format!("layer{i}"))));
+        let layers = layers(self.widths).map(|(name, inputs, outputs)| linear(inputs, outputs, vb.pp(name)));
         Ok(Layers(layers.collect::<candle_core::Result<_>>()?))
     }
 
