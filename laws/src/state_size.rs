@@ -23,6 +23,8 @@ const SLACK: usize = 4096;
 const STEPS: usize = 3;
 /// Of one that is made of others, which may take turns.
 const TURNS: usize = 12;
+/// Numbers that were evaluated, after which no further step is taken: of one whose steps look along every axis a few fill their state.
+const ENOUGH: u64 = 100_000_000;
 const DRAWS: u32 = 8;
 
 fn holds(subject: &Subject) -> Verdict {
@@ -36,8 +38,14 @@ fn holds(subject: &Subject) -> Verdict {
 fn is_within(subject: &Subject, problem: &Problem) -> Verdict {
     let Some(mut optimizer) = subject.build_if_taken(problem.space(), KEY)? else { return Ok(()) };
     let mut most = largest_part(subject, problem)?;
+    let mut numbers = 0;
     for _ in 0..if subject.wraps()? { TURNS } else { STEPS } {
-        most = most.max(optimizer.step(&mut problem.clone())?.evaluations);
+        let evaluations = optimizer.step(&mut problem.clone())?.evaluations;
+        most = most.max(evaluations);
+        numbers += evaluations * problem.space().dim() as u64;
+        if numbers > ENOUGH {
+            break;
+        }
     }
     within(&subject.capabilities()?, &State::of(&mut optimizer)?, problem.space(), most)
 }
