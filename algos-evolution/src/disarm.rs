@@ -21,8 +21,8 @@
 //! half of what is between both, over σ_j.
 //!
 //! Minima on a wall, and right values of the last flag, are not promised: a flag is drawn otherwise now and then to the end.
-//! Cost per step: 2 · pairs evaluations in one round; 4 numbers of scratch per parameter beside the 2 · pairs candidates, and the state of
-//! the descent.
+//! Cost per step: 2 · pairs evaluations in one round; 4 numbers per parameter that follow from the space, 2 of scratch and the
+//! 2 · pairs candidates, and the state of the descent.
 //!
 //! Take it when thousands of flags are learnt together, weights or gates of a network, of which each matters a little; `open-es`, to which a flag is a
 //! real number that crosses a threshold, is its rival there ([figures](https://github.com/moths-rs/moths/blob/main/docs/discrete.md)). Where some hundred flags are to be all right, take `pbil` or
