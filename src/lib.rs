@@ -42,6 +42,7 @@
 //! | feature | default | what it brings |
 //! |---|---|---|
 //! | `random`, `swarm`, `evolution`, `local`, `ensemble` | yes | the families of optimizers below; what is left out is not compiled, and not in the [`registry`] |
+//! | `nn` | yes | [`nn`]: candle's layers over many candidates at once |
 //! | `cuda` | no | candle's of the same name, and the kernels of moths: searches on a card ([`Space::on`]), and models there ([`ModelOptions::device`]) |
 //! | `metal` | no | candle's of the same name, for models and the rest of your program: optimizers compute on the CPU |
 //! | `mkl`, `accelerate` | no | candle's of the same name: matrix products of Intel's or Apple's library, whose bits are those of the machine |
@@ -96,6 +97,10 @@ pub use moths_evolution as evolution;
 #[cfg(feature = "local")]
 #[doc(inline)]
 pub use moths_local as local;
+/// Networks that evaluate many candidates in one forward.
+#[cfg(feature = "nn")]
+#[doc(inline)]
+pub use moths_nn as nn;
 /// Random walks, stochastic approximation, annealing.
 #[cfg(feature = "random")]
 #[doc(inline)]

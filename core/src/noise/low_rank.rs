@@ -46,6 +46,11 @@ impl<T: Element> LowRank<T> {
         Self { key, leaves: leaves.collect() }
     }
 
+    /// Of the k-th leaf.
+    pub(super) fn factors(&self, leaf: usize) -> Option<&Factors<T>> {
+        self.leaves.get(leaf)?.factors.as_ref()
+    }
+
     pub(super) fn draw(&self, offset: usize, out: &mut [T]) {
         let end = offset + out.len();
         let first = self.leaves.partition_point(|leaf| leaf.to <= offset);

@@ -7,6 +7,7 @@
 //! | `gradient` | a gradient, and how to hold one without its numbers |
 //! | `scatter` | random points of a space |
 //! | `source` | the noise of one seed, ready to be drawn anywhere |
+//! | `parts` | the noise of one seed, read part by part |
 //! | `sparse`, `low_rank`, `subspace`, `orthogonal`, `sobol`, `smooth` | laws whose elements know of each other |
 //! | `on_card`, `noise.cu` | laws whose elements are independent, on a card |
 //! | `shaped` | what is done to noise before it is used: directions it prefers, a deviation |
@@ -15,6 +16,7 @@ mod gradient;
 mod low_rank;
 mod on_card;
 mod orthogonal;
+mod parts;
 mod perturbation;
 mod sampler;
 mod scatter;
@@ -32,6 +34,7 @@ mod tests;
 pub const CUDA: &str = include_str!("noise.cu");
 
 pub use gradient::Gradient;
+pub use parts::{Factors, Parts, moved};
 pub use perturbation::Perturbation;
 pub(crate) use perturbation::{Described, Draw};
 pub use sampler::Sampler;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Sampler,
     on_card::Lists,
+    parts::Parts,
     shaped::{CHUNK, Noise, Shape, Subspace},
     source::{Sharing, Source},
 };
@@ -358,6 +359,21 @@ impl Perturbation {
                 work(&|k, offset, out: &mut [T]| noise[k].fill(Shape { deviation, basis }, offset, out))
             })
         })?
+    }
+
+    /// The noise of a seed over points of `len` numbers, to be read part by part; `None` where elements are stored, walls are in the way, or
+    /// tensors shape it.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the leaves have another number of elements.
+    pub fn parts(&self, seed: Seed, len: usize) -> Result<Option<Parts>> {
+        self.prepare_for([], len)?;
+        Ok(self.has_parts().then(|| Parts::new(self.noise(seed, len))))
+    }
+
+    /// Are there [parts](Self::parts) of its noise?
+    pub fn has_parts(&self) -> bool {
+        self.follows_from_seeds() && self.walls.is_none()
     }
 
     /// Does every element follow from the law, a seed and its place, without tensors beside them?

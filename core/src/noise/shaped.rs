@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{low_rank::normals, source::Source};
+use super::{
+    low_rank::{Factors, normals},
+    source::Source,
+};
 use crate::{
     Error, Result,
     rng::{BLOCK, Element, Seed},
@@ -53,6 +56,11 @@ struct Mixture<T> {
     weights: Vec<T>,
 }
 
+impl<'a, T> Shape<'a, T> {
+    /// Of noise that nothing is done to.
+    pub(super) const NONE: Self = Self { deviation: &[], basis: &[] };
+}
+
 impl<T: Element> Noise<T> {
     pub(super) fn new(source: Source<T>, subspace: Option<&Subspace>, seed: Seed) -> Self {
         let mixture = subspace.map(|Subspace { basis, everywhere, inside }| {
@@ -62,6 +70,14 @@ impl<T: Element> Noise<T> {
             Mixture { everywhere: T::of(*everywhere), weights }
         });
         Self { source, mixture }
+    }
+
+    /// The factors of the k-th leaf, where it has any and nothing is done to them.
+    pub(super) fn factors(&self, leaf: usize) -> Option<&Factors<T>> {
+        match &self.source {
+            Source::LowRank(leaves) if self.mixture.is_none() => leaves.factors(leaf),
+            _ => None,
+        }
     }
 
     /// Elements `offset ..` into `out`.

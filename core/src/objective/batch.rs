@@ -245,8 +245,28 @@ impl Batch {
         }
     }
 
+    /// Writes the parameter values of candidate `i`, decoded, over a slice of d numbers.
+    ///
+    /// ```
+    /// use moths_core::{Batch, Leaf, Space};
+    ///
+    /// let space = Space::new(vec![Leaf::integer("layers", [1], 1, 8), Leaf::real("rate", [1]).scale(0.1)])?;
+    /// let mut values = [0f32; 2];
+    /// Batch::one(&space.start())?.write_values(0, &space, &mut values)?;
+    /// assert_eq!(values[0].fract(), 0.0);
+    /// # Ok::<(), moths_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_values<T: Element>(&self, i: usize, space: &Space, values: &mut [T]) -> Result<()> {
+        self.write_slice(i, values)?;
+        space.decode_slice(values);
+        Ok(())
+    }
+
     /// Candidate `i` of a seeded batch: centre, noise, and which of it; `None` for a row of numbers.
-    pub(crate) fn seed(&self, i: usize) -> Option<(&CowTensor, &Perturbation, Probe)> {
+    pub fn seed(&self, i: usize) -> Option<(&CowTensor, &Perturbation, Probe)> {
         match self.find(i)? {
             Row::Noise { centre, noise, probe } => Some((centre, noise, probe)),
             Row::Stored { .. } => None,

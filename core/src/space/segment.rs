@@ -253,6 +253,12 @@ impl Segment {
         slopes.iter_mut().for_each(|v| *v *= rise);
     }
 
+    /// The scale, where decoding is a multiplication by it and nothing else.
+    pub(crate) fn multiplies(&self) -> Option<f64> {
+        let more = self.integer || self.logarithmic || self.confined || self.is_bounded() || self.levels.is_some();
+        (!more && self.offset == 0.0).then_some(self.scale)
+    }
+
     /// Is a slope by coordinates one by parameter values?
     pub(crate) fn is_straight(&self) -> bool {
         self.scale == 1.0 && !self.is_fixed() && !self.logarithmic && self.levels.is_none()

@@ -77,6 +77,38 @@ impl Space {
         }
     }
 
+    /// Does the value of a coordinate follow from that coordinate alone? Not where leaves have [conditions](crate::Leaf::when).
+    pub fn decodes_by_parts(&self) -> bool {
+        self.0.gates.is_empty()
+    }
+
+    /// Decodes the coordinates `at ..` of a point, in place, of a space that [decodes by parts](Self::decodes_by_parts).
+    pub fn decode_part<T: Element>(&self, at: usize, part: &mut [T]) {
+        let (mut from, end) = (0, at + part.len());
+        for segment in &self.0.segments {
+            let (first, last) = (from.max(at), (from + segment.len).min(end));
+            if first < last {
+                segment.decode(&mut part[first - at..last - at]);
+            }
+            from += segment.len;
+            if from >= end {
+                return;
+            }
+        }
+    }
+
+    /// By how much a unit of the coordinates `place` changes values, where all of it is the same multiplication, without bounds: W = s x.
+    pub fn multiplies(&self, place: Range<usize>) -> Option<f64> {
+        let mut from = 0;
+        for segment in &self.0.segments {
+            if from <= place.start && place.end <= from + segment.len {
+                return segment.multiplies();
+            }
+            from += segment.len;
+        }
+        None
+    }
+
     /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
     ///
     /// # Errors
@@ -136,7 +168,7 @@ impl Space {
     }
 
     /// The free leaves, and which search coordinates are theirs.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&Leaf, Range<usize>)> {
+    pub fn places(&self) -> impl Iterator<Item = (&Leaf, Range<usize>)> {
         let mut at = 0;
         self.0.leaves.iter().filter(|leaf| !leaf.frozen).map(move |leaf| {
             at += leaf.len();

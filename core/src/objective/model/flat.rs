@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use candle_nn::VarBuilder;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    objective::{Batch, Objective, OutputLoss, Outputs},
+    objective::{Batch, Objective, OutputLoss, Outputs, model::Views},
     persist::{Fields, Persist},
     rng::{Element, Key},
     space::{Leaf, Space},
@@ -186,6 +186,17 @@ impl<M> FlatModel<M> {
         &self.model
     }
 
+    /// Tells which coordinates the tensors of the model are; `None` where some of them are no views of its buffer: those asked for as integers,
+    /// and all of a model that is not in f32 on the CPU.
+    pub fn views(&self) -> Option<Views> {
+        (self.whole.is_empty() && self.flat.dtype() == DType::F32).then(|| Views::of(&self.flat)).flatten()
+    }
+
+    /// The key of the data that candidates of a [draw](Batch::draw) see until the next [refresh](Objective::refresh).
+    pub fn data_key(&self, draw: u32) -> Key {
+        self.clock.key(draw)
+    }
+
     /// Loads a point \[d\] given in search coordinates: the model then has these parameters, decoded.
     ///
     /// # Errors
@@ -300,11 +311,7 @@ impl<M> FlatModel<M> {
     /// Centre, noise, scales and bounds in one go, straight into the model's memory.
     fn write_candidate<T: Element>(&mut self, batch: &Batch, i: usize) -> Result<()> {
         let space = &self.space;
-        host::edit_shared::<T, _>(&self.flat, |values| {
-            batch.write_slice(i, values)?;
-            space.decode_slice(values);
-            Ok(())
-        })?
+        host::edit_shared::<T, _>(&self.flat, |values| batch.write_values(i, space, values))?
     }
 
     fn differentiable(&mut self) -> Result<&mut Differentiable<M>> {

@@ -16,6 +16,7 @@ mod options;
 mod refusals;
 mod save;
 mod var_map;
+mod views;
 mod weights;
 mod whole;
 
@@ -23,6 +24,7 @@ pub use flat::FlatModel;
 pub use in_place::{Applied, InPlaceModel, apply};
 pub use options::ModelOptions;
 pub use var_map::VarMapModel;
+pub use views::Views;
 pub use weights::Weights;
 
 use candle_core::{Device, Tensor};

@@ -18,6 +18,11 @@ impl Whole {
         Ok(Self(tensors.collect::<Result<_>>()?))
     }
 
+    /// Are there none?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// They have the values of the buffer, in the memory they are in.
     pub(super) fn follow(&self, flat: &Tensor) -> Result<()> {
         for (place, tensor) in &self.0 {

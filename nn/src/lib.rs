@@ -1,0 +1,58 @@
+//! Networks that evaluate many candidates in one forward.
+//!
+//! The layers are candle-nn's, by name, by what they ask a `VarBuilder` for, and by what they compute; what goes from layer to layer are
+//! [`Activations`]. A network that is written on them is an ordinary candle module for one set of weights ([`Plain`]), and a
+//! [`PopulationModel`] evaluates all candidates of a batch with it: no candidate is loaded, no tensor made, nothing allocated in the loop.
+//!
+//! ```
+//! use candle_core::{Device, Tensor};
+//! use moths_core::{Batch, Key, Objective, Sampler, candle_nn::VarBuilder, objective::{OutputLoss, Probe}};
+//! use moths_nn::{PopulationModel, Sequential, linear, seq};
+//!
+//! fn network(vb: VarBuilder<'_>) -> candle_core::Result<Sequential> {
+//!     Ok(seq().add(linear(2, 8, vb.pp("hidden"))?).add_fn(|x| x.tanh()).add(linear(8, 2, vb.pp("output"))?))
+//! }
+//!
+//! let x = Tensor::new(&[[0f32, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], &Device::Cpu)?;
+//! let classes = Tensor::new(&[0u32, 1, 1, 0], &Device::Cpu)?;
+//! let data = move |_: Key| Ok((x.clone(), classes.clone()));
+//! let mut objective = PopulationModel::new(network, data, OutputLoss::CrossEntropy)?;
+//!
+//! let probes: Vec<Probe> = (0..64).map(|i| Probe::new(Key::new(i), 0.1)).collect();
+//! let batch = Batch::seeded(&objective.space().start(), Sampler::LowRank { rank: 1 }.over(objective.space()), probes);
+//! assert_eq!(objective.evaluate(&batch)?.len(), 64);
+//! # Ok::<(), moths_core::Error>(())
+//! ```
+//!
+//! # How candidates are computed
+//!
+//! Thirty-two examples stand side by side in every value, so that a weight is loaded once and multiplies whole vectors; candidates are shared among
+//! threads. Small candidates are written out, one a thread at a time. Candidates of a large model that are seeds are drawn layer by
+//! layer, and never stand anywhere as a whole; the two of an antithetic pair share what is drawn. Noise of low rank is applied to activations and
+//! never to weights (Sarkar et al. 2025, arXiv:2511.16652):
+//!
+//! ```text
+//! y = W x + s A (B x)
+//! ```
+//!
+//! with W x computed once for all candidates whose x is the same (the data, in the first layer), and W read once for several otherwise.
+//!
+//! | file | what it answers |
+//! |---|---|
+//! | `activations` | what goes from layer to layer, and what may be done to it |
+//! | `layers` | layers, and rows of them |
+//! | `population` | an objective of a network |
+//! | `candidates` | where the parameters of candidates come from |
+//! | [`lanes`] | loops over thirty-two examples: for layers of your own |
+
+#![forbid(unsafe_code)]
+
+mod activations;
+mod candidates;
+pub mod lanes;
+mod layers;
+mod population;
+
+pub use activations::Activations;
+pub use layers::{Func, Linear, Module, Plain, Sequential, func, linear, linear_no_bias, seq};
+pub use population::PopulationModel;

@@ -1,0 +1,237 @@
+//! A network as an objective.
+
+mod data;
+mod forward;
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use candle_core::Tensor;
+use candle_nn::VarBuilder;
+use moths_core::{
+    Batch, CowTensor, Error, FlatModel, Key, ModelOptions, Objective, Result, Space,
+    objective::{
+        OutputLoss, Outputs,
+        model::{Model, Views},
+    },
+    persist::{Fields, Persist},
+    tensor::host,
+};
+use rayon::prelude::*;
+
+use crate::{
+    Module,
+    candidates::{Kind, Part, Source, plan},
+    lanes::Buffer,
+};
+use data::{Data, Kept};
+use forward::{AT_ONCE, Forward};
+
+type Provider = dyn FnMut(Key) -> Result<(Tensor, Tensor)> + Send;
+
+/// An objective of a network that evaluates many candidates in one forward: the mean loss of its outputs on the data of a key.
+///
+/// It is a [`FlatModel`] in all else: the same options, names, start, gradients and files. Losses differ from candle's by rounding alone,
+/// and have the same bits whatever the number of threads, and of candidates beside them. Only networks in f32 on the CPU are computed this way;
+/// others, and those that ask for tensors of integers, one by one by candle's operations.
+pub struct PopulationModel<N> {
+    model: FlatModel<N>,
+    views: Option<Views>,
+    source: Arc<Mutex<Box<Provider>>>,
+    loss: Arc<OutputLoss>,
+    kept: Kept,
+}
+
+impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
+    /// A network in f32 on the CPU with the default [`ModelOptions`].
+    ///
+    /// `data` gives inputs \[m, ..\] and targets, as the loss wants them, of a key: equal keys must give equal data. Where it gives the
+    /// very tensors of the time before, they are laid out once.
+    ///
+    /// # Errors
+    /// As [`FlatModel::with`].
+    pub fn new(
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<N> + Send + 'static,
+        data: impl FnMut(Key) -> Result<(Tensor, Tensor)> + Send + 'static,
+        loss: OutputLoss,
+    ) -> Result<Self> {
+        Self::with(ModelOptions::default(), build, data, loss)
+    }
+
+    /// A network with options: [`stochastic`](ModelOptions::stochastic) ones see other data with every key.
+    ///
+    /// # Errors
+    /// As [`FlatModel::with`].
+    pub fn with(
+        options: ModelOptions,
+        build: impl Fn(VarBuilder<'static>) -> candle_core::Result<N> + Send + 'static,
+        data: impl FnMut(Key) -> Result<(Tensor, Tensor)> + Send + 'static,
+        loss: OutputLoss,
+    ) -> Result<Self> {
+        let source: Arc<Mutex<Box<Provider>>> = Arc::new(Mutex::new(Box::new(data)));
+        let loss = Arc::new(loss);
+        let (from, by) = (Arc::clone(&source), Arc::clone(&loss));
+        let model = FlatModel::with(options, build, move |network: &mut N, key| {
+            let of = || {
+                let (inputs, targets) = drawn(&from, key)?;
+                let outputs = network.forward(&inputs.into())?.to_tensor()?;
+                by.of(&by_rows(&outputs)?, &targets_by_rows(&by, &targets)?)
+            };
+            of().map_err(candle_core::Error::wrap)
+        })?;
+        let views = model.views();
+        Ok(Self { model, views, source, loss, kept: Kept::default() })
+    }
+
+    /// The network, with the parameters that were loaded last.
+    pub fn model(&self) -> &N {
+        self.model.model()
+    }
+
+    /// The same as a model that candidates are loaded into: for all else that one can do.
+    pub fn as_flat(&self) -> &FlatModel<N> {
+        &self.model
+    }
+
+    /// Likewise.
+    pub fn as_flat_mut(&mut self) -> &mut FlatModel<N> {
+        &mut self.model
+    }
+
+    /// The outputs \[m, ..\] of the parameters that were loaded last for these inputs \[m, ..\].
+    ///
+    /// # Errors
+    /// As the network.
+    pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
+        let Some(forward) = self.forward() else { return self.model().forward(&inputs.clone().into())?.to_tensor() };
+        let values = host::read(&*self.model.values()?, Buffer::copy_of)?;
+        let data = Data::new(inputs.clone(), inputs.clone());
+        let outputs = forward.outputs(Source::Written(vec![values]), &data)?;
+        outputs.into_iter().next().ok_or_else(|| Error::shape("candidates", "at least one", 0))
+    }
+
+    fn forward(&self) -> Option<Forward<'_, N>> {
+        Some(Forward { network: self.model.model(), views: self.views?, space: self.model.space() })
+    }
+}
+
+fn drawn(source: &Mutex<Box<Provider>>, key: Key) -> Result<(Tensor, Tensor)> {
+    // A source that panicked is asked again: what it gives follows from the key.
+    (source.lock().unwrap_or_else(PoisonError::into_inner))(key)
+}
+
+/// Outputs \[m, .., k\] as rows of k.
+fn by_rows(outputs: &Tensor) -> Result<Tensor> {
+    Ok(if outputs.rank() > 2 { outputs.flatten_to(outputs.rank() - 2)? } else { outputs.clone() })
+}
+
+fn targets_by_rows(loss: &OutputLoss, targets: &Tensor) -> Result<Tensor> {
+    match loss {
+        OutputLoss::CrossEntropy => Ok(targets.flatten_all()?),
+        _ => by_rows(targets),
+    }
+}
+
+/// The data of every draw of a batch.
+type Draws = HashMap<u32, Arc<Data>>;
+
+impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
+    fn draws(&mut self, batch: &Batch) -> Result<Draws> {
+        let mut draws = Draws::new();
+        for i in 0..batch.len() {
+            if let Entry::Vacant(vacant) = draws.entry(batch.draw(i)) {
+                let (inputs, targets) = drawn(&self.source, self.model.data_key(*vacant.key()))?;
+                vacant.insert(self.kept.laid_out(inputs, targets));
+            }
+        }
+        Ok(draws)
+    }
+
+    /// What `of` makes of the parts of a batch, in order, by all threads.
+    fn by_parts<T: Send>(
+        &mut self,
+        batch: &Batch,
+        of: impl Fn(&Forward<'_, N>, Source, &Data) -> Result<Vec<T>> + Sync,
+    ) -> Result<Vec<T>> {
+        let draws = self.draws(batch)?;
+        let at_once = draws.values().all(|data| data.blocks() <= AT_ONCE);
+        let parts = plan(batch, self.model.space(), at_once, rayon::current_num_threads());
+        let mut made = Vec::with_capacity(batch.len());
+        for parts in parts.chunk_by(|a, b| a.kind.held() == b.kind.held()) {
+            self.hold(batch, parts)?;
+            let Some(forward) = self.forward() else { break };
+            let one = |part: &Part| of(&forward, part.source(batch, forward.space)?, &draws[&part.draw]);
+            let done: Vec<Vec<T>> = parts.par_iter().with_max_len(1).map(one).collect::<Result<_>>()?;
+            made.extend(done.into_iter().flatten());
+        }
+        Ok(made)
+    }
+
+    /// The model holds the centre of candidates of low rank.
+    fn hold(&mut self, batch: &Batch, parts: &[Part]) -> Result<()> {
+        match parts.first() {
+            Some(Part { kind: Kind::LowRank { .. }, candidates, .. }) => match batch.seed(candidates.start) {
+                Some((centre, ..)) => self.model.load(&centre.clone()),
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<N: Module + Send + Sync + 'static> Objective for PopulationModel<N> {
+    fn space(&self) -> &Space {
+        self.model.space()
+    }
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        if self.views.is_none() {
+            return self.model.evaluate(batch);
+        }
+        let loss = Arc::clone(&self.loss);
+        self.by_parts(batch, |forward, source, data| forward.losses(source, data, &loss))
+    }
+
+    fn shows_outputs(&self) -> bool {
+        true
+    }
+
+    fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
+        if self.views.is_none() || batch.is_empty() {
+            return Ok(None);
+        }
+        let loss = Arc::clone(&self.loss);
+        let answers = self.by_parts(batch, |forward, source, data| forward.answers(source, data, &loss))?;
+        forward::outputs(answers).map(Some)
+    }
+
+    fn stochastic(&self) -> bool {
+        self.model.stochastic()
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        self.model.refresh()
+    }
+
+    fn skip(&mut self, steps: u64) -> Result<()> {
+        self.model.skip(steps)
+    }
+
+    fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
+        self.model.gradient(at)
+    }
+}
+
+impl<N: Module + Send + Sync + 'static> Model for PopulationModel<N> {
+    fn load(&mut self, at: &CowTensor) -> Result<()> {
+        self.model.load(at)
+    }
+}
+
+impl<N> Persist for PopulationModel<N> {
+    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
+        self.model.visit(fields)
+    }
+}
