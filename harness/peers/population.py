@@ -9,8 +9,8 @@
 A candidate is a flat vector of parameters. `evaluate` is `jax.jit(jax.vmap(loss, in_axes=(0, None)))` of a population that lies there
 ready. A step is `ask` of evosax's `Open_ES`, which draws the population as centre + sigma · normal in pairs of opposite noise, the same
 evaluation, and `tell`: as three calls, each of which is jitted (`step`), and as a single jitted function (`step, one jit`). Neither is
-always the faster. All are in microseconds a candidate, of the clock and, under `CPU`, of processors: the time of all threads together, which
-other programs on the machine disturb less. The median of several turns counts, after one that does not count; compiling is in none.
+always the faster. All are in microseconds a candidate, of the clock and, under `CPU`, of processors: the time of all threads together,
+which other programs on the machine disturb less. The median of several turns counts, after one that does not count; compiling is in none.
 `candidates/s` follows from the faster of the steps, by the clock.
 
 | network | layers | the loss, a mean cross-entropy, is of |
@@ -45,7 +45,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=positive, help="as many cores, the first of those allowed [default: all that are allowed]")
     parser.add_argument("--one-by-one", action="store_true", help="evaluate by `jax.lax.map`, not by `jax.vmap`")
-    parser.add_argument("--trees", action="store_true", help="a candidate is a tree of arrays, which evosax makes of its flat vector in `ask`")
+    parser.add_argument("--trees", action="store_true", help="a candidate is a tree of arrays, as `ask` can return it")
     parser.add_argument("--networks", default="", help="those whose name contains one of these, by commas [default: all]")
     parser.add_argument("--population", type=positive, default=64, help="even [default: 64]")
     parser.add_argument("--turns", type=positive, default=7, help="of which the median counts [default: 7]")

@@ -33,7 +33,7 @@ fn in_candle(widths: &'static [usize]) -> impl Fn(VarBuilder<'_>) -> candle_core
     }
 }
 fn main() -> Result<()> {
-    let n: u64 = std::env::args().nth(1).map_or(64, |n| n.parse().unwrap());
+    let n: u64 = std::env::args().nth(1).map_or(64, |n| n.parse().expect("a number"));
     for (name, widths, m) in
         [("digits", &[64usize, 32, 10][..], 1437usize), ("mlp-1m", &[64, 960, 960, 10], 32), ("mnist-mlp", &[784, 100, 10], 32)]
     {
@@ -48,9 +48,10 @@ fn main() -> Result<()> {
             let probes: Vec<Probe> = (0..n / 2).flat_map(|i| [0.1, -0.1].map(|s| Probe::new(Key::new(i), s))).collect();
             let batch = Batch::seeded(&population.space().start(), sampler.over(population.space()), probes);
             let dense = Batch::Dense(batch.dense(population.space())?);
+            let reps = 30;
             let time = |objective: &mut dyn Objective, batch: &Batch| -> Result<f64> {
                 let mut best = f64::MAX;
-                for _ in 0..7 {
+                for _ in 0..reps {
                     let t = Instant::now();
                     objective.evaluate(batch)?;
                     best = best.min(t.elapsed().as_secs_f64());

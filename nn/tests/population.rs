@@ -65,3 +65,60 @@ fn losses_are_those_of_candles_layers_one_by_one() -> Result<()> {
     }
     Ok(())
 }
+
+/// The bits of a candidate's loss do not depend on who is beside it, on threads, or on how its parameters are read.
+#[test]
+fn a_loss_is_the_candidates_own() -> Result<()> {
+    let wide = |vb: VarBuilder<'_>| {
+        let hidden = linear(7, 9000, vb.pp("hidden"))?;
+        Ok(seq().add(hidden).add_fn(|x| x.tanh()).add(linear(9000, 3, vb.pp("out"))?))
+    };
+    let model = |wide_one: bool, m: usize| {
+        let data = examples(m)?;
+        let build = move |vb: VarBuilder<'static>| if wide_one { wide(vb) } else { network(vb) };
+        PopulationModel::new(build, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)
+    };
+    for (wide_one, m) in [(false, 70), (true, 40), (false, 300)] {
+        let mut population = model(wide_one, m)?;
+        for sampler in [Sampler::Normal, Sampler::Rademacher, Sampler::LowRank { rank: 2 }] {
+            let batch = batch(&population, &sampler.over(population.space()));
+            let all = population.evaluate(&batch)?;
+            let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+            assert_eq!(one_thread.install(|| population.evaluate(&batch))?, all, "{sampler:?}: one thread");
+            for i in [0, 1, 9, 25] {
+                assert_eq!(population.evaluate(&batch.part(i..i + 1))?, all[i..=i], "{sampler:?}: candidate {i} alone");
+            }
+            assert_eq!([population.evaluate(&batch.part(0..5))?, population.evaluate(&batch.part(5..26))?].concat(), all);
+            if !matches!(sampler, Sampler::LowRank { .. }) {
+                let dense = Batch::Dense(batch.dense(population.space())?);
+                assert_eq!(population.evaluate(&dense)?, all, "{sampler:?}: written out");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn several_optimizers_batches_go_together() -> Result<()> {
+    let data = examples(50)?;
+    let mut population = PopulationModel::new(network, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)?;
+    let space = population.space().clone();
+    let there = space.scatter(&space.start(), Key::new(3), 2)?;
+    let centres = [space.start(), there.get(0)?.into(), there.get(1)?.into()];
+    let near = |centre, rank| {
+        let probes: Vec<Probe> = (0..5).map(|i| Probe::new(Key::new(i), 0.2)).collect();
+        Batch::seeded(centre, Sampler::LowRank { rank }.over(&space), probes)
+    };
+    let parts: Vec<Batch> = vec![
+        near(&centres[0], 1),
+        Batch::Dense(there),
+        near(&centres[1], 1),
+        near(&centres[1], 2),
+        Batch::one(&centres[2])?,
+        near(&centres[0], 1),
+    ];
+    let apart = parts.iter().map(|part| population.evaluate(part)).collect::<Result<Vec<_>>>()?.concat();
+    assert_eq!(population.evaluate(&Batch::Joined(parts.into()))?, apart);
+    assert_eq!(apart[..5], apart[apart.len() - 5..]);
+    Ok(())
+}

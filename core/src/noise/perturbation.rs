@@ -216,13 +216,13 @@ impl Perturbation {
             let mut call = Call::new("Sampler::add_part");
             kernel.enter(&mut call);
             call.inout("onto", onto);
-            let shape = Shape { deviation: &[], basis: &[] };
+            let shape = Shape::NONE;
             return call.run_heavy(
                 terms.len(),
                 &ByType::new(
                     |Piece { written: [onto, ..], span, .. }| accumulate(noise.single(), terms, shape, from + span.at, onto),
                     |Piece { written: [onto, ..], span, .. }| {
-                        accumulate(noise.double(), terms, Shape { deviation: &[], basis: &[] }, from + span.at, onto)
+                        accumulate(noise.double(), terms, Shape::NONE, from + span.at, onto)
                     },
                 ),
             );
@@ -306,7 +306,7 @@ impl Perturbation {
     /// Elements `offset ..` of the noise of `seed` into `out`, on this thread, of the law alone; without leaves, the noise ends there.
     pub(crate) fn fill_slice<T: Element>(&self, seed: Seed, offset: usize, out: &mut [T]) {
         let noise = Noise::new(self.source(seed, offset + out.len()), None, seed);
-        noise.fill(Shape { deviation: &[], basis: &[] }, offset, out);
+        noise.fill(Shape::NONE, offset, out);
     }
 
     /// `out = centre + scale noise(seed)` for all elements of a point, on this thread.
@@ -535,7 +535,7 @@ impl Drawn for Summed<'_> {
 impl Summed<'_> {
     fn draw<T: Element>(&self, noise: &[Noise<T>], at: usize, out: &mut [T]) {
         out.fill(T::ZERO);
-        accumulate(noise, self.terms, Shape { deviation: &[], basis: &[] }, at, out);
+        accumulate(noise, self.terms, Shape::NONE, at, out);
     }
 }
 

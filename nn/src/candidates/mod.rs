@@ -8,7 +8,7 @@ pub(crate) use source::{Member, Source};
 
 use std::{cell::RefCell, ops::Range, rc::Rc};
 
-use candle_core::Tensor;
+use candle_core::{Tensor, TensorId};
 use moths_core::{
     Result, Space,
     noise::{Factors, moved},
@@ -18,13 +18,38 @@ use moths_core::{
 
 use crate::lanes::Buffer;
 
+/// Parameters with so many elements, or fewer, are kept once they are made.
+const VECTOR: usize = 1 << 12;
+
 /// The candidates that one forward pass is of. All are of the same kind.
 pub(crate) struct Group {
     views: Views,
     space: Space,
     source: Source,
+    /// What tensors are, once it was asked.
+    known: RefCell<Vec<(TensorId, Option<Leaf>)>>,
+    /// Small parameters of candidates that are not written out.
+    vectors: RefCell<Vec<Vector>>,
     /// The noise that was drawn last: the other candidate of a pair wants it too.
     drawn: RefCell<Drawn>,
+}
+
+/// The values of a candidate from this coordinate on.
+struct Vector {
+    at: usize,
+    member: usize,
+    values: Rc<Buffer<f32>>,
+}
+
+/// A free leaf of the model.
+#[derive(Clone, Debug)]
+struct Leaf {
+    /// Its coordinates.
+    place: Range<usize>,
+    /// Which of the free leaves, where the tensor is all of it.
+    index: Option<usize>,
+    /// What a coordinate is multiplied by, where that is all that is done to it.
+    unit: Option<f64>,
 }
 
 #[derive(Default)]
@@ -35,7 +60,8 @@ struct Drawn {
 
 impl Group {
     pub(crate) fn new(views: Views, space: &Space, source: Source) -> Self {
-        Self { views, space: space.clone(), source, drawn: RefCell::default() }
+        let space = space.clone();
+        Self { views, space, source, known: RefCell::default(), vectors: RefCell::default(), drawn: RefCell::default() }
     }
 
     /// How many candidates.
@@ -43,31 +69,67 @@ impl Group {
         self.source.len()
     }
 
-    /// Are their parameters made where they are read?
-    pub(crate) fn is_drawn(&self) -> bool {
-        matches!(self.source, Source::Near { .. })
-    }
-
     /// Do the values of this tensor differ between candidates? Not those of what is frozen.
     pub(crate) fn differs(&self, tensor: &Tensor) -> bool {
-        self.views.place(tensor).is_some()
+        self.leaf(tensor).is_some()
+    }
+
+    fn leaf(&self, tensor: &Tensor) -> Option<Leaf> {
+        let id = tensor.id();
+        if let Some((_, leaf)) = self.known.borrow().iter().find(|(known, _)| *known == id) {
+            return leaf.clone();
+        }
+        let leaf = self.views.place(tensor).map(|place| {
+            let index = self.space.places().position(|(_, of)| of == place);
+            Leaf { unit: self.space.multiplies(place.clone()), place, index }
+        });
+        self.known.borrow_mut().push((id, leaf.clone()));
+        leaf
     }
 
     /// Gives `f` the elements `part` of a candidate's values of a tensor.
     pub(crate) fn read<R>(&self, tensor: &Tensor, part: Range<usize>, member: usize, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
-        let Some(place) = self.views.place(tensor) else {
+        let Some(Leaf { place, .. }) = self.leaf(tensor) else {
             return host::read(tensor, |values: &[f32]| f(&values[part]));
         };
         let part = place.start + part.start..place.start + part.end;
         match &self.source {
             Source::Written(members) => Ok(f(&members[member][part])),
-            Source::Near { centre, members } => {
-                let mut values = Buffer::new(part.len());
-                host::read(centre, |centre: &[f32]| self.draw(&members[member], &centre[part.clone()], part.start, &mut values))?;
-                self.space.decode_part(part.start, &mut values);
+            Source::Near { centre, members } => Ok(f(&self.made(centre, &members[member], part)?)),
+        }
+    }
+
+    /// Gives `f` all values of a tensor.
+    pub(crate) fn read_all<R>(&self, tensor: &Tensor, member: usize, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
+        let small = tensor.elem_count() <= VECTOR;
+        match (self.leaf(tensor), &self.source) {
+            (Some(Leaf { place, .. }), Source::Near { centre, members }) if small => {
+                let kept = self
+                    .vectors
+                    .borrow()
+                    .iter()
+                    .find(|kept| (kept.at, kept.member) == (place.start, member))
+                    .map(|kept| Rc::clone(&kept.values));
+                let values = match kept {
+                    Some(values) => values,
+                    None => {
+                        let (at, values) = (place.start, Rc::new(self.made(centre, &members[member], place)?));
+                        self.vectors.borrow_mut().push(Vector { at, member, values: Rc::clone(&values) });
+                        values
+                    }
+                };
                 Ok(f(&values))
             }
+            _ => self.read(tensor, 0..tensor.elem_count(), member, f),
         }
+    }
+
+    /// These coordinates of a candidate, decoded.
+    fn made(&self, centre: &Tensor, member: &Member, part: Range<usize>) -> Result<Buffer<f32>> {
+        let mut values = Buffer::new(part.len());
+        host::read(centre, |centre: &[f32]| self.draw(member, &centre[part.clone()], part.start, &mut values))?;
+        self.space.decode_part(part.start, &mut values);
+        Ok(values)
     }
 
     fn draw(&self, member: &Member, centre: &[f32], at: usize, out: &mut [f32]) {
@@ -81,19 +143,12 @@ impl Group {
         moved(centre, member.scale, &drawn.noise, out);
     }
 
-    /// Gives `f` all values of a tensor.
-    pub(crate) fn read_all<R>(&self, tensor: &Tensor, member: usize, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
-        self.read(tensor, 0..tensor.elem_count(), member, f)
-    }
-
     /// The noise of a matrix as a product, where it is one, in parameter units: what is added to the model's own values W is `scale` A B.
     pub(crate) fn factors(&self, tensor: &Tensor, member: usize) -> Option<(Factors<'_>, f32)> {
         let Source::Near { members, .. } = &self.source else { return None };
-        let place = self.views.place(tensor)?;
-        let unit = self.space.multiplies(place.clone())?;
-        let leaf = self.space.places().position(|(_, of)| of == place)?;
+        let Leaf { index, unit, .. } = self.leaf(tensor)?;
         let member = &members[member];
-        Some((member.noise.factors(leaf)?, (unit * member.scale) as f32))
+        Some((member.noise.factors(index?)?, (unit? * member.scale) as f32))
     }
 
     /// Do two candidates have the same noise, but for its scale?

@@ -31,11 +31,23 @@ pub trait Module {
     /// # Errors
     /// [`Error::Shape`](moths_core::Error::Shape) for activations of another shape than the layer takes; what its operations fail with.
     fn forward(&self, x: &Activations) -> Result<Activations>;
+
+    /// The same of activations that nobody wants afterwards, whose memory may be taken over.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn consume(&self, x: Activations) -> Result<Activations> {
+        self.forward(&x)
+    }
 }
 
 impl<M: Module + ?Sized> Module for Box<M> {
     fn forward(&self, x: &Activations) -> Result<Activations> {
         (**self).forward(x)
+    }
+
+    fn consume(&self, x: Activations) -> Result<Activations> {
+        (**self).consume(x)
     }
 }
 
@@ -63,6 +75,6 @@ impl<N: Module> candle_core::Module for Plain<N> {
 
 /// A network's outputs for one set of weights.
 pub(crate) fn plain(network: &(impl Module + ?Sized), x: &Tensor) -> candle_core::Result<Tensor> {
-    let outputs = network.forward(&x.clone().into()).and_then(|outputs| outputs.to_tensor());
+    let outputs = network.consume(x.clone().into()).and_then(|outputs| outputs.to_tensor());
     outputs.map_err(candle_core::Error::wrap)
 }

@@ -42,7 +42,8 @@ impl Sequential {
 
 impl Module for Sequential {
     fn forward(&self, x: &Activations) -> Result<Activations> {
-        self.0.iter().try_fold(x.clone(), |x, layer| layer.forward(&x))
+        let Some((first, rest)) = self.0.split_first() else { return Ok(x.clone()) };
+        rest.iter().try_fold(first.forward(x)?, |x, layer| layer.consume(x))
     }
 }
 
@@ -57,5 +58,9 @@ pub fn func(function: impl Fn(Activations) -> Result<Activations> + Send + Sync 
 impl Module for Func {
     fn forward(&self, x: &Activations) -> Result<Activations> {
         (self.0)(x.clone())
+    }
+
+    fn consume(&self, x: Activations) -> Result<Activations> {
+        (self.0)(x)
     }
 }

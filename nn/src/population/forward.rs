@@ -78,13 +78,10 @@ impl<N: Module> Forward<'_, N> {
     /// Gives `f` the outputs of some blocks after another.
     fn each_chunk(&self, group: &Rc<Group>, data: &Data, mut f: impl FnMut(Range<usize>, &Side) -> Result<()>) -> Result<()> {
         let (lanes, blocks) = (data.lanes()?, data.blocks());
-        // As many values as of one candidate that is alone.
-        let step = (AT_ONCE / group.len()).max(1);
-        let step = if blocks <= AT_ONCE && group.is_drawn() { blocks } else { step };
-        for from in (0..blocks).step_by(step.max(1)) {
-            let chunk = from..blocks.min(from + step);
+        for from in (0..blocks).step_by(AT_ONCE) {
+            let chunk = from..blocks.min(from + AT_ONCE);
             let inputs = Side::of_data(Rc::clone(group), lanes, chunk.clone(), data.examples_in(&chunk), data.shape());
-            match self.network.forward(&inputs.into())? {
+            match self.network.consume(inputs.into())? {
                 Activations(Inner::Side(outputs)) => f(chunk, &outputs)?,
                 Activations(Inner::Tensor(_)) => {
                     return Err(Error::unsupported("a network", "must answer with activations that it made of its inputs"));

@@ -72,15 +72,18 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     ) -> Result<Self> {
         let source: Arc<Mutex<Box<Provider>>> = Arc::new(Mutex::new(Box::new(data)));
         let loss = Arc::new(loss);
-        let (from, by) = (Arc::clone(&source), Arc::clone(&loss));
-        let model = FlatModel::with(options, build, move |network: &mut N, key| {
+        let (from, by, shape) = (Arc::clone(&source), Arc::clone(&loss), Arc::clone(&loss));
+        let forward = move |network: &mut N, key| {
             let of = || {
                 let (inputs, targets) = drawn(&from, key)?;
-                let outputs = network.forward(&inputs.into())?.to_tensor()?;
-                by.of(&by_rows(&outputs)?, &targets_by_rows(&by, &targets)?)
+                let outputs = network.consume(inputs.into())?.to_tensor()?;
+                Ok((by_rows(&outputs)?, targets_by_rows(&shape, &targets)?))
             };
-            of().map_err(candle_core::Error::wrap)
-        })?;
+            of().map_err(|why: Error| candle_core::Error::wrap(why))
+        };
+        let whole =
+            OutputLoss::Other(Box::new(move |outputs, targets| by.of(outputs, targets).map_err(candle_core::Error::wrap)));
+        let model = FlatModel::with_outputs(options, build, forward, whole)?;
         let views = model.views();
         Ok(Self { model, views, source, loss, kept: Kept::default() })
     }
@@ -200,7 +203,7 @@ impl<N: Module + Send + Sync + 'static> Objective for PopulationModel<N> {
 
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
         if self.views.is_none() || batch.is_empty() {
-            return Ok(None);
+            return self.model.outputs(batch);
         }
         let loss = Arc::clone(&self.loss);
         let answers = self.by_parts(batch, |forward, source, data| forward.answers(source, data, &loss))?;
