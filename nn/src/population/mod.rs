@@ -5,6 +5,7 @@ mod forward;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -91,6 +92,30 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     /// The network, with the parameters that were loaded last.
     pub fn model(&self) -> &N {
         self.model.model()
+    }
+
+    /// Gives the model the parameters of a point \[d\] in search coordinates.
+    ///
+    /// # Errors
+    /// As [`FlatModel::load`].
+    pub fn load(&mut self, at: &CowTensor) -> Result<()> {
+        self.model.load(at)
+    }
+
+    /// Every tensor of the model by name as it is now, as of [`FlatModel::tensors`].
+    ///
+    /// # Errors
+    /// As [`FlatModel::tensors`].
+    pub fn tensors(&self) -> Result<HashMap<String, Tensor>> {
+        self.model.tensors()
+    }
+
+    /// Writes the model as a safetensors file, as [`FlatModel::save`].
+    ///
+    /// # Errors
+    /// As [`FlatModel::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.model.save(path)
     }
 
     /// The same as a model that candidates are loaded into: for all else that one can do.
