@@ -134,3 +134,8 @@ struct Cards;
 #[cfg(all(doctest, feature = "random", feature = "swarm", feature = "evolution", feature = "local", feature = "ensemble"))]
 #[doc = include_str!("../docs/tuning.md")]
 struct Tuning;
+
+/// And so are those of the page of populations.
+#[cfg(all(doctest, feature = "evolution", feature = "nn"))]
+#[doc = include_str!("../docs/populations.md")]
+struct Populations;
