@@ -130,7 +130,11 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let text: Vec<u32> = text.iter().map(|c| alphabet.partition_point(|known| known < c) as u32).collect();
     let (train, test) = text.split_at(text.len() * 9 / 10);
     let [single, pairs] = entropies(train, test, alphabet.len());
-    println!("{} characters of {}; bits a character of the last tenth: {single:.3} singly, {pairs:.3} by the one before", text.len(), alphabet.len());
+    println!(
+        "{} characters of {}; bits a character of the last tenth: {single:.3} singly, {pairs:.3} by the one before",
+        text.len(),
+        alphabet.len()
+    );
 
     let (all, most) = (train.to_vec(), (train.len() - CONTEXT) as u64);
     let data = move |key: Key| {
@@ -142,7 +146,10 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
     let mut objective =
         PopulationModel::with(options, move |vb| Transformer::new(characters, vb), data, OutputLoss::CrossEntropy)?;
 
-    let spec = spec.map_or_else(|| r#"{"name": "open-es", "pairs": 64, "sigma": 0.1, "descent": {"name": "adamw", "rate": 0.03}}"#.parse(), Ok)?;
+    let spec = spec.map_or_else(
+        || r#"{"name": "open-es", "pairs": 64, "sigma": 0.1, "descent": {"name": "adamw", "rate": 0.03}}"#.parse(),
+        Ok,
+    )?;
     let mut optimizer = registry::build(&spec, objective.space(), Key::new(1))?;
     println!("{} parameters; {}", objective.space().dim(), spec.name);
     let judged: Vec<usize> = (0..(test.len() - 1) / CONTEXT).map(|i| i * CONTEXT).collect();
