@@ -54,5 +54,9 @@ mod layers;
 mod population;
 
 pub use activations::Activations;
-pub use layers::{Func, Linear, Module, Plain, Sequential, func, linear, linear_no_bias, seq};
+pub use layers::{
+    Conv1d, Conv2d, Embedding, Func, LayerNorm, Linear, Module, Plain, RmsNorm, Sequential, attention, conv1d, conv1d_no_bias,
+    conv2d, conv2d_no_bias, embedding, func, layer_norm, layer_norm_no_bias, linear, linear_no_bias, rms_norm, self_attention,
+    seq,
+};
 pub use population::PopulationModel;

@@ -9,7 +9,8 @@ mod side;
 use candle_core::Tensor;
 use moths_core::{Error, Result};
 
-pub(crate) use product::{Matrix, product};
+pub(crate) use own::mixed;
+pub(crate) use product::{Columns, Matrix, product};
 pub(crate) use side::{Side, transpose};
 
 /// What goes from layer to layer: values of examples, of one set of weights as a candle tensor \[examples, ..\], or of several candidates at once.

@@ -88,6 +88,6 @@ fn with_all(group: &Group, member: usize, parameters: &[&Tensor], before: &[&[f3
 }
 
 /// Activations of candle's kind and of this one do not go together.
-pub(super) fn mixed() -> Error {
+pub(crate) fn mixed() -> Error {
     Error::unsupported("activations", "are all of one set of weights, or all of several candidates")
 }

@@ -1,64 +1,131 @@
-//! Causal attention.
+//! Attention.
 
 use moths_core::fuse::words::{exp, max};
 use multiversion::multiversion;
 
 use super::{LANES, Lanes};
 
-/// The shape of causal attention with several heads.
+/// Queries, keys or values of places, one row a place, which may stand among others.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// Place p has the `width` values from `p * apart` on.
+    pub values: &'a [Lanes],
+    /// From one place to the next.
+    pub apart: usize,
+}
+
+impl<'a> Rows<'a> {
+    #[inline(always)]
+    fn at(self, place: usize, from: usize, size: usize) -> &'a [Lanes] {
+        &self.values[place * self.apart + from..][..size]
+    }
+}
+
+/// The shape of attention with several heads.
 #[derive(Clone, Copy, Debug)]
 pub struct Attention {
-    /// How many places there are.
-    pub places: usize,
+    /// How many places ask, and how many answer.
+    pub places: [usize; 2],
     /// How many heads share the width.
     pub heads: usize,
     /// Values at a place; a multiple of the heads.
     pub width: usize,
+    /// Does a place see none after itself?
+    pub causal: bool,
 }
 
-/// out_i = Σ_{j ≤ i} softmax_j(q_i · k_j / √(width / heads)) v_j in each head.
+/// out_i = Σ_j softmax_j(q_i · k_j / √(width / heads)) v_j in each head, over all j, or over j ≤ i.
 ///
-/// `qkv` is \[places, 3 · width\]: query, key and value of a place; `out` is \[places, width\]; `scores` has a value a place. Source:
-/// Vaswani et al. 2017, arXiv:1706.03762.
+/// `out` is \[places, width\]; `scores` has a value a place that answers. Source: Vaswani et al. 2017, arXiv:1706.03762.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn attend(shape: Attention, qkv: &[Lanes], scores: &mut [Lanes], out: &mut [Lanes]) {
-    let Attention { places, heads, width } = shape;
+pub fn attend(shape: Attention, [queries, keys, values]: [Rows<'_>; 3], scores: &mut [Lanes], out: &mut [Lanes]) {
+    let Attention { places, heads, width, causal } = shape;
     let size = width / heads;
     let scale = 1.0 / (size as f32).sqrt();
     for head in 0..heads {
-        let part = |place: usize, which: usize| &qkv[(3 * place + which) * width + head * size..][..size];
-        for i in 0..places {
-            for (j, score) in scores[..=i].iter_mut().enumerate() {
-                score.0 = likeness(part(i, 0), part(j, 1), scale);
-            }
-            softmax(&mut scores[..=i]);
-            let out = &mut out[i * width + head * size..][..size];
-            out.fill(Lanes::ZERO);
-            for (j, score) in scores[..=i].iter().enumerate() {
-                add_scaled(score, part(j, 2), out);
-            }
+        let from = head * size;
+        for i in 0..places[0] {
+            let scores = &mut scores[..if causal { i + 1 } else { places[1] }];
+            like(queries.at(i, from, size), keys, from, scale, scores);
+            soften(scores);
+            mix(scores, values, from, &mut out[i * width + from..][..size]);
         }
     }
 }
 
+/// score_j = scale q · k_j, two at a time.
 #[inline(always)]
-fn likeness(query: &[Lanes], key: &[Lanes], scale: f32) -> [f32; LANES] {
-    let mut sum = [0.0; LANES];
-    for (Lanes(query), Lanes(key)) in query.iter().zip(key) {
+fn like(query: &[Lanes], keys: Rows<'_>, from: usize, scale: f32, scores: &mut [Lanes]) {
+    let (pairs, last) = scores.as_chunks_mut();
+    let count = pairs.len();
+    for (p, [first, second]) in pairs.iter_mut().enumerate() {
+        let (u, v) = (keys.at(2 * p, from, query.len()), keys.at(2 * p + 1, from, query.len()));
+        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+        for ((Lanes(q), Lanes(u)), Lanes(v)) in query.iter().zip(u).zip(v) {
+            for lane in 0..LANES {
+                a[lane] = q[lane].mul_add(u[lane], a[lane]);
+                b[lane] = q[lane].mul_add(v[lane], b[lane]);
+            }
+        }
         for lane in 0..LANES {
-            sum[lane] = query[lane].mul_add(key[lane], sum[lane]);
+            (first.0[lane], second.0[lane]) = (scale * a[lane], scale * b[lane]);
         }
     }
-    sum.map(|sum| scale * sum)
+    if let [Lanes(last)] = last {
+        let mut a = [0.0; LANES];
+        for (Lanes(q), Lanes(k)) in query.iter().zip(keys.at(2 * count, from, query.len())) {
+            for lane in 0..LANES {
+                a[lane] = q[lane].mul_add(k[lane], a[lane]);
+            }
+        }
+        for lane in 0..LANES {
+            last[lane] = scale * a[lane];
+        }
+    }
+}
+
+/// out = Σ_j score_j v_j, two values at a time.
+#[inline(always)]
+fn mix(scores: &[Lanes], values: Rows<'_>, from: usize, out: &mut [Lanes]) {
+    let (pairs, last) = out.as_chunks_mut();
+    let count = pairs.len();
+    for (p, [first, second]) in pairs.iter_mut().enumerate() {
+        let (mut a, mut b) = ([0.0; LANES], [0.0; LANES]);
+        for (j, Lanes(score)) in scores.iter().enumerate() {
+            if let [Lanes(u), Lanes(v)] = values.at(j, from + 2 * p, 2) {
+                for lane in 0..LANES {
+                    a[lane] = score[lane].mul_add(u[lane], a[lane]);
+                    b[lane] = score[lane].mul_add(v[lane], b[lane]);
+                }
+            }
+        }
+        (first.0, second.0) = (a, b);
+    }
+    if let [last] = last {
+        let mut a = [0.0; LANES];
+        for (j, Lanes(score)) in scores.iter().enumerate() {
+            if let [Lanes(v)] = values.at(j, from + 2 * count, 1) {
+                for lane in 0..LANES {
+                    a[lane] = score[lane].mul_add(v[lane], a[lane]);
+                }
+            }
+        }
+        last.0 = a;
+    }
 }
 
 /// x ← e^x / Σ e^x, over all these values of an example.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
 pub fn softmax(scores: &mut [Lanes]) {
-    let mut highest = scores[0].0;
+    soften(scores);
+}
+
+#[inline(always)]
+fn soften(scores: &mut [Lanes]) {
+    let mut highest = [f32::NEG_INFINITY; LANES];
     for Lanes(score) in &*scores {
         for lane in 0..LANES {
-            highest[lane] = max(highest[lane], score[lane]);
+            highest[lane] = max(score[lane], highest[lane]);
         }
     }
     let mut sum = [0.0; LANES];
@@ -72,15 +139,6 @@ pub fn softmax(scores: &mut [Lanes]) {
     for Lanes(score) in scores {
         for lane in 0..LANES {
             score[lane] *= share[lane];
-        }
-    }
-}
-
-#[inline(always)]
-fn add_scaled(Lanes(score): &Lanes, values: &[Lanes], out: &mut [Lanes]) {
-    for (Lanes(value), Lanes(out)) in values.iter().zip(out) {
-        for lane in 0..LANES {
-            out[lane] = score[lane].mul_add(value[lane], out[lane]);
         }
     }
 }

@@ -8,16 +8,18 @@
 mod attention;
 mod buffer;
 mod dense;
+mod gather;
 mod loss;
 mod norm;
 mod pairs;
 pub mod unary;
 
-pub use attention::{Attention, attend, softmax};
+pub use attention::{Attention, Rows, attend, softmax};
 pub use buffer::{Buffer, Item};
 pub use dense::{add_outer, dense, start};
+pub use gather::{gather, swap};
 pub use loss::{cross_entropy, squared_error};
-pub use norm::{normalise, rms_normalise};
+pub use norm::{Normalise, group_norm, layer_norm};
 pub use pairs::{add, multiply, scale_and_shift, subtract};
 pub use unary::{affine, clamp};
 

@@ -1,9 +1,17 @@
 //! Layers.
 
+mod attention;
+mod conv;
+mod embedding;
+mod layer_norm;
 mod linear;
 mod module;
 mod sequential;
 
+pub use attention::{attention, self_attention};
+pub use conv::{Conv1d, Conv2d, conv1d, conv1d_no_bias, conv2d, conv2d_no_bias};
+pub use embedding::{Embedding, embedding};
+pub use layer_norm::{LayerNorm, RmsNorm, layer_norm, layer_norm_no_bias, rms_norm};
 pub use linear::{Linear, linear, linear_no_bias};
 pub use module::{Module, Plain};
 pub use sequential::{Func, Sequential, func, seq};
@@ -19,4 +27,4 @@ macro_rules! candle_module {
     )*};
 }
 
-candle_module!(Linear, Sequential, Func);
+candle_module!(Linear, Sequential, Func, Embedding, Conv1d, Conv2d, LayerNorm, RmsNorm);
