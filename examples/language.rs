@@ -19,7 +19,7 @@ const CONTEXT: usize = 32;
 /// Windows of a minibatch.
 const WINDOWS: u64 = 32;
 /// Values of a character; four heads share them.
-const WIDTH: usize = 64;
+const WIDTH: usize = 32;
 const HEADS: usize = 4;
 const BLOCKS: usize = 2;
 
@@ -34,7 +34,9 @@ struct Transformer {
 
 struct Block {
     before_attention: LayerNorm,
-    query_key_value: Linear,
+    query: Linear,
+    key: Linear,
+    value: Linear,
     projection: Linear,
     before_layers: LayerNorm,
     wide: Linear,
@@ -45,7 +47,9 @@ impl Block {
     fn new(vb: VarBuilder<'_>) -> candle_core::Result<Self> {
         Ok(Self {
             before_attention: layer_norm(WIDTH, 1e-5, vb.pp("before_attention"))?,
-            query_key_value: linear(WIDTH, 3 * WIDTH, vb.pp("query_key_value"))?,
+            query: linear(WIDTH, WIDTH, vb.pp("query"))?,
+            key: linear(WIDTH, WIDTH, vb.pp("key"))?,
+            value: linear(WIDTH, WIDTH, vb.pp("value"))?,
             projection: linear(WIDTH, WIDTH, vb.pp("projection"))?,
             before_layers: layer_norm(WIDTH, 1e-5, vb.pp("before_layers"))?,
             wide: linear(WIDTH, 4 * WIDTH, vb.pp("wide"))?,
@@ -56,9 +60,9 @@ impl Block {
 
 impl Module for Block {
     fn forward(&self, x: &Activations) -> Result<Activations> {
-        let all = self.query_key_value.forward(&self.before_attention.forward(x)?)?;
-        let part = |i: usize| all.narrow(1, i * WIDTH, WIDTH);
-        let x = self.projection.forward(&attention(&part(0)?, &part(1)?, &part(2)?, HEADS, true)?)?.add(x)?;
+        let normed = self.before_attention.forward(x)?;
+        let (query, key, value) = (self.query.forward(&normed)?, self.key.forward(&normed)?, self.value.forward(&normed)?);
+        let x = self.projection.forward(&attention(&query, &key, &value, HEADS, true)?)?.add(x)?;
         self.narrow.forward(&self.wide.forward(&self.before_layers.forward(&x)?)?.relu()?)?.add(&x)
     }
 }

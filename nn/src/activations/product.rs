@@ -68,6 +68,7 @@ pub(crate) fn product(group: &Group, columns: &impl Columns, matrix: Matrix<'_>)
     for member in 0..members {
         out.start(group, matrix.bias, member)?;
     }
+    group.made_of_each(columns.count() * rows);
     let scale = matrix.affine.map_or(1.0, |(factor, _)| factor);
     match group.factors(matrix.weight, 0) {
         Some(_) => {

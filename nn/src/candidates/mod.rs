@@ -6,7 +6,11 @@ mod source;
 pub(crate) use plan::{Kind, Part, plan};
 pub(crate) use source::{Member, Source};
 
-use std::{cell::RefCell, ops::Range, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    ops::Range,
+    rc::Rc,
+};
 
 use candle_core::{Tensor, TensorId};
 use moths_core::{
@@ -32,6 +36,8 @@ pub(crate) struct Group {
     vectors: RefCell<Vec<Vector>>,
     /// The noise that was drawn last: the other candidate of a pair wants it too.
     drawn: RefCell<Drawn>,
+    /// The most values that a layer made of a candidate.
+    widest: Cell<usize>,
 }
 
 /// The values of a candidate from this coordinate on.
@@ -60,13 +66,30 @@ struct Drawn {
 
 impl Group {
     pub(crate) fn new(views: Views, space: &Space, source: Source) -> Self {
-        let space = space.clone();
-        Self { views, space, source, known: RefCell::default(), vectors: RefCell::default(), drawn: RefCell::default() }
+        Self {
+            views,
+            space: space.clone(),
+            source,
+            known: RefCell::default(),
+            vectors: RefCell::default(),
+            drawn: RefCell::default(),
+            widest: Cell::default(),
+        }
     }
 
     /// How many candidates.
     pub(crate) fn len(&self) -> usize {
         self.source.len()
+    }
+
+    /// A layer made so many values of each candidate.
+    pub(crate) fn made_of_each(&self, values: usize) {
+        self.widest.set(self.widest.get().max(values));
+    }
+
+    /// The most values that a layer made of a candidate so far.
+    pub(crate) fn widest(&self) -> usize {
+        self.widest.get()
     }
 
     /// Do the values of this tensor differ between candidates? Not those of what is frozen.

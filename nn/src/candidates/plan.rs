@@ -11,8 +11,10 @@ use super::Source;
 const SMALL: usize = 1 << 16;
 /// Candidates with so many parameters are not written out, whatever it costs: a thread would need 256 MiB for one.
 const HUGE: usize = 1 << 26;
-/// Candidates of low rank that share the products with the model's own weights.
+/// Candidates of low rank that share the products with the model's own weights, at most.
 const TOGETHER: usize = 8;
+/// Values of 32 examples that those of a layer may have together: 1 MiB.
+const ROOM: usize = 1 << 13;
 
 /// Neighbouring candidates that one forward pass is of.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,12 +66,12 @@ impl Kind {
         if let Self::LowRank { centre } = self { Some(centre) } else { None }
     }
 
-    /// How many of them go together, at most: an even number, so that no pair is parted.
-    const fn together(self) -> usize {
+    /// How many of them go together, at most, where a layer makes so many values of one: an even number, so that no pair is parted.
+    fn together(self, widest: usize) -> usize {
         match self {
             Self::Written => 1,
             Self::Drawn { .. } => 2,
-            Self::LowRank { .. } => TOGETHER,
+            Self::LowRank { .. } => (ROOM / widest.max(1) / 2 * 2).clamp(2, TOGETHER),
         }
     }
 }
@@ -79,15 +81,15 @@ fn multiplies(space: &Space) -> bool {
     space.places().filter(|(leaf, _)| leaf.shape().len() > 1).all(|(_, place)| space.multiplies(place).is_some())
 }
 
-/// The batch in parts, for so many threads.
-pub(crate) fn plan(batch: &Batch, space: &Space, at_once: bool, threads: usize) -> Vec<Part> {
+/// The batch in parts, for so many threads, where a layer makes so many values of a candidate.
+pub(crate) fn plan(batch: &Batch, space: &Space, at_once: bool, threads: usize, widest: usize) -> Vec<Part> {
     // No thread idles while another has several candidates to do.
     let share = (batch.len().div_ceil(threads.max(1)) / 2 * 2).max(1);
     let mut parts: Vec<Part> = vec![];
     for i in 0..batch.len() {
         let (draw, kind) = (batch.draw(i), Kind::of(batch, i, space, at_once));
         match parts.last_mut() {
-            Some(part) if (part.draw, part.kind) == (draw, kind) && part.candidates.len() < kind.together().min(share) => {
+            Some(part) if (part.draw, part.kind) == (draw, kind) && part.candidates.len() < kind.together(widest).min(share) => {
                 part.candidates.end = i + 1;
             }
             _ => parts.push(Part { candidates: i..i + 1, draw, kind }),

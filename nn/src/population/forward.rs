@@ -1,6 +1,10 @@
 //! The forward pass of a group of candidates.
 
-use std::{ops::Range, rc::Rc};
+use std::{
+    ops::Range,
+    rc::Rc,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use candle_core::Tensor;
 use moths_core::{
@@ -23,6 +27,8 @@ pub(super) struct Forward<'a, N> {
     pub(super) network: &'a N,
     pub(super) views: Views,
     pub(super) space: &'a Space,
+    /// The most values that a layer made of a candidate.
+    pub(super) widest: &'a AtomicUsize,
 }
 
 /// What a candidate answers: outputs \[m, k\], their loss, and its derivative by them.
@@ -88,6 +94,7 @@ impl<N: Module> Forward<'_, N> {
                 }
             }
         }
+        self.widest.fetch_max(group.widest(), Ordering::Relaxed);
         Ok(())
     }
 }

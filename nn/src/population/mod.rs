@@ -6,7 +6,10 @@ mod forward;
 use std::{
     collections::{HashMap, hash_map::Entry},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use candle_core::Tensor;
@@ -43,6 +46,8 @@ pub struct PopulationModel<N> {
     source: Arc<Mutex<Box<Provider>>>,
     loss: Arc<OutputLoss>,
     kept: Kept,
+    /// The most values that a layer made of a candidate: by it as many go together as the cache has room for, which changes no bit.
+    widest: AtomicUsize,
 }
 
 impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
@@ -86,7 +91,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
             OutputLoss::Other(Box::new(move |outputs, targets| by.of(outputs, targets).map_err(candle_core::Error::wrap)));
         let model = FlatModel::with_outputs(options, build, forward, whole)?;
         let views = model.views();
-        Ok(Self { model, views, source, loss, kept: Kept::default() })
+        Ok(Self { model, views, source, loss, kept: Kept::default(), widest: AtomicUsize::new(0) })
     }
 
     /// The network, with the parameters that were loaded last.
@@ -141,7 +146,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     }
 
     fn forward(&self) -> Option<Forward<'_, N>> {
-        Some(Forward { network: self.model.model(), views: self.views?, space: self.model.space() })
+        Some(Forward { network: self.model.model(), views: self.views?, space: self.model.space(), widest: &self.widest })
     }
 }
 
@@ -185,7 +190,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     ) -> Result<Vec<T>> {
         let draws = self.draws(batch)?;
         let at_once = draws.values().all(|data| data.blocks() <= AT_ONCE);
-        let parts = plan(batch, self.model.space(), at_once, rayon::current_num_threads());
+        let parts = plan(batch, self.model.space(), at_once, rayon::current_num_threads(), self.widest.load(Ordering::Relaxed));
         let mut made = Vec::with_capacity(batch.len());
         for parts in parts.chunk_by(|a, b| a.kind.held() == b.kind.held()) {
             self.hold(batch, parts)?;
