@@ -18,7 +18,7 @@ use moths::{
     registry,
     tensor::host,
 };
-use moths_harness::problem::{Digits, Options, Path, Place};
+use moths_harness::problem::{Options, Place, find, training_images};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -110,9 +110,8 @@ fn memory(device: &Device, sizes: &Sizes) -> Result<(), Failure> {
 
 /// The digits, all candidates in one forward.
 fn candidates(device: &Device, sizes: &Sizes) -> Result<(), Failure> {
-    let digits = Digits::new(&Options::default())?;
-    let mut one = digits.model(ModelOptions::default(), Path::Fused)?;
-    let (pixels, labels) = digits.images(device)?;
+    let mut one = find("digits")?.build(&Options::default())?.objective(0)?;
+    let (pixels, labels) = training_images(device)?;
     let space = one.space().on(device)?;
     let many = move |x: &Tensor| {
         let n = x.dim(0)?;

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use criterion::Criterion;
 use moths::{AskTell, Batch, CowTensor, FlatModel, Key, Objective, registry, run::Ask};
-use moths_harness::problem::{Digits, Options, Problem};
+use moths_harness::problem::{Options, Problem, find};
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     loading(criterion);
@@ -25,7 +25,7 @@ fn loading(criterion: &mut Criterion) {
 
 /// A whole step of `train digits`, and the evaluation of candidates like its own that lie there ready: the model's forward and a copy.
 fn training(criterion: &mut Criterion) {
-    let digits = Digits::new(&Options::default()).expect("the data in this program");
+    let digits = find("digits").and_then(|entry| entry.build(&Options::default())).expect("the data in this program");
     let mut objective = digits.objective(1).expect("a model");
     let mut optimizer = registry::build(&digits.default_optimizer(), objective.space(), Key::new(1)).expect("a valid default");
     let mut group = criterion.benchmark_group("train_digits");

@@ -22,7 +22,7 @@ use crate::Result;
 pub use catalogue::{Entry, Kind, SUITES, Suite, entries, find, neither_suite_nor_problem, read, resolve, suite};
 pub use measure::{Figure, Measure};
 pub(crate) use net::below;
-pub use net::{Digits, Network, Path};
+pub use net::training_images;
 use options::Has;
 pub use options::Options;
 pub use place::Place;

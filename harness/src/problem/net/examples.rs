@@ -1,15 +1,16 @@
 //! Labelled examples.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use moths::Key;
 
-use super::lanes::{LANES, Lanes};
 use crate::{Error, Result, problem::Options};
 
 /// No minibatch has more examples.
 const MOST: u16 = 10_000;
+/// Examples of a minibatch where nobody says.
+const USUAL: usize = 32;
 
 /// Inputs of equal length, and what each of them is. Cloning copies no data.
 #[derive(Clone)]
@@ -63,63 +64,20 @@ impl Examples {
         (self.pick(rows(true)), self.pick(rows(false)))
     }
 
-    /// The inputs of the examples of these numbers, \[n, width\].
-    pub(super) fn inputs(&self, rows: &[usize]) -> candle_core::Result<Tensor> {
+    /// The inputs of the examples of these numbers, \[n, width\], and what they are, \[n\].
+    pub(super) fn tensors(&self, rows: &[usize]) -> Result<(Tensor, Tensor)> {
         let picked = self.pick(rows.iter().copied());
         let inputs = match picked.inputs {
             Inputs::Reals(values) => Tensor::new(&*values, &Device::Cpu)?,
             Inputs::Bytes(values) => Tensor::new(values.iter().map(|v| real(*v)).collect::<Vec<_>>(), &Device::Cpu)?,
         };
-        inputs.reshape((rows.len(), self.width))
-    }
-
-    /// What the examples of these numbers are, \[n\].
-    pub(super) fn labels(&self, rows: &[usize]) -> candle_core::Result<Tensor> {
-        let labels: Vec<u32> = rows.iter().map(|row| u32::from(self.labels[*row])).collect();
-        Tensor::new(labels, &Device::Cpu)
-    }
-
-    /// Writes these examples side by side; lanes beyond them keep what they have.
-    fn write(&self, rows: &[usize], lanes: &mut [Lanes]) {
-        match &self.inputs {
-            Inputs::Reals(all) => transpose(all, self.width, rows, lanes, |value| value),
-            Inputs::Bytes(all) => transpose(all, self.width, rows, lanes, real),
-        }
+        let labels: Vec<u32> = picked.labels.iter().map(|label| u32::from(*label)).collect();
+        Ok((inputs.reshape((rows.len(), self.width))?, Tensor::new(labels, &Device::Cpu)?))
     }
 }
 
 fn real(byte: u8) -> f32 {
     f32::from(byte) / 255.0
-}
-
-/// Value by value, so that each is written once and whole.
-fn transpose<T: Copy>(all: &[T], width: usize, rows: &[usize], lanes: &mut [Lanes], real: impl Fn(T) -> f32) {
-    let starts: Vec<&[T]> = rows.iter().map(|row| &all[row * width..(row + 1) * width]).collect();
-    for (i, Lanes(values)) in lanes.iter_mut().enumerate() {
-        values.iter_mut().zip(&starts).for_each(|(value, row)| *value = real(row[i]));
-    }
-}
-
-/// Some examples side by side.
-#[derive(Clone)]
-pub(super) struct Block {
-    /// Value by value.
-    pub(super) inputs: Vec<Lanes>,
-    /// At most [`LANES`].
-    pub(super) labels: Vec<u8>,
-}
-
-impl Block {
-    fn of(examples: &Examples) -> Self {
-        Self { inputs: Lanes::zeros(examples.width), labels: vec![] }
-    }
-
-    /// Makes it these examples.
-    fn take(&mut self, examples: &Examples, rows: &[usize]) {
-        examples.write(rows, &mut self.inputs);
-        self.labels.clear();
-        self.labels.extend(rows.iter().map(|row| examples.labels[*row]));
-    }
 }
 
 /// Which examples a loss is of.
@@ -138,7 +96,7 @@ impl Share {
     /// [`Error::Invalid`] for none, or for too many.
     pub(super) fn minibatch(options: &Options) -> Result<Self> {
         match options.minibatch {
-            None => Ok(Self::Minibatch(LANES)),
+            None => Ok(Self::Minibatch(USUAL)),
             Some(examples) if (1..=MOST).contains(&examples) => Ok(Self::Minibatch(examples.into())),
             Some(examples) => Err(Error::invalid("--minibatch", examples, format!("1 to {MOST} examples"))),
         }
@@ -166,51 +124,6 @@ pub(crate) fn below(n: usize, key: Key) -> usize {
     ((u128::from(key.to_bits()) * n as u128) >> 64) as usize
 }
 
-/// The examples losses are of, in blocks.
-pub(super) enum Blocks {
-    /// All of them.
-    All(Vec<Block>),
-    /// Those that were drawn last: candidates of one step mostly share them.
-    Drawn { examples: Examples, share: Share, key: Option<Key>, blocks: Vec<Block> },
-}
-
-impl Blocks {
-    pub(super) fn new(examples: &Examples, share: Share) -> Self {
-        match share {
-            Share::All => Self::All(blocks(examples, 0..examples.len()).collect()),
-            Share::Minibatch(size) => {
-                let blocks = vec![Block::of(examples); size.div_ceil(LANES)];
-                Self::Drawn { examples: examples.clone(), share, key: None, blocks }
-            }
-        }
-    }
-
-    /// The blocks of a key.
-    pub(super) fn of(&mut self, wanted: Key) -> &[Block] {
-        match self {
-            Self::All(blocks) => blocks,
-            Self::Drawn { examples, share, key, blocks } => {
-                if *key != Some(wanted) {
-                    let rows = share.rows(examples.len(), wanted);
-                    blocks.iter_mut().zip(rows.chunks(LANES)).for_each(|(block, rows)| block.take(examples, rows));
-                    *key = Some(wanted);
-                }
-                blocks
-            }
-        }
-    }
-}
-
-/// Neighbouring examples, in blocks.
-pub(super) fn blocks(examples: &Examples, range: Range<usize>) -> impl Iterator<Item = Block> {
-    range.clone().step_by(LANES).map(move |from| {
-        let rows: Vec<usize> = (from..range.end.min(from + LANES)).collect();
-        let mut block = Block::of(examples);
-        block.take(examples, &rows);
-        block
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,38 +133,26 @@ mod tests {
     }
 
     #[test]
-    fn blocks_hold_every_example_once() {
-        let examples = seventy();
-        let blocks: Vec<Block> = blocks(&examples, 0..70).collect();
-        assert_eq!(blocks.iter().map(|b| b.labels.len()).collect::<Vec<_>>(), [32, 32, 6]);
-        for (i, label) in blocks.iter().flat_map(|b| &b.labels).enumerate() {
-            let inputs = &blocks[i / LANES].inputs;
-            assert_eq!(usize::from(*label), i);
-            assert_eq!([0, 1].map(|v| inputs[v].0[i % LANES]), [2 * i, 2 * i + 1].map(|v| v as f32 / 255.0));
-        }
+    fn bytes_are_shares_of_255() -> Result<()> {
+        let (inputs, labels) = seventy().tensors(&[69, 0])?;
+        let expected = [[138, 139], [0, 1]].map(|row| row.map(|byte| byte as f32 / 255.0));
+        assert_eq!(inputs.to_vec2::<f32>()?, expected);
+        assert_eq!(labels.to_vec1::<u32>()?, [69, 0]);
+        Ok(())
     }
 
     #[test]
-    fn minibatches_follow_from_their_key() -> candle_core::Result<()> {
-        let examples = seventy();
-        let mut drawn = Blocks::new(&examples, Share::Minibatch(LANES));
-        let labels = |drawn: &mut Blocks, seed| drawn.of(Key::new(seed))[0].labels.clone();
-        let first = labels(&mut drawn, 1);
-        assert_ne!(labels(&mut drawn, 2), first);
-        assert_eq!(labels(&mut drawn, 1), first);
-        // candle's path sees the same examples.
-        let rows = Share::Minibatch(LANES).rows(70, Key::new(1));
-        let (inputs, numbers) = (examples.inputs(&rows)?, examples.labels(&rows)?);
-        assert_eq!(numbers.to_vec1::<u32>()?, first.iter().map(|l| u32::from(*l)).collect::<Vec<_>>());
-        let lanes: Vec<Vec<f32>> = (0..LANES).map(|l| drawn.of(Key::new(1))[0].inputs.iter().map(|v| v.0[l]).collect()).collect();
-        assert_eq!(inputs.to_vec2::<f32>()?, lanes);
-        Ok(())
+    fn minibatches_follow_from_their_key() {
+        let rows = |seed| Share::Minibatch(USUAL).rows(70, Key::new(seed));
+        assert_ne!(rows(2), rows(1));
+        assert_eq!(rows(1), rows(1));
+        assert_eq!(rows(1).len(), USUAL);
     }
 
     #[test]
     fn every_example_is_drawn_as_often_as_any_other() {
         let mut counts = [0u32; 10];
-        (0..1000).flat_map(|seed| Share::Minibatch(LANES).rows(10, Key::new(seed))).for_each(|row| counts[row] += 1);
+        (0..1000).flat_map(|seed| Share::Minibatch(USUAL).rows(10, Key::new(seed))).for_each(|row| counts[row] += 1);
         // 3,200 expected each, with a deviation of 54.
         assert!(counts.iter().all(|count| count.abs_diff(3200) < 5 * 54), "{counts:?}");
     }

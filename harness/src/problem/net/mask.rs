@@ -1,156 +1,143 @@
 //! Which pixels are enough: flags and real weights at once.
 
-use candle_core::{Device, Tensor};
-use candle_nn::{Init, Linear, Module, VarBuilder, linear};
-use moths::{Key, ModelOptions, space::Domain};
+use std::collections::HashMap;
+
+use candle_core::{DType, Tensor};
+use candle_nn::VarBuilder;
+use moths::{
+    Batch, CowTensor, ModelOptions, Objective, Space, Spec,
+    nn::{Activations, Linear, Module, linear},
+    passes_on,
+    space::Domain,
+};
 
 use super::{
-    classification::{Architecture, Classification, Forward, FusedClassification},
-    lanes::{Activation, Lanes},
-    mlp::{FusedMlp, Mlp, of_linear},
-    task::{Defaults, Fused, Task, Tensors},
+    binary::COIN,
+    classification::Classification,
+    training::{Architecture, Network, Training},
 };
-use crate::problem::{Figure, Measure};
+use crate::{
+    Result,
+    problem::{Answer, Examiner, Figure, Measure, Problem},
+};
 
 /// What a pixel costs, in nats: 64 of them cost 0.32.
 const PRICE: f64 = 0.005;
 
-/// Logits W (b ⊙ x) + c of the inputs x that the flags b let through.
+/// Logits W (b ⊙ x) + c of the inputs x that the flags b let through: `mask`, `layer0`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Masked {
-    /// Inputs and classes.
-    pub(super) widths: &'static [usize; 2],
+    pub(super) inputs: usize,
+    pub(super) classes: usize,
 }
 
-/// The network in candle: `mask`, `layer0`.
-pub(super) struct Network {
+struct MaskedLayer {
     mask: Tensor,
     layer: Linear,
 }
 
-impl Tensors for Network {
-    fn tensors(&self) -> Vec<&Tensor> {
-        std::iter::once(&self.mask).chain(of_linear(&self.layer)).collect()
+impl Module for MaskedLayer {
+    fn forward(&self, x: &Activations) -> Result<Activations> {
+        self.layer.forward(&x.clone().mul_parameter(&self.mask)?)
     }
 }
 
 impl Architecture for Masked {
-    type Network = Network;
-    type Forward = FusedMasked;
-
-    fn differentiable(&self) -> bool {
-        false
-    }
-
     fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<Network> {
-        let [inputs, classes] = *self.widths;
-        // Rounded, that is a fair coin.
-        let mask = vb.get_with_hints(inputs, "mask", Init::Uniform { lo: -0.5, up: 1.5 })?;
-        Ok(Network { mask, layer: linear(inputs, classes, vb.pp("layer0"))? })
+        let mask = vb.get_with_hints(self.inputs, "mask", COIN)?;
+        Ok(Box::new(MaskedLayer { mask, layer: linear(self.inputs, self.classes, vb.pp("layer0"))? }))
     }
 
     fn options(&self, options: ModelOptions) -> ModelOptions {
         options.domain("mask", Domain::Bool)
     }
 
-    fn logits(&self, network: &Network, inputs: &Tensor) -> candle_core::Result<Tensor> {
-        network.layer.forward(&inputs.broadcast_mul(&network.mask)?)
-    }
-
-    fn forward(&self) -> FusedMasked {
-        let [inputs, classes] = *self.widths;
-        let layer = Mlp { widths: self.widths, activation: Activation::Relu };
-        FusedMasked { weight: vec![0.0; inputs * classes], layer: layer.forward() }
-    }
-}
-
-/// The layer whose weights are zero where the mask is.
-pub(super) struct FusedMasked {
-    weight: Vec<f32>,
-    layer: FusedMlp,
-}
-
-impl Forward for FusedMasked {
-    fn prepare(&mut self, parameters: &[&[f32]]) {
-        let &[mask, weight, _] = parameters else { return };
-        for (row, from) in self.weight.chunks_exact_mut(mask.len()).zip(weight.chunks_exact(mask.len())) {
-            row.iter_mut().zip(from.iter().zip(mask)).for_each(|(masked, (weight, on))| *masked = weight * on);
-        }
-    }
-
-    fn logits(&mut self, parameters: &[&[f32]], inputs: &[Lanes]) -> &[Lanes] {
-        let bias = parameters.last().copied().unwrap_or(&[]);
-        self.layer.logits(&[&self.weight, bias], inputs)
+    fn differentiable(&self) -> bool {
+        false
     }
 }
 
 /// The mean cross-entropy and what the pixels cost that are looked at; judged by how many there are, and by accuracy.
-#[derive(Clone)]
-pub(super) struct Selection(pub(super) Classification<Masked>);
+pub(super) struct Selection {
+    pub(super) of: Training<Classification>,
+    measures: Vec<Measure>,
+}
 
-impl Task for Selection {
-    type Network = Network;
-    type Fused = FusedSelection;
+impl Selection {
+    /// The figures of the classification, with pixels in place of the accuracy on what was trained on.
+    pub(super) fn new(of: Training<Classification>) -> Self {
+        let pixels = Measure { name: "pixels", kind: Figure::Loss };
+        let measures = of.measures.iter().enumerate().map(|(i, measure)| if i == 1 { pixels } else { *measure });
+        Self { measures: measures.collect(), of }
+    }
+}
 
-    fn differentiable(&self) -> bool {
-        false
+impl Problem for Selection {
+    fn objective(&self, seed: u64) -> Result<Box<dyn Objective + Send>> {
+        Ok(Box::new(Priced { inner: self.of.objective(seed)? }))
     }
 
-    fn stochastic(&self) -> bool {
-        self.0.stochastic()
-    }
-
-    fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<Network> {
-        self.0.build(vb)
-    }
-
-    fn device(&self) -> Device {
-        self.0.device()
-    }
-
-    fn options(&self, options: ModelOptions) -> ModelOptions {
-        self.0.options(options)
-    }
-
-    fn loss(&self, network: &Network, key: Key) -> candle_core::Result<Tensor> {
-        self.0.loss(network, key)? + (network.mask.sum_all()? * PRICE)?
-    }
-
-    fn fused(&self) -> FusedSelection {
-        FusedSelection(self.0.fused())
+    fn examiner(&self, seed: u64) -> Result<Box<dyn Examiner>> {
+        let space = self.of.model(seed)?.space().clone();
+        Ok(Box::new(PricedExaminer { of: self.of.examiner(seed)?, space }))
     }
 
     fn measures(&self) -> &[Measure] {
-        self.0.measures()
+        &self.measures
     }
 
-    fn defaults(&self) -> Defaults {
-        self.0.defaults()
+    fn answer(&self) -> Answer {
+        self.of.answer()
+    }
+
+    fn default_optimizer(&self) -> Spec {
+        self.of.default_optimizer()
+    }
+
+    fn default_evaluations(&self) -> u64 {
+        self.of.default_evaluations()
+    }
+
+    fn default_threads(&self) -> usize {
+        self.of.default_threads()
     }
 }
 
-/// Losses and figures in one pass.
-pub(super) struct FusedSelection(FusedClassification<FusedMasked>);
-
-/// How many inputs are let through.
-fn selected(parameters: &[&[f32]]) -> f64 {
-    parameters.first().map_or(0.0, |mask| mask.iter().map(|on| f64::from(*on)).sum())
+/// The loss of a network, and what its pixels cost.
+struct Priced {
+    inner: Box<dyn Objective + Send>,
 }
 
-impl Fused for FusedSelection {
-    fn loss(&mut self, parameters: &[&[f32]], key: Key) -> f64 {
-        self.0.loss(parameters, key) + PRICE * selected(parameters)
-    }
+impl Objective for Priced {
+    passes_on!(inner: space, stochastic, refresh);
 
-    fn figures(&mut self, parameters: &[&[f32]]) -> Vec<f64> {
-        let (figures, pixels) = (self.0.figures(parameters), selected(parameters));
+    fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
+        let losses = self.inner.evaluate(batch)?;
+        let priced = |(i, loss)| Ok(loss + PRICE * pixels(self.space(), &*batch.row(i, self.space())?)?);
+        losses.into_iter().enumerate().map(priced).collect()
+    }
+}
+
+/// How many pixels are looked at by the network of a point \[d\]: its first coordinates are the mask.
+fn pixels(space: &Space, at: &Tensor) -> Result<f64> {
+    let flags = space.leaves().first().map_or(0, |mask| mask.len());
+    Ok(space.decode(at)?.narrow(0, 0, flags)?.to_dtype(DType::F64)?.sum_all()?.to_scalar()?)
+}
+
+struct PricedExaminer {
+    of: Box<dyn Examiner>,
+    space: Space,
+}
+
+impl Examiner for PricedExaminer {
+    fn examine(&mut self, answer: &CowTensor) -> Result<Vec<f64>> {
+        let (figures, pixels) = (self.of.examine(answer)?, pixels(&self.space, answer)?);
         // Of loss, accuracy on what was trained on, and accuracy.
-        let [loss, .., accuracy] = figures[..] else { return figures };
-        vec![loss + PRICE * pixels, pixels, accuracy]
+        let [loss, _, accuracy] = figures[..] else { return Ok(figures) };
+        Ok(vec![loss + PRICE * pixels, pixels, accuracy])
     }
-}
 
-/// The figures, with pixels in place of the accuracy on what was trained on.
-pub(super) fn measures([loss, _, accuracy]: [Measure; 3]) -> [Measure; 3] {
-    [loss, Measure { name: "pixels", kind: Figure::Loss }, accuracy]
+    fn tensors(&mut self, answer: &CowTensor) -> Result<Option<HashMap<String, Tensor>>> {
+        self.of.tensors(answer)
+    }
 }

@@ -15,8 +15,8 @@
 //! | `mlp-1m` | 994,570 | the digits, minibatches of 32 |
 //! | `char-transformer` | 29,031 | two chapters of a book, minibatches of 32 windows |
 //!
-//! A network is built twice: from candle's operations, which gradients are taken of, and from [`lanes`], in which one thread computes
-//! losses several times as fast. Tests hold the two equal.
+//! Networks are written on [`moths::nn`], which evaluates the candidates of a batch together; a test holds their losses equal to those of candle's
+//! operations, of which gradients are taken.
 
 mod binary;
 mod binary_sign;
@@ -26,20 +26,20 @@ mod cnn;
 mod digits;
 mod examples;
 mod four_bit;
-mod lanes;
+mod judged;
 mod lookup;
 mod mask;
 mod mlp;
 mod mnist;
 mod on_digits;
 mod spirals;
-mod task;
+mod training;
 
 use std::iter;
 
 use super::{Entry, Kind, Options, Problem};
 use crate::Result;
-pub use digits::{Digits, Network, Path};
+pub use digits::training_images;
 pub(crate) use examples::below;
 
 /// The entries of these networks.

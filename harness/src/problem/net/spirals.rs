@@ -3,11 +3,10 @@
 use std::f64::consts::PI;
 
 use super::{
-    classification::{Classification, measures},
+    classification::Classification,
     examples::{Examples, Share},
-    lanes::Activation,
-    mlp::Mlp,
-    task::{Defaults, Training},
+    mlp::{Activation, Mlp},
+    training::{Defaults, Training},
 };
 use crate::{
     Result,
@@ -23,15 +22,12 @@ const HELD_OUT: usize = 5;
 const NETWORK: Mlp = Mlp { widths: &[2, 16, 16, 2], activation: Activation::Tanh };
 
 /// Say which of the two spirals a point is on; judged by the points halfway between two training points of a spiral.
-pub(super) fn spirals(options: &Options) -> Result<Training<Classification<Mlp>>> {
+pub(super) fn spirals(options: &Options) -> Result<Training<Classification>> {
     options.only("net/spirals", &[Has::HeldOut, Has::Device])?;
     let (all, between) = (points(POINTS, 0.0), points(POINTS - 1, 0.5));
     let (judged, train) = if options.validate { all.split(HELD_OUT) } else { (between, all) };
-    let defaults = Defaults { evaluations: 200_000, pairs: 32, sigma: 0.1, rate: 0.1 };
-    let measures = measures(options.validate);
-    let device = options.place()?;
-    let (architecture, share) = (NETWORK, Share::All);
-    Ok(Training(Classification { architecture, train, judged, share, zero_head: None, measures, defaults, device }))
+    let defaults = Defaults { evaluations: 200_000, pairs: 32, sigma: 0.1, rate: 0.1, ..Defaults::default() };
+    Classification { train, judged, share: Share::All }.training(NETWORK, defaults, options)
 }
 
 /// Points i + `ahead` of both spirals by turns: radius (104 − i) / 104 at the angle i π / 16, and its mirror image. The paper's unit is 6.5
@@ -51,10 +47,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_points_are_those_of_the_paper() -> candle_core::Result<()> {
+    fn the_points_are_those_of_the_paper() -> Result<()> {
         let train = points(POINTS, 0.0);
-        let rows = [0, 1, 8 * 2, 96 * 2];
-        let (inputs, labels) = (train.inputs(&rows)?, train.labels(&rows)?);
+        let (inputs, labels) = train.tensors(&[0, 1, 8 * 2, 96 * 2])?;
         assert_eq!(train.len(), 194);
         assert_eq!(labels.to_vec1::<u32>()?, [1, 0, 1, 1]);
         // The outer end, its mirror image, a quarter of a turn on, and the inner end after three turns.

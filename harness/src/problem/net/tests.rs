@@ -1,10 +1,10 @@
 //! What holds of every network.
 
-use moths::{Batch, CowTensor, Horizon, Key, Objective, Sampler, Space, Spec, objective::Probe, registry};
+use moths::{Batch, CowTensor, Horizon, Key, Objective, Sampler, Space, Spec, nn::PopulationModel, objective::Probe, registry};
 
 use super::{
-    characters, mnist, on_digits, spirals,
-    task::{Path, Task, Training},
+    characters, digits, mnist, on_digits, spirals,
+    training::{Data, Network, Training},
 };
 use crate::{
     Result,
@@ -23,17 +23,22 @@ fn two_draws(space: &Space) -> Batch {
     Batch::seeded(&space.start(), Sampler::Normal, [probe(0), probe(1)])
 }
 
-/// The laws of a training problem with so many parameters and classes.
-pub(super) fn laws<T: Task>(problem: &Training<T>, parameters: usize, classes: usize) -> Result<()> {
+/// The laws of a training problem with this network, so many parameters and classes.
+fn laws(problem: &dyn Problem, network: &mut PopulationModel<Network>, parameters: usize, classes: usize) -> Result<()> {
     let mut objective = problem.objective(1)?;
     assert_eq!(objective.space().dim(), parameters);
     starts_without_a_preference(&mut objective, classes)?;
     equal_seeds_agree(problem, &mut objective)?;
     minibatches_differ(&mut objective)?;
-    the_fused_loss_is_the_plain_one(problem)?;
+    losses_are_those_of_candle(network)?;
     outputs_are_there_or_not(problem)?;
     gradients_are_there_or_not(problem)?;
     failures_are_seen(&mut objective)
+}
+
+/// The same of a network without anything around it.
+pub(super) fn laws_of<D: Data>(problem: &Training<D>, parameters: usize, classes: usize) -> Result<()> {
+    laws(problem, &mut problem.model(1)?, parameters, classes)
 }
 
 /// ln(classes), and a little more for logits that are not zero.
@@ -64,17 +69,18 @@ fn minibatches_differ(objective: &mut dyn Objective) -> Result<()> {
     Ok(())
 }
 
-fn the_fused_loss_is_the_plain_one<T: Task>(problem: &Training<T>) -> Result<()> {
-    let (mut fused, mut plain) = (problem.model(1, Path::Fused)?, problem.model(1, Path::Plain)?);
-    let batch = points(plain.space());
-    for (fast, slow) in fused.evaluate(&batch)?.into_iter().zip(plain.evaluate(&batch)?) {
+/// Candidates that are evaluated together have the losses that they have one by one, by candle's operations.
+fn losses_are_those_of_candle(network: &mut PopulationModel<Network>) -> Result<()> {
+    let batch = points(network.space());
+    let together = network.evaluate(&batch)?;
+    for (fast, slow) in together.into_iter().zip(network.as_flat_mut().evaluate(&batch)?) {
         assert!((fast - slow).abs() <= 1e-5 * slow.max(1.0), "{fast} against {slow}");
     }
     Ok(())
 }
 
 /// Losses by way of outputs are those of evaluations, on the same data.
-fn outputs_are_there_or_not<T: Task>(problem: &Training<T>) -> Result<()> {
+fn outputs_are_there_or_not(problem: &dyn Problem) -> Result<()> {
     let mut objective = problem.objective(1)?;
     let batch = points(objective.space());
     let shown = objective.outputs(&batch)?;
@@ -87,7 +93,7 @@ fn outputs_are_there_or_not<T: Task>(problem: &Training<T>) -> Result<()> {
 }
 
 /// A step against the gradient lowers the loss by its length times the gradient's, and backprop is refused where there is none.
-fn gradients_are_there_or_not<T: Task>(problem: &Training<T>) -> Result<()> {
+fn gradients_are_there_or_not(problem: &dyn Problem) -> Result<()> {
     let mut objective = problem.objective(1)?;
     let start = CowTensor::new(objective.space().start().copy()?);
     assert_eq!(objective.gradient(&start)?.is_some(), problem.differentiable());
@@ -136,14 +142,16 @@ fn by_default(problem: &dyn Problem, evaluations: u64) -> Result<[f64; 2]> {
 #[test]
 fn networks_on_digits_and_spirals_are_as_documented() -> Result<()> {
     let options = Options::default();
-    laws(&spirals::spirals(&options)?, 354, 2)?;
-    laws(&on_digits::in_minibatches(&options)?, 2_410, 10)?;
-    laws(&on_digits::heaviside(&options)?, 2_410, 10)?;
-    laws(&on_digits::binary(&options)?, 2_412, 10)?;
-    laws(&on_digits::binary_sign(&options)?, 9_472, 10)?;
-    laws(&on_digits::four_bit(&options)?, 2_410, 10)?;
-    laws(&on_digits::masked(&options)?, 714, 10)?;
-    laws(&on_digits::wide(&options)?, 994_570, 10)
+    laws_of(&digits::digits(&options)?, 2_410, 10)?;
+    laws_of(&spirals::spirals(&options)?, 354, 2)?;
+    laws_of(&on_digits::in_minibatches(&options)?, 2_410, 10)?;
+    laws_of(&on_digits::heaviside(&options)?, 2_410, 10)?;
+    laws_of(&on_digits::binary(&options)?, 2_412, 10)?;
+    laws_of(&on_digits::binary_sign(&options)?, 9_472, 10)?;
+    laws_of(&on_digits::four_bit(&options)?, 2_410, 10)?;
+    let masked = on_digits::masked(&options)?;
+    laws(&masked, &mut masked.of.model(1)?, 714, 10)?;
+    laws_of(&on_digits::wide(&options)?, 994_570, 10)
 }
 
 #[test]
@@ -163,25 +171,30 @@ fn short_runs_learn() -> Result<()> {
     Ok(())
 }
 
-/// `cargo test -p moths-cli -- --ignored --nocapture what_an_evaluation_of_each_network_costs`
+/// `cargo test -p moths-cli -- --ignored --nocapture what_an_evaluation_costs`
 #[test]
 #[ignore = "a measurement"]
-fn what_an_evaluation_of_each_network_costs() -> Result<()> {
+fn what_an_evaluation_costs() -> Result<()> {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
     one_thread.install(|| {
         let folder = mnist::tests::folder();
         let (here, there) = (Options::default(), Options { data: Some(folder.path().into()), ..Options::default() });
+        cost("digits", &digits::digits(&here)?)?;
         cost("mnist-cnn", &mnist::cnn(&there)?)?;
         cost("mnist-mlp", &mnist::mlp(&there)?)?;
+        cost("mnist-lookup", &mnist::lookup(&there)?)?;
         cost("spirals", &spirals::spirals(&here)?)?;
         cost("heaviside", &on_digits::heaviside(&here)?)?;
         cost("binary", &on_digits::binary(&here)?)?;
+        cost("binary-sign", &on_digits::binary_sign(&here)?)?;
+        cost("four-bit", &on_digits::four_bit(&here)?)?;
         cost("mlp-1m", &on_digits::wide(&here)?)?;
         cost("char-transformer", &characters::characters(&here)?)
     })
 }
 
-fn cost<T: Task>(name: &str, problem: &Training<T>) -> Result<()> {
+/// Microseconds a candidate of a population, and one by one by candle's operations; of a gradient, and of an examination.
+fn cost<D: Data>(name: &str, problem: &Training<D>) -> Result<()> {
     let measure = |work: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..10 {
@@ -191,17 +204,13 @@ fn cost<T: Task>(name: &str, problem: &Training<T>) -> Result<()> {
         }
         Ok(1e6 * best)
     };
-    let evaluation = |path| -> Result<f64> {
-        let mut model = problem.model(1, path)?;
-        let batch = points(model.space());
-        Ok(measure(&mut || model.evaluate(&batch).map(|_| ()))? / batch.len() as f64)
-    };
-    let (fused, plain) = (evaluation(Path::Fused)?, evaluation(Path::Plain)?);
-    let mut objective = problem.objective(1)?;
-    let start = objective.space().start();
-    let gradient = measure(&mut || objective.gradient(&start).map(|_| ()))?;
+    let mut model = problem.model(1)?;
+    let (batch, start) = (points(model.space()), model.space().start());
+    let together = measure(&mut || model.evaluate(&batch).map(drop))? / batch.len() as f64;
+    let one_by_one = measure(&mut || model.as_flat_mut().evaluate(&batch).map(drop))? / batch.len() as f64;
+    let gradient = measure(&mut || model.gradient(&start).map(drop))?;
     let mut examiner = problem.examiner(1)?;
-    let examined = measure(&mut || examiner.examine(&start).map(|_| ()))?;
-    println!("{name}: fused {fused:.1}, plain {plain:.1}, gradient {gradient:.0}, examined {examined:.0} us");
+    let examined = measure(&mut || examiner.examine(&start).map(drop))?;
+    println!("{name}: {together:.1}, one by one {one_by_one:.1}, gradient {gradient:.0}, examined {examined:.0} us");
     Ok(())
 }

@@ -1,36 +1,36 @@
 //! A small transformer that continues a text.
 
-mod fused;
 mod network;
 mod text;
 
-use std::f64::consts::LN_2;
+use std::{f64::consts::LN_2, sync::Arc};
 
-use candle_core::{D, Device, Tensor};
-use candle_nn::VarBuilder;
+use candle_core::Tensor;
 use moths::Key;
 
 use super::{
     examples::below,
-    lanes::LANES,
-    task::{Defaults, Task, Training},
+    judged::Sum,
+    training::{Data, Defaults, Predict, Training},
 };
 use crate::{
     Result,
     problem::{Figure, Has, Measure, Options},
 };
-use fused::FusedCharacters;
 use network::{CONTEXT, Transformer};
 use text::{Text, parts};
 
-/// Train a transformer by the cross-entropy of the next character, in 32 windows of 32 characters that the key of the loss names; judge
-/// it by the bits a character of text that it has not seen.
+/// Windows of a minibatch.
+const WINDOWS: usize = 32;
+/// Windows that are judged together.
+const TOGETHER: usize = 256;
+
+/// Say the next character, in 32 windows of 32 characters that the key of the loss names; judged by the bits a character of text that it has not
+/// seen.
 #[derive(Clone)]
 pub(super) struct Characters {
     train: Text,
     judged: Text,
-    measures: [Measure; 2],
-    device: Device,
 }
 
 /// The problem, from the text in this program.
@@ -38,50 +38,40 @@ pub(super) fn characters(options: &Options) -> Result<Training<Characters>> {
     options.only("net/char-transformer", &[Has::HeldOut, Has::Device])?;
     let (train, judged) = parts(options.validate);
     let name = if options.validate { "validation_bits" } else { "test_bits" };
-    let measures = [Measure::LOSS, Measure { name, kind: Figure::Loss }];
-    Ok(Training(Characters { train, judged, measures, device: options.place()? }))
+    Ok(Training {
+        architecture: Arc::new(Transformer { alphabet: train.alphabet() }),
+        data: Characters { train, judged },
+        zero_head: None,
+        measures: vec![Measure::LOSS, Measure { name, kind: Figure::Loss }],
+        defaults: Defaults { evaluations: 50_000, pairs: 32, sigma: 0.1, rate: 0.1, ..Defaults::default() },
+        device: options.place()?,
+    })
 }
 
-impl Characters {
-    /// Where the windows of a key begin.
-    fn starts(text: &Text, key: Key) -> [usize; LANES] {
-        std::array::from_fn(|lane| below(text.len() - CONTEXT, key.fold(lane as u64)))
-    }
-}
-
-impl Task for Characters {
-    type Network = Transformer;
-    type Fused = FusedCharacters;
-
+impl Data for Characters {
     fn stochastic(&self) -> bool {
         true
     }
 
-    fn device(&self) -> Device {
-        self.device.clone()
+    fn of(&self, key: Key) -> Result<(Tensor, Tensor)> {
+        let starts: Vec<usize> = (0..WINDOWS as u64).map(|window| below(self.train.len() - CONTEXT, key.fold(window))).collect();
+        self.train.tensors(&starts, CONTEXT)
     }
 
-    fn build(&self, vb: VarBuilder<'_>) -> candle_core::Result<Transformer> {
-        Transformer::build(self.train.alphabet(), vb)
+    fn figures(&self, predict: &Predict<'_>) -> Result<Vec<f64>> {
+        Ok(vec![judge(predict, &self.train)?, bits(judge(predict, &self.judged)?)])
     }
+}
 
-    fn loss(&self, network: &Transformer, key: Key) -> candle_core::Result<Tensor> {
-        let (seen, next) = self.train.tensors(&Self::starts(&self.train, key), CONTEXT)?;
-        let (logits, next) = (network.logits(&seen.to_device(&self.device)?)?, next.to_device(&self.device)?);
-        candle_nn::loss::cross_entropy(&logits.reshape(((), logits.dim(D::Minus1)?))?, &next.flatten_all()?)
+/// The mean cross-entropy of a whole text, in windows one after another.
+fn judge(predict: &Predict<'_>, text: &Text) -> Result<f64> {
+    let starts: Vec<usize> = (0..(text.len() - 1) / CONTEXT).map(|i| i * CONTEXT).collect();
+    let mut sum = Sum::default();
+    for starts in starts.chunks(TOGETHER) {
+        let (seen, next) = text.tensors(starts, CONTEXT)?;
+        sum.add(&predict(seen)?, &next)?;
     }
-
-    fn fused(&self) -> FusedCharacters {
-        FusedCharacters::new(self.train.clone(), self.judged.clone())
-    }
-
-    fn measures(&self) -> &[Measure] {
-        &self.measures
-    }
-
-    fn defaults(&self) -> Defaults {
-        Defaults { evaluations: 50_000, pairs: 32, sigma: 0.1, rate: 0.1 }
-    }
+    Ok(sum.loss())
 }
 
 /// Nats as bits.
@@ -97,7 +87,7 @@ mod tests {
     #[test]
     fn the_transformer_abides_by_the_laws() -> Result<()> {
         let problem = characters(&Options::default())?;
-        super::super::tests::laws(&problem, 29_031, problem.0.train.alphabet())
+        super::super::tests::laws_of(&problem, 29_031, problem.data.train.alphabet())
     }
 
     #[test]

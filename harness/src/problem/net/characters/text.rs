@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
+use crate::Result;
+
 static ALICE: &str = include_str!("../../../../data/alice/alice.txt");
 
 /// The last of so many parts is the test text, and the one before it is held out for validation.
@@ -40,13 +42,8 @@ impl Text {
         self.alphabet
     }
 
-    /// The character at a place.
-    pub(super) fn at(&self, place: usize) -> u8 {
-        self.characters[place]
-    }
-
     /// Windows of so many characters as \[n, context\], and the characters one on.
-    pub(super) fn tensors(&self, starts: &[usize], context: usize) -> candle_core::Result<(Tensor, Tensor)> {
+    pub(super) fn tensors(&self, starts: &[usize], context: usize) -> Result<(Tensor, Tensor)> {
         let windows = |ahead: usize| {
             let characters = starts.iter().flat_map(|start| &self.characters[start + ahead..][..context]);
             Tensor::from_iter(characters.map(|c| u32::from(*c)), &Device::Cpu)?.reshape((starts.len(), context))

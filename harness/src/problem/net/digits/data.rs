@@ -5,6 +5,7 @@ use std::{io::Read, num::ParseIntError};
 use candle_core::{Device, Tensor};
 use flate2::read::GzDecoder;
 
+use super::super::examples::Examples;
 use crate::{Error, Result};
 
 /// Pixels of an image.
@@ -34,15 +35,16 @@ impl Images {
         })
     }
 
-    /// The same on a device.
-    pub(super) fn on(&self, device: &Device) -> Result<Self> {
-        Ok(Self { pixels: self.pixels.to_device(device)?, labels: self.labels.to_device(device)? })
-    }
-
     /// The mean of every pixel, rounded to a value that a pixel may have.
     pub(in crate::problem::net) fn centre(&self) -> Result<Vec<f32>> {
         let mean = self.pixels.mean(0)?.affine(f64::from(WHITE), 0.0)?.round()?;
         Ok(mean.affine(1.0 / f64::from(WHITE), 0.0)?.to_vec1()?)
+    }
+
+    /// The same as examples.
+    pub(in crate::problem::net) fn examples(&self) -> Result<Examples> {
+        let labels = self.labels.to_vec1::<u32>()?.into_iter().map(|label| label as u8).collect();
+        Ok(Examples::reals(PIXELS, self.pixels.flatten_all()?.to_vec1()?, labels))
     }
 
     /// How many images.

@@ -5,13 +5,12 @@ mod idx;
 use std::path::Path;
 
 use super::{
-    classification::{Architecture, Classification, measures},
+    classification::Classification,
     cnn::Cnn,
     examples::{Examples, Share},
-    lanes::Activation,
     lookup::LookupNetwork,
-    mlp::Mlp,
-    task::{Defaults, Training},
+    mlp::{Activation, Mlp},
+    training::{Architecture, Defaults, Training},
 };
 use crate::{
     Error, Result,
@@ -31,30 +30,30 @@ const FILES: [&str; 4] =
 const MLP: Mlp = Mlp { widths: &[SIDE * SIDE, 100, 10], activation: Activation::Relu };
 
 /// The convolutional network, minibatches of 32.
-pub(super) fn cnn(options: &Options) -> Result<Training<Classification<Cnn>>> {
-    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1 };
+pub(super) fn cnn(options: &Options) -> Result<Training<Classification>> {
+    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1, ..Defaults::default() };
     on_mnist("net/mnist-cnn", Cnn, "output", defaults, options)
 }
 
 /// 784-100-10, minibatches of 32.
-pub(super) fn mlp(options: &Options) -> Result<Training<Classification<Mlp>>> {
-    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1 };
+pub(super) fn mlp(options: &Options) -> Result<Training<Classification>> {
+    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.1, rate: 0.1, ..Defaults::default() };
     on_mnist("net/mnist-mlp", MLP, "layer1", defaults, options)
 }
 
 /// 600 neurons of six pixels each, sixty a class.
-pub(super) fn lookup(options: &Options) -> Result<Training<Classification<LookupNetwork>>> {
-    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.5, rate: 0.1 };
+pub(super) fn lookup(options: &Options) -> Result<Training<Classification>> {
+    let defaults = Defaults { evaluations: 100_000, pairs: 32, sigma: 0.5, rate: 0.1, ..Defaults::default() };
     on_mnist("net/mnist-lookup", LookupNetwork::new(SIDE * SIDE, &[(600, 6)], 10), "layer0", defaults, options)
 }
 
-fn on_mnist<A: Architecture>(
+fn on_mnist(
     name: &str,
-    architecture: A,
+    architecture: impl Architecture + 'static,
     head: &'static str,
     defaults: Defaults,
     options: &Options,
-) -> Result<Training<Classification<A>>> {
+) -> Result<Training<Classification>> {
     options.only(name, &[Has::HeldOut, Has::Data, Has::Minibatch, Has::Head, Has::Device])?;
     let folder = options.data.as_deref().ok_or_else(|| {
         let valid = format!("`{name}` needs the folder that holds {}, as they are or with .gz", FILES.join(", "));
@@ -68,9 +67,8 @@ fn on_mnist<A: Architecture>(
         let test = images(folder, FILES[2], FILES[3])?;
         (train, test)
     };
-    let (share, measures) = (Share::minibatch(options)?, measures(options.validate));
-    let zero_head = options.zero_head.then_some(head);
-    Ok(Training(Classification { architecture, train, judged, share, zero_head, measures, defaults, device: options.place()? }))
+    let data = Classification { train, judged, share: Share::minibatch(options)? };
+    Ok(Training { zero_head: options.zero_head.then_some(head), ..data.training(architecture, defaults, options)? })
 }
 
 /// The images of one file and their labels of another.

@@ -6,7 +6,7 @@ use flate2::{Compression, write::GzEncoder};
 use moths::{Batch, Key, Objective};
 
 use super::*;
-use crate::problem::{Problem, net::task::Path};
+use crate::problem::Problem;
 
 /// An IDX file as it is written down.
 fn idx(dims: &[u32], values: &[u8]) -> Vec<u8> {
@@ -59,10 +59,10 @@ fn refusal(options: &Options) -> String {
 #[test]
 fn files_are_read_as_they_are_or_gzipped() -> Result<()> {
     let folder = folder();
-    let Training(task) = cnn(&with_data(folder.path().into()))?;
-    assert_eq!((task.train.len(), task.judged.len()), (120, 40));
+    let task = cnn(&with_data(folder.path().into()))?;
+    assert_eq!((task.data.train.len(), task.data.judged.len()), (120, 40));
     let (pixels, labels) = bars(120);
-    let (inputs, read) = (task.train.inputs(&[119])?, task.train.labels(&[119])?);
+    let (inputs, read) = task.data.train.tensors(&[119])?;
     let expected: Vec<f32> = pixels[119 * 784..].iter().map(|p| f32::from(*p) / 255.0).collect();
     assert_eq!(inputs.to_vec2::<f32>()?, [expected]);
     assert_eq!(read.to_vec1::<u32>()?, [u32::from(labels[119])]);
@@ -74,34 +74,31 @@ fn validation_holds_out_the_last_training_images() -> Result<()> {
     let folder = folder();
     // The test images are not even looked at.
     fs::remove_file(folder.path().join(format!("{}.gz", FILES[2]))).expect("there");
-    let Training(task) = mlp(&Options { validate: true, ..with_data(folder.path().into()) })?;
-    assert_eq!((task.train.len(), task.judged.len()), (100, 20));
+    let task = mlp(&Options { validate: true, ..with_data(folder.path().into()) })?;
+    assert_eq!((task.data.train.len(), task.data.judged.len()), (100, 20));
     assert_eq!(task.measures[2].name, "validation_accuracy");
     let (pixels, _) = bars(120);
     let held: Vec<f32> = pixels[100 * 784..101 * 784].iter().map(|p| f32::from(*p) / 255.0).collect();
-    assert_eq!(task.judged.inputs(&[0])?.to_vec2::<f32>()?, [held]);
+    assert_eq!(task.data.judged.tensors(&[0])?.0.to_vec2::<f32>()?, [held]);
     Ok(())
 }
 
 #[test]
 fn minibatches_are_as_large_as_asked_for() -> Result<()> {
     let folder = folder();
-    let Training(task) = cnn(&Options { minibatch: Some(8), ..with_data(folder.path().into()) })?;
-    assert_eq!(task.share.rows(120, Key::new(1)).len(), 8);
+    let task = cnn(&Options { minibatch: Some(8), ..with_data(folder.path().into()) })?;
+    assert_eq!(task.data.share.rows(120, Key::new(1)).len(), 8);
     Ok(())
 }
 
-/// Logits of zero: the cross-entropy of ten classes is ln 10, by either path.
+/// Logits of zero: the cross-entropy of ten classes is ln 10.
 #[test]
 fn a_head_of_zeros_says_nothing_at_first() -> Result<()> {
     let folder = folder();
-    let training = mlp(&Options { zero_head: true, ..with_data(folder.path().into()) })?;
-    for path in [Path::Plain, Path::Fused] {
-        let mut model = training.model(1, path)?;
-        let start = model.space().start();
-        let loss = model.evaluate(&Batch::one(&start)?)?[0];
-        assert!((loss - 10f64.ln()).abs() < 1e-6, "{loss}");
-    }
+    let mut model = mlp(&Options { zero_head: true, ..with_data(folder.path().into()) })?.model(1)?;
+    let start = model.space().start();
+    let loss = model.evaluate(&Batch::one(&start)?)?[0];
+    assert!((loss - 10f64.ln()).abs() < 1e-6, "{loss}");
     Ok(())
 }
 
@@ -162,12 +159,12 @@ fn gzip_files_that_are_none_are_named() {
 }
 
 #[test]
-fn both_networks_are_laws_abiding() -> Result<()> {
+fn the_networks_abide_by_the_laws() -> Result<()> {
     let folder = folder();
     let options = with_data(folder.path().into());
-    super::super::tests::laws(&cnn(&options)?, 14_856, 10)?;
-    super::super::tests::laws(&mlp(&options)?, 79_510, 10)?;
-    super::super::tests::laws(&lookup(&options)?, 38_400, 10)
+    super::super::tests::laws_of(&cnn(&options)?, 14_856, 10)?;
+    super::super::tests::laws_of(&mlp(&options)?, 79_510, 10)?;
+    super::super::tests::laws_of(&lookup(&options)?, 38_400, 10)
 }
 
 #[test]
