@@ -55,8 +55,8 @@ mod population;
 
 pub use activations::Activations;
 pub use layers::{
-    Conv1d, Conv2d, Embedding, Func, LayerNorm, Linear, Module, Plain, RmsNorm, Sequential, attention, conv1d, conv1d_no_bias,
-    conv2d, conv2d_no_bias, embedding, func, layer_norm, layer_norm_no_bias, linear, linear_no_bias, rms_norm, self_attention,
-    seq,
+    Conv1d, Conv2d, Embedding, Func, GroupNorm, LayerNorm, Linear, Module, Plain, RmsNorm, Sequential, attention, conv1d,
+    conv1d_no_bias, conv2d, conv2d_no_bias, embedding, func, group_norm, layer_norm, layer_norm_no_bias, linear, linear_no_bias,
+    rms_norm, self_attention, seq,
 };
 pub use population::PopulationModel;

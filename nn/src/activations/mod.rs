@@ -2,7 +2,9 @@
 
 mod elementwise;
 mod own;
+mod places;
 mod product;
+mod reduce;
 mod shape;
 mod side;
 

@@ -12,6 +12,7 @@ mod gather;
 mod loss;
 mod norm;
 mod pairs;
+mod reduce;
 pub mod unary;
 
 pub use attention::{Attention, Rows, attend, softmax};
@@ -21,6 +22,7 @@ pub use gather::{gather, swap};
 pub use loss::{cross_entropy, squared_error};
 pub use norm::{Normalise, group_norm, layer_norm};
 pub use pairs::{add, multiply, scale_and_shift, subtract};
+pub use reduce::{Pool, avg_pool, max_pool, sum, sum_pool};
 pub use unary::{affine, clamp};
 
 /// Examples that are computed side by side.

@@ -70,11 +70,7 @@ pub fn self_attention(qkv: &Activations, heads: usize, causal: bool) -> Result<A
 
 fn shaped(places: [usize; 2], heads: usize, width: usize, causal: bool) -> Result<Attention> {
     if heads == 0 || width == 0 || !width.is_multiple_of(heads) || places.contains(&0) {
-        return Err(Error::invalid(
-            "heads",
-            heads,
-            format!("a divisor of the width {width}, with places {places:?} of more than none"),
-        ));
+        return Err(Error::invalid("heads", heads, format!("at least 1, and a divisor of the width {width}")));
     }
     Ok(Attention { places, heads, width, causal })
 }

@@ -1,8 +1,10 @@
 //! Layers.
 
+mod activation;
 mod attention;
 mod conv;
 mod embedding;
+mod group_norm;
 mod layer_norm;
 mod linear;
 mod module;
@@ -11,6 +13,7 @@ mod sequential;
 pub use attention::{attention, self_attention};
 pub use conv::{Conv1d, Conv2d, conv1d, conv1d_no_bias, conv2d, conv2d_no_bias};
 pub use embedding::{Embedding, embedding};
+pub use group_norm::{GroupNorm, group_norm};
 pub use layer_norm::{LayerNorm, RmsNorm, layer_norm, layer_norm_no_bias, rms_norm};
 pub use linear::{Linear, linear, linear_no_bias};
 pub use module::{Module, Plain};
@@ -27,4 +30,4 @@ macro_rules! candle_module {
     )*};
 }
 
-candle_module!(Linear, Sequential, Func, Embedding, Conv1d, Conv2d, LayerNorm, RmsNorm);
+candle_module!(Linear, Sequential, Func, Embedding, Conv1d, Conv2d, LayerNorm, RmsNorm, GroupNorm);

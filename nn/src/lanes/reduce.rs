@@ -1,0 +1,79 @@
+//! One value of several.
+
+use moths_core::fuse::words::max;
+use multiversion::multiversion;
+
+use super::{LANES, Lanes, affine};
+
+/// out \[outer, inner\] = Σ_k x \[outer, count, inner\].
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
+pub fn sum(x: &[Lanes], count: usize, inner: usize, out: &mut [Lanes]) {
+    out.fill(Lanes::ZERO);
+    for (x, out) in x.chunks_exact((count * inner).max(1)).zip(out.chunks_exact_mut(inner.max(1))) {
+        for x in x.chunks_exact(inner.max(1)) {
+            for (Lanes(x), Lanes(out)) in x.iter().zip(&mut *out) {
+                for lane in 0..LANES {
+                    out[lane] += x[lane];
+                }
+            }
+        }
+    }
+}
+
+/// Windows of images \[.., height, width\]; pairs are of rows and columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Pool {
+    /// Rows and columns of an image.
+    pub image: [usize; 2],
+    /// Of a window.
+    pub kernel: [usize; 2],
+    /// From one window to the next.
+    pub stride: [usize; 2],
+}
+
+impl Pool {
+    /// How many windows there are, down and across.
+    pub const fn places(self) -> [usize; 2] {
+        let Self { image, kernel, stride } = self;
+        [(image[0] - kernel[0]) / stride[0] + 1, (image[1] - kernel[1]) / stride[1] + 1]
+    }
+}
+
+macro_rules! pools {
+    ($($(#[$doc:meta])* $name:ident: $first:expr, |$kept:ident, $x:ident| $next:expr;)*) => {$(
+        $(#[$doc])*
+        #[allow(unreachable_pub, reason = "what the attribute makes of it carries this span")]
+        #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
+        pub fn $name(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
+            let Pool { image: [high, wide], kernel: [rows, columns], stride: [down, right] } = pool;
+            let [places, across] = pool.places();
+            for (image, out) in images.chunks_exact((high * wide).max(1)).zip(out.chunks_exact_mut((places * across).max(1))) {
+                for (i, Lanes(out)) in out.iter_mut().enumerate() {
+                    let start = i / across * down * wide + i % across * right;
+                    *out = [$first; LANES];
+                    for line in image[start..].chunks(wide).take(rows) {
+                        for Lanes(line) in &line[..columns] {
+                            for lane in 0..LANES {
+                                let ($kept, $x) = (out[lane], line[lane]);
+                                out[lane] = $next;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+pools! {
+    /// The largest value of every window.
+    max_pool: f32::NEG_INFINITY, |kept, x| max(kept, x);
+    /// The sum of every window.
+    sum_pool: 0.0, |kept, x| kept + x;
+}
+
+/// The mean of every window.
+pub fn avg_pool(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
+    sum_pool(pool, images, out);
+    affine(out, 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32, 0.0);
+}
