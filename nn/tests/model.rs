@@ -4,7 +4,7 @@ use candle_core::{D, DType, Device, Tensor};
 use moths_core::{
     Batch, FlatModel, Key, ModelOptions, Objective, Result, Sampler,
     candle_nn::VarBuilder,
-    objective::{OutputLoss, Probe, model::Model},
+    objective::{OutputLoss, Probe},
     space::Domain,
 };
 use moths_nn::{Activations, Linear, Module, PopulationModel, Sequential, linear, seq};

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use criterion::Criterion;
 use moths::{AskTell, Batch, CowTensor, FlatModel, Key, Objective, registry, run::Ask};
-use moths_harness::problem::{Options, Problem, find};
+use moths_harness::problem::{Options, find};
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     loading(criterion);

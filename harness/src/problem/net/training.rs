@@ -7,7 +7,7 @@ use candle_nn::{Init, VarBuilder};
 use moths::{
     Batch, CowTensor, Key, ModelOptions, Objective, Spec,
     nn::{Module, PopulationModel},
-    objective::{OutputLoss, model::Model},
+    objective::OutputLoss,
     passes_on,
 };
 use serde_json::json;
