@@ -114,6 +114,9 @@ fn several_optimizers_batches_go_together() -> Result<()> {
         Batch::Dense(there),
         near(&centres[1], 1),
         near(&centres[1], 2),
+        // Of a rank that one of the matrices does not have.
+        near(&centres[1], 3),
+        near(&centres[1], 1),
         Batch::one(&centres[2])?,
         near(&centres[0], 1),
     ];

@@ -376,6 +376,12 @@ impl Perturbation {
         self.follows_from_seeds() && self.walls.is_none()
     }
 
+    /// Are there [factors](super::Parts::factors) of its noise, of every matrix that is large enough?
+    pub fn has_factors(&self) -> bool {
+        let low_rank = matches!(self.sampler, Sampler::LowRank { .. } | Sampler::Subspace { .. });
+        low_rank && self.shapes.is_some() && self.has_parts()
+    }
+
     /// Does every element follow from the law, a seed and its place, without tensors beside them?
     pub(crate) fn follows_from_seeds(&self) -> bool {
         self.deviation.is_none() && self.subspace.is_none() && !self.sampler.is_stored()

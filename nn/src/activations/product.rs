@@ -70,12 +70,11 @@ pub(crate) fn product(group: &Group, columns: &impl Columns, matrix: Matrix<'_>)
     }
     group.made_of_each(columns.count() * rows);
     let scale = matrix.affine.map_or(1.0, |(factor, _)| factor);
-    match group.factors(matrix.weight, 0) {
-        Some(_) => {
-            out.add_shared(group, columns, matrix, members)?;
-            out.add_low_rank(group, columns, matrix.weight, scale, members);
-        }
-        None => out.add_product(group, columns, matrix, members)?,
+    if group.are_of_low_rank(matrix.weight) {
+        out.add_shared(group, columns, matrix, members)?;
+        out.add_low_rank(group, columns, matrix.weight, scale, members);
+    } else {
+        out.add_product(group, columns, matrix, members)?;
     }
     Ok((out.values, each))
 }

@@ -174,6 +174,11 @@ impl Group {
         Some((member.noise.factors(index?)?, (unit? * member.scale) as f32))
     }
 
+    /// Is the noise of every candidate such a product? A group may hold candidates of several laws.
+    pub(crate) fn are_of_low_rank(&self, tensor: &Tensor) -> bool {
+        (0..self.len()).all(|member| self.factors(tensor, member).is_some())
+    }
+
     /// Do two candidates have the same noise, but for its scale?
     pub(crate) fn are_pair(&self, a: usize, b: usize) -> bool {
         let Source::Near { members, .. } = &self.source else { return false };

@@ -42,7 +42,7 @@ pub(crate) enum Kind {
     /// Drawn layer by layer around this point.
     Drawn { centre: TensorId },
     /// The model's own, which are this point, and a product of low rank.
-    LowRank { centre: TensorId },
+    LowRank { centre: TensorId, law: Sampler },
 }
 
 impl Kind {
@@ -54,7 +54,7 @@ impl Kind {
         }
         let (centre, d) = (centre.id(), space.dim());
         match noise.sampler() {
-            Sampler::LowRank { .. } | Sampler::Subspace { .. } if multiplies(space) => Self::LowRank { centre },
+            law if noise.has_factors() && multiplies(space) => Self::LowRank { centre, law },
             Sampler::LowRank { .. } | Sampler::Subspace { .. } => Self::Written,
             _ if (d > SMALL && at_once) || d >= HUGE => Self::Drawn { centre },
             _ => Self::Written,
@@ -63,7 +63,7 @@ impl Kind {
 
     /// The point that the model holds meanwhile, if it has to.
     pub(crate) const fn held(self) -> Option<TensorId> {
-        if let Self::LowRank { centre } = self { Some(centre) } else { None }
+        if let Self::LowRank { centre, .. } = self { Some(centre) } else { None }
     }
 
     /// How many of them go together, at most, where a layer makes so many values of one: an even number, so that no pair is parted.

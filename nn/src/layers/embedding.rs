@@ -75,9 +75,9 @@ impl Embedding {
         let group = x.group();
         let each = x.is_of_each() || group.differs(&self.embeddings);
         let mut values = Buffer::new(if each { group.len() } else { 1 } * x.of_member(0).len() * self.width);
-        match group.factors(&self.embeddings, 0) {
-            Some(_) => self.near(group, x, &mut values)?,
-            None => self.looked_up(group, x, &mut values)?,
+        match group.are_of_low_rank(&self.embeddings) {
+            true => self.near(group, x, &mut values)?,
+            false => self.looked_up(group, x, &mut values)?,
         }
         Ok(x.with(values, each, [x.shape(), &[self.width]].concat()))
     }
