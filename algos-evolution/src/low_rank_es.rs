@@ -12,15 +12,16 @@
 //!
 //! This is the estimator of [`open-es`](crate::open_es) with the sampler `low-rank` and `shaping` z-scores: a preset.
 //! Source: Sarkar et al. 2025, arXiv:2511.16652.
-//! Differs from the paper: the size of ĝ, by the factor σ / √pairs that a descent like Adam does not see; a candidate is evaluated
-//! by writing its weights, not by adding the low-rank product to the activations.
+//! Differs from the paper: the size of ĝ, by the factor σ / √pairs that a descent like Adam does not see. How a candidate is evaluated is the
+//! objective's: networks of `moths-nn` add the low-rank product to the activations, as the paper does; others have its weights written.
 //! Minima on a wall are not promised: nothing nearer to it than the length of a perturbation is resolved.
 //! Cost per step: 2 · pairs evaluations in one round; for a matrix and candidate r (m + n) normal numbers, beside m n that the
 //! products overwrite; no state beside the point and the descent's; scratch of r (m + n) numbers for a matrix and pair, and d
 //! with `clip-up`.
 //!
-//! Take it when the weights are matrices and their perturbations should be of low rank, as EGGROLL has them. A step takes as long here as
-//! one of `open-es` (docs/step-costs.md), which is the same with normal noise and ranks; take that one otherwise.
+//! Take it for large networks of `moths-nn` (docs/populations.md), where a candidate takes less time than a plain forward pass, or where perturbations
+//! should be of low rank, as EGGROLL has them. The optimizer itself takes as long as `open-es` (docs/step-costs.md), which is the same with
+//! normal noise and ranks; take that one otherwise.
 //!
 //! Tune first: `descent.rate`, falling towards the end; `sigma`, large enough that losses differ by more than their noise; `pairs`, more
 //! where ĝ is of too low a rank or too noisy.

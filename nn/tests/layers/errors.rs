@@ -76,7 +76,7 @@ fn said(step: impl Fn(&Activations) -> Result<Activations> + Copy + Send + Sync 
     let mut model = PopulationModel::new(build, move |_| Ok(data.clone()), OutputLoss::MeanSquaredError)?;
     let start = model.space().start();
     let batch = moths_core::Batch::Dense(Tensor::stack(&[&*start], 0)?.into());
-    Ok([model.evaluate(&batch).err().expect("an error").to_string(), alone])
+    Ok([model.evaluate(&batch).expect_err("an error").to_string(), alone])
 }
 
 #[test]
