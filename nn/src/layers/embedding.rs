@@ -71,7 +71,11 @@ impl Embedding {
     }
 
     fn of_side(&self, x: &Side) -> Result<Side> {
-        self.check(x)?;
+        let dims = self.embeddings.dims();
+        if dims.len() != 2 || dims[1] != self.width {
+            return Err(Error::shape("the table of an embedding", format!("[rows, {}]", self.width), format!("{dims:?}")));
+        }
+        self.check(x, dims[0])?;
         let group = x.group();
         let each = x.is_of_each() || group.differs(&self.embeddings);
         let mut values = Buffer::new(if each { group.len() } else { 1 } * x.of_member(0).len() * self.width);
@@ -83,13 +87,12 @@ impl Embedding {
     }
 
     /// Is every number a row? What lanes beyond the last example hold means nothing.
-    fn check(&self, x: &Side) -> Result<()> {
-        let rows = self.embeddings.elem_count() / self.width.max(1);
+    fn check(&self, x: &Side, rows: usize) -> Result<()> {
         for member in 0..x.members() {
             for (block, values) in x.of_member(member).chunks_exact(x.elements().max(1)).enumerate() {
                 let examples = x.examples().saturating_sub(block * LANES).min(LANES);
                 let mut numbers = values.iter().flat_map(|Lanes(x)| &x[..examples]);
-                if let Some(x) = numbers.find(|x| **x < 0.0 || x.fract() != 0.0 || **x >= rows as f32) {
+                if let Some(x) = numbers.find(|x| **x as usize >= rows || **x as usize as f32 != **x) {
                     return Err(Error::invalid("a number of an embedding", x, format!("a whole number below {rows}")));
                 }
             }
