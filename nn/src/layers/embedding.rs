@@ -9,7 +9,7 @@ use crate::{
     Activations,
     activations::{Inner, Side},
     candidates::Group,
-    lanes::{Buffer, LANES, Lanes, add_outer, gather, swap},
+    lanes::{Buffer, LANES, Lanes, add_outer, gather},
 };
 
 /// y = E_x, row x of a table E \[rows, width\] for every whole number x: \[..\] becomes \[.., width\].
@@ -124,7 +124,9 @@ impl Embedding {
         for (member, values) in values.chunks_exact_mut(len).enumerate() {
             let Some((factors, scale)) = group.factors(&self.embeddings, member) else { continue };
             let (mut a, mut b) = (Buffer::new(factors.rank), Buffer::<f32>::new(factors.b.len()));
-            swap(factors.b, self.width, &mut b);
+            // B by columns.
+            let columns = (0..self.width).flat_map(|i| factors.b.iter().skip(i).step_by(self.width));
+            b.iter_mut().zip(columns).for_each(|(b, value)| *b = *value);
             for (numbers, row) in x.of_member(member).iter().zip(values.chunks_exact_mut(self.width.max(1))) {
                 gather(factors.a, numbers, &mut a);
                 add_outer(&a, &b, scale, row);
