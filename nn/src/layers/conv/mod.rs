@@ -19,7 +19,7 @@ use windows::Windows;
 ///
 /// Zeros stand around an image, `padding` rows and columns of them; what is left of ⌊(height + 2 padding − dilation (k − 1) − 1) / stride⌋ + 1 places
 /// down, and likewise across, is a product of windows with W as a matrix \[outputs, channels k k\]. So it is by candle's operations too: the gradient
-/// is a product as well, and takes a tenth of the time of candle's own. `cudnn_fwd_algo` means nothing here.
+/// is a product as well, and takes a third of the time of candle's own. `cudnn_fwd_algo` means nothing here.
 ///
 /// ```
 /// use moths_core::candle_nn::{Conv2dConfig, VarBuilder};
