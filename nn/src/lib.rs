@@ -24,6 +24,18 @@
 //! # Ok::<(), moths_core::Error>(())
 //! ```
 //!
+//! # What there is
+//!
+//! | | |
+//! |---|---|
+//! | layers | [`linear`], [`embedding`], [`conv1d`], [`conv2d`], [`layer_norm`], [`rms_norm`], [`group_norm`], and [`seq`] of them |
+//! | between places | [`attention`], [`self_attention`] |
+//! | functions of values | [`relu`](Activations::relu), [`tanh`](Activations::tanh), [`softmax`](Activations::softmax), ..; candle-nn's `Activation` is a layer |
+//! | of pairs | [`add`](Activations::add), [`mul`](Activations::mul), [`add_parameter`](Activations::add_parameter), .. |
+//! | shapes and parts | [`reshape`](Activations::reshape), [`transpose`](Activations::transpose), [`narrow`](Activations::narrow), [`get`](Activations::get), [`cat`](Activations::cat) |
+//! | one value of several | [`mean`](Activations::mean), [`sum`](Activations::sum), [`max_pool2d`](Activations::max_pool2d), [`avg_pool2d`](Activations::avg_pool2d) |
+//! | all else | [`through`](Activations::through) candle, or [`layer`](Activations::layer), over thirty-two examples side by side |
+//!
 //! # How candidates are computed
 //!
 //! Thirty-two examples stand side by side in every value, so that a weight is loaded once and multiplies whole vectors; candidates are shared among

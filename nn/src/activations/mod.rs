@@ -40,6 +40,12 @@ pub(crate) enum Inner {
     Side(Side),
 }
 
+impl std::fmt::Debug for Activations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Activations").field("shape", &self.shape()).finish_non_exhaustive()
+    }
+}
+
 impl From<Tensor> for Activations {
     fn from(tensor: Tensor) -> Self {
         Self(Inner::Tensor(tensor))

@@ -18,7 +18,7 @@ pub mod unary;
 pub use attention::{Attention, Rows, attend, softmax};
 pub use buffer::{Buffer, Item};
 pub use dense::{add_outer, dense, start};
-pub use gather::{gather, swap};
+pub use gather::{gather, pick, swap};
 pub use loss::{cross_entropy, squared_error};
 pub use norm::{Normalise, group_norm, layer_norm};
 pub use pairs::{add, multiply, scale_and_shift, subtract};

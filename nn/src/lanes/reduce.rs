@@ -77,3 +77,22 @@ pub fn avg_pool(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
     sum_pool(pool, images, out);
     affine(out, 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32, 0.0);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_windows_are_those_of_the_definition() {
+        let values: Vec<Lanes> = (1..=12u8).map(|i| Lanes::all(f32::from(i))).collect();
+        let first = |values: &[Lanes]| values.iter().map(|value| value.0[0]).collect::<Vec<_>>();
+        let mut out = [Lanes::ZERO; 4];
+        sum(&values, 3, 2, &mut out);
+        assert_eq!(first(&out), [9.0, 12.0, 27.0, 30.0]);
+        let pool = Pool { image: [3, 4], kernel: [2, 2], stride: [1, 2] };
+        max_pool(pool, &values, &mut out);
+        assert_eq!(first(&out), [6.0, 8.0, 10.0, 12.0]);
+        avg_pool(pool, &values, &mut out);
+        assert_eq!(first(&out), [3.5, 5.5, 7.5, 9.5]);
+    }
+}

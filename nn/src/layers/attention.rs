@@ -51,6 +51,25 @@ pub fn attention(q: &Activations, k: &Activations, v: &Activations, heads: usize
 ///
 /// They are the outputs of one layer, and are read where they stand.
 ///
+/// ```
+/// use moths_core::{Result, candle_nn::VarBuilder};
+/// use moths_nn::{Activations, Linear, Module, linear, self_attention};
+///
+/// struct Attending(Linear, Linear);
+///
+/// impl Attending {
+///     fn build(width: usize, vb: VarBuilder<'_>) -> candle_core::Result<Self> {
+///         Ok(Self(linear(width, 3 * width, vb.pp("query_key_value"))?, linear(width, width, vb.pp("projection"))?))
+///     }
+/// }
+///
+/// impl Module for Attending {
+///     fn forward(&self, x: &Activations) -> Result<Activations> {
+///         self.1.forward(&self_attention(&self.0.forward(x)?, 4, true)?)
+///     }
+/// }
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] for another shape; [`Error::Invalid`] for heads that do not divide the width.
 pub fn self_attention(qkv: &Activations, heads: usize, causal: bool) -> Result<Activations> {

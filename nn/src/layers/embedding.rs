@@ -9,7 +9,7 @@ use crate::{
     Activations,
     activations::{Inner, Side},
     candidates::Group,
-    lanes::{Buffer, LANES, Lanes, add_outer, gather, swap},
+    lanes::{Buffer, LANES, Lanes, add_outer, gather},
 };
 
 /// y = E_x, row x of a table E \[rows, width\] for every whole number x: \[..\] becomes \[.., width\].
@@ -71,7 +71,11 @@ impl Embedding {
     }
 
     fn of_side(&self, x: &Side) -> Result<Side> {
-        self.check(x)?;
+        let dims = self.embeddings.dims();
+        if dims.len() != 2 || dims[1] != self.width {
+            return Err(Error::shape("the table of an embedding", format!("[rows, {}]", self.width), format!("{dims:?}")));
+        }
+        self.check(x, dims[0])?;
         let group = x.group();
         let each = x.is_of_each() || group.differs(&self.embeddings);
         let mut values = Buffer::new(if each { group.len() } else { 1 } * x.of_member(0).len() * self.width);
@@ -83,13 +87,12 @@ impl Embedding {
     }
 
     /// Is every number a row? What lanes beyond the last example hold means nothing.
-    fn check(&self, x: &Side) -> Result<()> {
-        let rows = self.embeddings.elem_count() / self.width.max(1);
+    fn check(&self, x: &Side, rows: usize) -> Result<()> {
         for member in 0..x.members() {
             for (block, values) in x.of_member(member).chunks_exact(x.elements().max(1)).enumerate() {
                 let examples = x.examples().saturating_sub(block * LANES).min(LANES);
                 let mut numbers = values.iter().flat_map(|Lanes(x)| &x[..examples]);
-                if let Some(x) = numbers.find(|x| **x < 0.0 || x.fract() != 0.0 || **x >= rows as f32) {
+                if let Some(x) = numbers.find(|x| **x as usize >= rows || **x as usize as f32 != **x) {
                     return Err(Error::invalid("a number of an embedding", x, format!("a whole number below {rows}")));
                 }
             }
@@ -121,7 +124,9 @@ impl Embedding {
         for (member, values) in values.chunks_exact_mut(len).enumerate() {
             let Some((factors, scale)) = group.factors(&self.embeddings, member) else { continue };
             let (mut a, mut b) = (Buffer::new(factors.rank), Buffer::<f32>::new(factors.b.len()));
-            swap(factors.b, self.width, &mut b);
+            // B by columns.
+            let columns = (0..self.width).flat_map(|i| factors.b.iter().skip(i).step_by(self.width));
+            b.iter_mut().zip(columns).for_each(|(b, value)| *b = *value);
             for (numbers, row) in x.of_member(member).iter().zip(values.chunks_exact_mut(self.width.max(1))) {
                 gather(factors.a, numbers, &mut a);
                 add_outer(&a, &b, scale, row);

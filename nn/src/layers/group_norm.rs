@@ -16,6 +16,18 @@ use crate::{
 ///
 /// Source: Wu & He 2018, "Group normalization", arXiv:1803.08494.
 ///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use moths_nn::{Activations, GroupNorm, Module};
+///
+/// let [ones, zeros] = [Tensor::ones(2, DType::F32, &Device::Cpu)?, Tensor::zeros(2, DType::F32, &Device::Cpu)?];
+/// let x = Activations::from(Tensor::new(&[[[1f32, 3.0], [10.0, 30.0]]], &Device::Cpu)?);
+/// // Each channel is a group.
+/// let y = GroupNorm::new(ones, zeros, 2, 2, 0.0)?.forward(&x)?;
+/// assert_eq!(y.to_tensor()?.to_vec3::<f32>()?, [[[-1.0, 1.0], [-1.0, 1.0]]]);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] of its forward for other channels, or a single dimension.
 #[derive(Clone, Debug)]
@@ -40,10 +52,19 @@ impl GroupNorm {
     /// A layer of g and b \[channels\] with this ε.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for groups that do not divide the channels.
+    /// [`Error::Invalid`] for groups that do not divide the channels; [`Error::Shape`] for other parameters.
     pub fn new(weight: Tensor, bias: Tensor, channels: usize, groups: usize, eps: f64) -> Result<Self> {
         if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::invalid("groups", groups, format!("at least 1, and a divisor of {channels} channels")));
+        }
+        for parameter in [&weight, &bias] {
+            if parameter.dims() != [channels] {
+                return Err(Error::shape(
+                    "a parameter of group_norm",
+                    format!("[{channels}]"),
+                    format!("{:?}", parameter.dims()),
+                ));
+            }
         }
         Ok(Self { weight, bias, channels, groups, eps })
     }

@@ -16,6 +16,16 @@ use crate::{
 /// By candle's operations it has a gradient, where candle's own layer has none.
 /// Source: Ba et al. 2016, "Layer normalization", arXiv:1607.06450.
 ///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use moths_nn::{Activations, LayerNorm, Module};
+///
+/// let [ones, zeros] = [Tensor::ones(2, DType::F32, &Device::Cpu)?, Tensor::zeros(2, DType::F32, &Device::Cpu)?];
+/// let y = LayerNorm::new(ones, zeros, 0.0).forward(&Activations::from(Tensor::new(&[[3f32, 7.0]], &Device::Cpu)?))?;
+/// assert_eq!(y.to_tensor()?.to_vec2::<f32>()?, [[-1.0, 1.0]]);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
+///
 /// # Errors
 /// [`Error::Shape`] of its forward for activations of another width.
 #[derive(Clone, Debug)]
@@ -103,6 +113,16 @@ impl Module for LayerNorm {
 /// y = g x / √(mean of x² + ε) over the last dimension, with g \[width\].
 ///
 /// Source: Zhang & Sennrich 2019, "Root mean square layer normalization", arXiv:1910.07467.
+///
+/// ```
+/// use candle_core::{DType, Device, Tensor};
+/// use moths_nn::{Activations, Module, RmsNorm};
+///
+/// let layer = RmsNorm::new(Tensor::ones(2, DType::F32, &Device::Cpu)?, 0.0);
+/// let y = layer.forward(&Activations::from(Tensor::new(&[[1f32, 7.0]], &Device::Cpu)?))?;
+/// assert!((y.to_tensor()?.to_vec2::<f32>()?[0][1] - 1.4).abs() < 1e-6);
+/// # Ok::<(), moths_core::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Error::Shape`] of its forward for activations of another width.

@@ -70,7 +70,7 @@ fn layer<M: Module>(build: fn(VarBuilder<'_>) -> Built<M>, x: &Activations) -> R
 /// What is said of activations of candidates, and of one set of weights.
 fn said(step: impl Fn(&Activations) -> Result<Activations> + Copy + Send + Sync + 'static) -> Result<[String; 2]> {
     let x = (Tensor::ones((5, 2, 3, 4), DType::F32, &Device::Cpu)? * 7.5)?;
-    let alone = step(&x.clone().into()).err().expect("an error").to_string();
+    let alone = step(&x.clone().into()).expect_err("an error").to_string();
     let data = (x, Tensor::zeros(5, DType::F32, &Device::Cpu)?);
     let build = move |vb: VarBuilder<'_>| Ok(seq().add(nn::linear(4, 4, vb)?).add(func(move |x| step(&x))));
     let mut model = PopulationModel::new(build, move |_| Ok(data.clone()), OutputLoss::MeanSquaredError)?;

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use moths_core::{
-    Batch, FlatModel, Key, Objective, Result, Sampler, Space,
+    Batch, FlatModel, Key, ModelOptions, Objective, Result, Sampler, Space,
     candle_nn::{self, Activation, Conv2dConfig, VarBuilder, loss},
     objective::{OutputLoss, Probe},
 };
@@ -58,17 +58,19 @@ fn cnn(vb: VarBuilder<'_>) -> Built<nn::Sequential> {
     Ok(all.add_fn(|x| x.relu()?.flatten()).add(nn::linear(24, CHARACTERS, vb.pp("output"))?))
 }
 
-/// Losses and gradients of both are the same.
+/// Losses and gradients of both are the same, where some of the parameters are frozen too.
 fn same<N: Module + Send + Sync + 'static, M: 'static>(
     build: fn(VarBuilder<'static>) -> Built<N>,
     candles: fn(VarBuilder<'static>) -> Built<M>,
     logits: fn(&M, &Tensor) -> Built<Tensor>,
     x: Tensor,
     classes: Tensor,
+    frozen: &[&str],
 ) -> Result<()> {
     let data = (x.clone(), classes.clone());
-    let mut population = PopulationModel::new(build, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)?;
-    let mut one_by_one = FlatModel::new(candles, move |network: &mut M, _| {
+    let options = || frozen.iter().fold(ModelOptions::default(), |options, leaves| options.freeze(leaves));
+    let mut population = PopulationModel::with(options(), build, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)?;
+    let mut one_by_one = FlatModel::with(options(), candles, move |network: &mut M, _| {
         let logits = logits(network, &x)?;
         loss::cross_entropy(&logits.reshape(((), CHARACTERS))?, &classes.flatten_all()?)
     })?;
@@ -91,7 +93,10 @@ fn same<N: Module + Send + Sync + 'static, M: 'static>(
 #[test]
 fn a_transformer() -> Result<()> {
     let numbers = |n: u32, step: u32| Tensor::from_vec((0..n).map(|i| i * step % 9).collect(), (n as usize / 6, 6), &Device::Cpu);
-    same(Transformer::build, InCandle::build, InCandle::logits, numbers(40 * 6, 7)?, numbers(40 * 6, 5)?)
+    for frozen in [&[][..], &["characters.*", "before.weight"], &["before.bias", "norm.*", "q.*", "places"]] {
+        same(Transformer::build, InCandle::build, InCandle::logits, numbers(40 * 6, 7)?, numbers(40 * 6, 5)?, frozen)?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -99,5 +104,9 @@ fn a_convolutional_network() -> Result<()> {
     let pixels = (0..40 * 64).map(|i| (i * 31 % 17) as f32 / 16.0).collect();
     let classes = Tensor::from_vec((0..40).map(|i| i * 5 % 9).collect::<Vec<u32>>(), 40, &Device::Cpu)?;
     let x = Tensor::from_vec(pixels, (40, 1, 8, 8), &Device::Cpu)?;
-    same(cnn, in_candle::cnn, <candle_nn::Sequential as candle_core::Module>::forward, x, classes)
+    for frozen in [&[][..], &["first.*"], &["first.weight", "norm.bias", "second.bias"]] {
+        let logits = <candle_nn::Sequential as candle_core::Module>::forward;
+        same(cnn, in_candle::cnn, logits, x.clone(), classes.clone(), frozen)?;
+    }
+    Ok(())
 }

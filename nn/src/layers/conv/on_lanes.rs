@@ -5,7 +5,7 @@ use moths_core::Result;
 use super::windows::Windows;
 use crate::{
     activations::{Columns, Matrix, Side, product},
-    lanes::{Buffer, Lanes, dense, start, swap},
+    lanes::{Buffer, Lanes, dense, pick, start, swap},
 };
 
 /// Images to \[outputs, area\].
@@ -28,14 +28,14 @@ pub(super) fn convolved(images: &Side, windows: &Windows, matrix: Matrix<'_>) ->
 fn in_groups(images: &Side, windows: &Windows, matrix: Matrix<'_>) -> Result<Side> {
     let (outputs, area, inputs) = (windows.outputs(matrix), windows.area(), windows.inputs() / windows.groups);
     let group = outputs / windows.groups;
-    let lines = Lines::new(windows);
+    let places = Places::new(windows);
     let parameters: Vec<_> = std::iter::once(matrix.weight).chain(matrix.bias).collect();
     images.layer(&parameters, &[outputs, area], &|parameters, image, out| {
-        let (mut framed, mut window) = (Buffer::new(lines.framed_len()), Buffer::new(windows.inputs()));
+        let (mut framed, mut window) = (Buffer::new(places.framed_len()), Buffer::new(windows.inputs()));
         let mut pixel = Buffer::new(outputs);
-        lines.frame(image, &mut framed);
+        places.frame(image, &mut framed);
         for i in 0..area {
-            lines.look(&framed, i, &mut window);
+            places.look(&framed, i, &mut window);
             start(parameters.get(1).copied(), &mut pixel);
             let weights = parameters[0].chunks_exact((group * inputs).max(1));
             for ((seen, weight), pixel) in
@@ -53,30 +53,30 @@ struct Framed<'a> {
     images: &'a Side,
     /// Where there is a frame \[members, blocks, channels, rows, columns\].
     framed: Option<Buffer>,
-    lines: Lines<'a>,
+    places: Places<'a>,
 }
 
 impl<'a> Framed<'a> {
     fn new(images: &'a Side, windows: &'a Windows) -> Self {
-        let lines = Lines::new(windows);
+        let places = Places::new(windows);
         let framed = (windows.padding != [0, 0]).then(|| {
-            let (one, len) = (images.elements().max(1), lines.framed_len().max(1));
+            let (one, len) = (images.elements().max(1), places.framed_len().max(1));
             let mut framed = Buffer::new(images.members() * images.blocks() * len);
             let all = images.values().chunks_exact(one).zip(framed.chunks_exact_mut(len));
-            all.for_each(|(image, framed)| lines.frame(image, framed));
+            all.for_each(|(image, framed)| places.frame(image, framed));
             framed
         });
-        Self { images, framed, lines }
+        Self { images, framed, places }
     }
 }
 
 impl Columns for Framed<'_> {
     fn inputs(&self) -> usize {
-        self.lines.windows.inputs()
+        self.places.windows.inputs()
     }
 
     fn count(&self) -> usize {
-        self.images.blocks() * self.lines.area
+        self.images.blocks() * self.places.area
     }
 
     fn of_each(&self) -> bool {
@@ -84,29 +84,28 @@ impl Columns for Framed<'_> {
     }
 
     fn column<'a>(&'a self, member: usize, i: usize, scratch: &'a mut [Lanes]) -> &'a [Lanes] {
-        let (block, place) = (i / self.lines.area, i % self.lines.area);
+        let (block, place) = (i / self.places.area, i % self.places.area);
         let (values, len) = match &self.framed {
-            Some(framed) => (&**framed, self.lines.framed_len()),
+            Some(framed) => (&**framed, self.places.framed_len()),
             None => (self.images.values(), self.images.elements()),
         };
         let member = if self.images.is_of_each() { member } else { 0 };
-        self.lines.look(&values[(member * self.images.blocks() + block) * len..][..len], place, scratch);
+        self.places.look(&values[(member * self.images.blocks() + block) * len..][..len], place, scratch);
         scratch
     }
 }
 
-/// Windows line by line.
-struct Lines<'a> {
+/// What is known of windows once for all images.
+struct Places<'a> {
     windows: &'a Windows,
     area: usize,
-    /// Where the lines of a window begin, from where it does.
+    /// Where the values of a window are, from where it begins.
     offsets: Vec<usize>,
 }
 
-impl<'a> Lines<'a> {
+impl<'a> Places<'a> {
     fn new(windows: &'a Windows) -> Self {
-        let offsets = windows.offsets().step_by(windows.kernel[1].max(1)).collect();
-        Self { windows, area: windows.area(), offsets }
+        Self { windows, area: windows.area(), offsets: windows.offsets().collect() }
     }
 
     fn framed_len(&self) -> usize {
@@ -128,14 +127,6 @@ impl<'a> Lines<'a> {
 
     /// What the kernel sees at a place, in the order of the weights: channel, row, column.
     fn look(&self, framed: &[Lanes], place: usize, window: &mut [Lanes]) {
-        let (from, columns, dilation) =
-            (&framed[self.windows.start(place)..], self.windows.kernel[1].max(1), self.windows.dilation);
-        for (offset, line) in self.offsets.iter().zip(window.chunks_exact_mut(columns)) {
-            if dilation == 1 {
-                line.copy_from_slice(&from[*offset..][..columns]);
-            } else {
-                line.iter_mut().zip(from[*offset..].iter().step_by(dilation)).for_each(|(value, seen)| *value = *seen);
-            }
-        }
+        pick(&framed[self.windows.start(place)..], &self.offsets, window);
     }
 }
