@@ -34,7 +34,7 @@ mod tests;
 pub const CUDA: &str = include_str!("noise.cu");
 
 pub use gradient::Gradient;
-pub use parts::{Factors, Parts, moved};
+pub use parts::{Factors, Parts};
 pub use perturbation::Perturbation;
 pub(crate) use perturbation::{Described, Draw};
 pub use sampler::Sampler;

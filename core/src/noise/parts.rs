@@ -4,6 +4,7 @@ use super::{
     low_rank,
     shaped::{Noise, Shape},
 };
+use crate::rng::Element;
 
 /// The noise of one seed, read part by part: what a model needs that computes with candidates it never writes.
 ///
@@ -42,14 +43,14 @@ impl Parts {
         Self { noise }
     }
 
-    /// Elements `at ..` of the noise.
+    /// Elements `at ..` of the noise, as many as `out` has; what would lie behind the last means nothing.
     pub fn fill(&self, at: usize, out: &mut [f32]) {
         self.noise.fill(Shape::NONE, at, out);
     }
 
-    /// `out = centre + scale noise` for the elements `at ..`, with the bits that the whole candidate has there; `centre` is that part of it.
-    pub fn perturb(&self, centre: &[f32], scale: f64, at: usize, out: &mut [f32]) {
-        self.noise.perturb(centre, scale, Shape::NONE, at, out);
+    /// `out = centre + scale noise`, element by element, with the bits that a candidate is made of; all four are parts of one length.
+    pub fn moved(centre: &[f32], scale: f64, noise: &[f32], out: &mut [f32]) {
+        f32::set_scaled(centre, f32::of(scale), noise, out);
     }
 
     /// The factors of the noise of the k-th free leaf, of a [law](crate::Sampler) of low rank; `None` where it is no matrix, or of another law.
@@ -57,10 +58,4 @@ impl Parts {
         let low_rank::Factors { rank, a, b, .. } = self.noise.factors(leaf)?;
         Some(Factors { rank: *rank, a, b })
     }
-}
-
-/// `out = centre + scale noise`, element by element, as a candidate is made of them.
-pub fn moved(centre: &[f32], scale: f64, noise: &[f32], out: &mut [f32]) {
-    use crate::rng::Element;
-    f32::set_scaled(centre, scale as f32, noise, out);
 }

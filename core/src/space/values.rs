@@ -9,7 +9,7 @@ use super::{
     segment::{self, Segment},
 };
 use crate::{
-    Result,
+    Error, Result,
     fuse::same_bits,
     rng::Element,
     tensor::{CowTensor, host, place},
@@ -82,9 +82,19 @@ impl Space {
         self.0.gates.is_empty()
     }
 
-    /// Decodes the coordinates `at ..` of a point, in place, of a space that [decodes by parts](Self::decodes_by_parts).
-    pub fn decode_part<T: Element>(&self, at: usize, part: &mut [T]) {
-        let (mut from, end) = (0, at + part.len());
+    /// Decodes the coordinates `at ..` of a point, in place.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] beyond the last coordinate; [`Error::Unsupported`] of a space that does not [decode by
+    /// parts](Self::decodes_by_parts).
+    pub fn decode_part<T: Element>(&self, at: usize, part: &mut [T]) -> Result<()> {
+        let (mut from, end) = (0, at.saturating_add(part.len()));
+        if end > self.dim() {
+            return Err(Error::shape("a part of a point", format!("coordinates below {}", self.dim()), format!("{at}..{end}")));
+        }
+        if !self.decodes_by_parts() {
+            return Err(Error::unsupported("a part of a point", "has no values of its own where leaves have conditions"));
+        }
         for segment in &self.0.segments {
             let (first, last) = (from.max(at), (from + segment.len).min(end));
             if first < last {
@@ -92,9 +102,10 @@ impl Space {
             }
             from += segment.len;
             if from >= end {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
     /// By how much a unit of the coordinates `place` changes values, where all of it is the same multiplication, without bounds: W = s x.

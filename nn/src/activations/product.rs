@@ -42,7 +42,8 @@ impl Columns for Side {
     }
 
     fn count(&self) -> usize {
-        self.blocks() * self.elements() / self.inputs().max(1)
+        let leading = self.shape().split_last().map_or(&[][..], |(_, leading)| leading);
+        self.blocks() * leading.iter().product::<usize>()
     }
 
     fn of_each(&self) -> bool {
@@ -83,7 +84,14 @@ impl Matrix<'_> {
     /// How many rows there are, if each has so many inputs.
     fn rows(self, inputs: usize) -> Result<usize> {
         let rows = self.weight.dims().first().copied().unwrap_or(0);
-        if rows * inputs == self.weight.elem_count() && self.bias.is_none_or(|bias| bias.dims() == [rows]) {
+        if let Some(bias) = self.bias.filter(|bias| bias.dims() != [rows]) {
+            return Err(Error::shape(
+                "the bias of a layer",
+                format!("[{rows}], one value an output"),
+                format!("{:?}", bias.dims()),
+            ));
+        }
+        if rows * inputs == self.weight.elem_count() {
             return Ok(rows);
         }
         let expected =

@@ -14,8 +14,8 @@ use std::{
 
 use candle_core::{Tensor, TensorId};
 use moths_core::{
-    Result, Space,
-    noise::{Factors, moved},
+    Error, Result, Space,
+    noise::{Factors, Parts},
     objective::model::Views,
     tensor::host,
 };
@@ -36,7 +36,7 @@ pub(crate) struct Group {
     vectors: RefCell<Vec<Vector>>,
     /// The noise that was drawn last: the other candidate of a pair wants it too.
     drawn: RefCell<Drawn>,
-    /// The most values that a layer made of a candidate.
+    /// The most values that a product made of a candidate.
     widest: Cell<usize>,
 }
 
@@ -82,12 +82,12 @@ impl Group {
         self.source.len()
     }
 
-    /// A layer made so many values of each candidate.
+    /// A product made so many values of each candidate.
     pub(crate) fn made_of_each(&self, values: usize) {
         self.widest.set(self.widest.get().max(values));
     }
 
-    /// The most values that a layer made of a candidate so far.
+    /// The most values that a product made of a candidate so far.
     pub(crate) fn widest(&self) -> usize {
         self.widest.get()
     }
@@ -113,6 +113,10 @@ impl Group {
     /// Gives `f` the elements `part` of a candidate's values of a tensor.
     pub(crate) fn read<R>(&self, tensor: &Tensor, part: Range<usize>, member: usize, f: impl FnOnce(&[f32]) -> R) -> Result<R> {
         let Some(Leaf { place, .. }) = self.leaf(tensor) else {
+            if self.views.shows(tensor) {
+                let what = format!("a parameter seen as {:?} with strides {:?}", tensor.dims(), tensor.stride());
+                return Err(Error::unsupported(what, "must be contiguous: a layer takes a parameter as the model gave it out"));
+            }
             return host::read(tensor, |values: &[f32]| f(&values[part]));
         };
         let part = place.start + part.start..place.start + part.end;
@@ -131,7 +135,7 @@ impl Group {
                     .vectors
                     .borrow()
                     .iter()
-                    .find(|kept| (kept.at, kept.member) == (place.start, member))
+                    .find(|kept| (kept.at, kept.values.len(), kept.member) == (place.start, place.len(), member))
                     .map(|kept| Rc::clone(&kept.values));
                 let values = match kept {
                     Some(values) => values,
@@ -151,7 +155,7 @@ impl Group {
     fn made(&self, centre: &Tensor, member: &Member, part: Range<usize>) -> Result<Buffer<f32>> {
         let mut values = Buffer::new(part.len());
         host::read(centre, |centre: &[f32]| self.draw(member, &centre[part.clone()], part.start, &mut values))?;
-        self.space.decode_part(part.start, &mut values);
+        self.space.decode_part(part.start, &mut values)?;
         Ok(values)
     }
 
@@ -163,15 +167,18 @@ impl Group {
             member.noise.fill(at, &mut drawn.noise);
             drawn.of = Some(of);
         }
-        moved(centre, member.scale, &drawn.noise, out);
+        Parts::moved(centre, member.scale, &drawn.noise, out);
     }
 
     /// The noise of a matrix as a product, where it is one, in parameter units: what is added to the model's own values W is `scale` A B.
     pub(crate) fn factors(&self, tensor: &Tensor, member: usize) -> Option<(Factors<'_>, f32)> {
         let Source::Near { members, .. } = &self.source else { return None };
         let Leaf { index, unit, .. } = self.leaf(tensor)?;
-        let member = &members[member];
-        Some((member.noise.factors(index?)?, (unit? * member.scale) as f32))
+        let (member, rows) = (&members[member], *tensor.dims().first()?);
+        let factors = member.noise.factors(index?)?;
+        // The leaf as it was asked for, and in no other shape.
+        let fits = factors.a.len() == factors.rank * rows && factors.b.len() * rows == factors.rank * tensor.elem_count();
+        fits.then_some((factors, (unit? * member.scale) as f32))
     }
 
     /// Is the noise of every candidate such a product? A group may hold candidates of several laws.

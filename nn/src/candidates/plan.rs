@@ -13,7 +13,7 @@ const SMALL: usize = 1 << 16;
 const HUGE: usize = 1 << 26;
 /// Candidates of low rank that share the products with the model's own weights, at most.
 const TOGETHER: usize = 8;
-/// Values of 32 examples that those of a layer may have together: 1 MiB.
+/// Values of 32 examples that a product may make of all of them together: 1 MiB.
 const ROOM: usize = 1 << 13;
 
 /// Neighbouring candidates that one forward pass is of.
@@ -66,7 +66,7 @@ impl Kind {
         if let Self::LowRank { centre, .. } = self { Some(centre) } else { None }
     }
 
-    /// How many of them go together, at most, where a layer makes so many values of one: an even number, so that no pair is parted.
+    /// How many of them go together, at most, where a product makes so many values of one: an even number, as pairs share what they draw.
     fn together(self, widest: usize) -> usize {
         match self {
             Self::Written => 1,
@@ -76,12 +76,12 @@ impl Kind {
     }
 }
 
-/// Is decoding every matrix a multiplication?
+/// Is decoding a matrix, any of them, a multiplication? The others are drawn and decoded.
 fn multiplies(space: &Space) -> bool {
-    space.places().filter(|(leaf, _)| leaf.shape().len() > 1).all(|(_, place)| space.multiplies(place).is_some())
+    space.places().any(|(leaf, place)| leaf.shape().len() > 1 && space.multiplies(place).is_some())
 }
 
-/// The batch in parts, for so many threads, where a layer makes so many values of a candidate.
+/// The batch in parts, for so many threads, where a product makes so many values of a candidate.
 pub(crate) fn plan(batch: &Batch, space: &Space, at_once: bool, threads: usize, widest: usize) -> Vec<Part> {
     // No thread idles while another has several candidates to do.
     let share = (batch.len().div_ceil(threads.max(1)) / 2 * 2).max(1);

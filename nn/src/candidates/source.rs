@@ -49,6 +49,7 @@ impl Source {
         for i in candidates {
             let (around, noise, probe) = batch.seed(i).ok_or_else(|| Error::unsupported("a stored candidate", "has no noise"))?;
             centre.get_or_insert_with(|| around.clone());
+            // The two of a pair are neighbours of one batch; others are drawn once more, to the same numbers.
             let drawn = match members.last() {
                 Some(before) if last.is_some_and(|(law, seed)| std::ptr::eq(law, noise) && seed == probe.seed) => {
                     before.noise.clone()

@@ -27,7 +27,7 @@ pub(super) struct Forward<'a, N> {
     pub(super) network: &'a N,
     pub(super) views: Views,
     pub(super) space: &'a Space,
-    /// The most values that a layer made of a candidate.
+    /// The most values that a product made of a candidate.
     pub(super) widest: &'a AtomicUsize,
 }
 

@@ -15,11 +15,8 @@ use std::{
 use candle_core::Tensor;
 use candle_nn::VarBuilder;
 use moths_core::{
-    Batch, CowTensor, Error, FlatModel, Key, ModelOptions, Objective, Result, Space,
-    objective::{
-        OutputLoss, Outputs,
-        model::{Model, Views},
-    },
+    Batch, CowTensor, Error, FlatModel, Key, ModelOptions, Objective, Result, Sampler, Space,
+    objective::{OutputLoss, Outputs, Probe, model::Model},
     persist::{Fields, Persist},
     tensor::host,
 };
@@ -42,11 +39,12 @@ type Provider = dyn FnMut(Key) -> Result<(Tensor, Tensor)> + Send;
 /// others, and those that ask for tensors of integers, one by one by candle's operations.
 pub struct PopulationModel<N> {
     model: FlatModel<N>,
-    views: Option<Views>,
+    /// Does every parameter reach the network's layers as the model gave it out?
+    checked: bool,
     source: Arc<Mutex<Box<Provider>>>,
     loss: Arc<OutputLoss>,
     kept: Kept,
-    /// The most values that a layer made of a candidate: by it as many go together as the cache has room for, which changes no bit.
+    /// The most values that a product made of a candidate: by it as many go together as the cache has room for, which changes no bit.
     widest: AtomicUsize,
 }
 
@@ -90,11 +88,10 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
         let whole =
             OutputLoss::Other(Box::new(move |outputs, targets| by.of(outputs, targets).map_err(candle_core::Error::wrap)));
         let model = FlatModel::with_outputs(options, build, forward, whole)?;
-        let views = model.views();
-        Ok(Self { model, views, source, loss, kept: Kept::default(), widest: AtomicUsize::new(0) })
+        Ok(Self { model, checked: false, source, loss, kept: Kept::default(), widest: AtomicUsize::new(0) })
     }
 
-    /// The network, with the parameters that were loaded last.
+    /// The network, with the parameters that were loaded last; evaluating loads others.
     pub fn model(&self) -> &N {
         self.model.model()
     }
@@ -133,7 +130,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
         &mut self.model
     }
 
-    /// The outputs \[m, ..\] of the parameters that were loaded last for these inputs \[m, ..\].
+    /// The outputs \[m, ..\] of the parameters that were loaded last, since the last evaluation, for these inputs \[m, ..\].
     ///
     /// # Errors
     /// As the network.
@@ -146,7 +143,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     }
 
     fn forward(&self) -> Option<Forward<'_, N>> {
-        Some(Forward { network: self.model.model(), views: self.views?, space: self.model.space(), widest: &self.widest })
+        Some(Forward { network: self.model.model(), views: self.model.views()?, space: self.model.space(), widest: &self.widest })
     }
 }
 
@@ -189,17 +186,46 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
         of: impl Fn(&Forward<'_, N>, Source, &Data) -> Result<Vec<T>> + Sync,
     ) -> Result<Vec<T>> {
         let draws = self.draws(batch)?;
+        if let Some(data) = draws.values().next() {
+            self.check(data)?;
+        }
         let at_once = draws.values().all(|data| data.blocks() <= AT_ONCE);
         let parts = plan(batch, self.model.space(), at_once, rayon::current_num_threads(), self.widest.load(Ordering::Relaxed));
         let mut made = Vec::with_capacity(batch.len());
         for parts in parts.chunk_by(|a, b| a.kind.held() == b.kind.held()) {
             self.hold(batch, parts)?;
-            let Some(forward) = self.forward() else { break };
+            let forward = self.forward().ok_or_else(|| Error::unsupported("the model", "gives out no views"))?;
             let one = |part: &Part| of(&forward, part.source(batch, forward.space)?, &draws[&part.draw]);
             let done: Vec<Vec<T>> = parts.par_iter().with_max_len(1).map(one).collect::<Result<_>>()?;
             made.extend(done.into_iter().flatten());
         }
         Ok(made)
+    }
+
+    /// A parameter that the network changes by candle's operations before a layer takes it is no longer the candidate's: it is what the model holds. So where
+    /// the model holds nothing but NaN, a candidate that is finite must stay so.
+    fn check(&mut self, data: &Data) -> Result<()> {
+        if self.checked {
+            return Ok(());
+        }
+        let start = self.space().start();
+        let loss = |model: &Self| -> Result<f64> {
+            let forward = model.forward().ok_or_else(|| Error::unsupported("the model", "gives out no views"))?;
+            let source = Source::written(&Batch::one(&start)?, 0..1, forward.space)?;
+            Ok(forward.losses(source, data, &model.loss)?.into_iter().sum())
+        };
+        let held = loss(self)?;
+        self.model.load_candidate(&Batch::seeded(&start, Sampler::Rademacher, [Probe::new(Key::new(0), f64::NAN)]), 0)?;
+        let alone = loss(self);
+        self.model.load(&start)?;
+        // What is not finite says nothing.
+        self.checked = held.is_finite();
+        if self.checked && alone?.to_bits() != held.to_bits() {
+            self.checked = false;
+            let why = "must reach a layer as the model gave it out: write what is done to it with `Linear::with_weights` or `Activations::layer`, or take a `FlatModel`";
+            return Err(Error::unsupported("a parameter that a network changes by candle's operations", why));
+        }
+        Ok(())
     }
 
     /// The model holds the centre of candidates of low rank.
@@ -220,7 +246,7 @@ impl<N: Module + Send + Sync + 'static> Objective for PopulationModel<N> {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Vec<f64>> {
-        if self.views.is_none() {
+        if self.model.views().is_none() {
             return self.model.evaluate(batch);
         }
         let loss = Arc::clone(&self.loss);
@@ -232,7 +258,7 @@ impl<N: Module + Send + Sync + 'static> Objective for PopulationModel<N> {
     }
 
     fn outputs(&mut self, batch: &Batch) -> Result<Option<Outputs>> {
-        if self.views.is_none() || batch.is_empty() {
+        if self.model.views().is_none() || batch.is_empty() {
             return self.model.outputs(batch);
         }
         let loss = Arc::clone(&self.loss);

@@ -298,7 +298,11 @@ impl<M> FlatModel<M> {
         found
     }
 
-    fn load_candidate(&mut self, batch: &Batch, i: usize) -> Result<()> {
+    /// Loads candidate `i` of a batch: nothing of the size of the model is made on the way.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there is no such candidate, or it has another number of coordinates; the model is then as it was.
+    pub fn load_candidate(&mut self, batch: &Batch, i: usize) -> Result<()> {
         if self.flat.dtype() == self.space.dtype() && place::is_near(&self.flat) {
             with_scalar!(self.space.dtype(), T => self.write_candidate::<T>(batch, i))?;
             return self.whole.follow(&self.flat);

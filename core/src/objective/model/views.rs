@@ -33,7 +33,12 @@ impl Views {
     /// ```
     pub fn place(self, tensor: &Tensor) -> Option<Range<usize>> {
         let (from, to) = tensor.layout().contiguous_offsets()?;
-        (storage_of(tensor) == self.buffer).then_some(from..to)
+        self.shows(tensor).then_some(from..to)
+    }
+
+    /// Shows a tensor coordinates of the model, contiguous or not?
+    pub fn shows(self, tensor: &Tensor) -> bool {
+        storage_of(tensor) == self.buffer
     }
 }
 
