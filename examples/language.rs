@@ -27,6 +27,8 @@ const BLOCKS: usize = 2;
 struct Transformer {
     characters: Embedding,
     places: Tensor,
+    /// What follows each character, whatever stood before: a good beginning.
+    pairs: Embedding,
     blocks: Vec<Block>,
     norm: LayerNorm,
     output: Linear,
@@ -72,6 +74,7 @@ impl Transformer {
         Ok(Self {
             characters: embedding(alphabet, WIDTH, vb.pp("characters"))?,
             places: vb.get_with_hints((CONTEXT, WIDTH), "places", Init::Randn { mean: 0.0, stdev: 0.1 })?,
+            pairs: embedding(alphabet, alphabet, vb.pp("pairs"))?,
             blocks: (0..BLOCKS).map(|i| Block::new(vb.pp(format!("block{i}")))).collect::<candle_core::Result<_>>()?,
             norm: layer_norm(WIDTH, 1e-5, vb.pp("norm"))?,
             output: linear(WIDTH, alphabet, vb.pp("output"))?,
@@ -82,9 +85,9 @@ impl Transformer {
 impl Module for Transformer {
     /// Characters [context] to the logits [context, alphabet] of those after them.
     fn forward(&self, x: &Activations) -> Result<Activations> {
-        let x = self.characters.forward(x)?.add_parameter(&self.places)?;
-        let x = self.blocks.iter().try_fold(x, |x, block| block.forward(&x))?;
-        self.output.forward(&self.norm.forward(&x)?)
+        let seen = self.characters.forward(x)?.add_parameter(&self.places)?;
+        let seen = self.blocks.iter().try_fold(seen, |x, block| block.forward(&x))?;
+        self.output.forward(&self.norm.forward(&seen)?)?.add(&self.pairs.forward(x)?)
     }
 }
 
@@ -146,7 +149,7 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         windows(&all, &starts)
     };
     let characters = alphabet.len();
-    let options = ModelOptions::default().stochastic();
+    let options = ModelOptions::default().stochastic().init("pairs", Init::Const(0.0)).init("output", Init::Const(0.0));
     let mut objective =
         PopulationModel::with(options, move |vb| Transformer::new(characters, vb), data, OutputLoss::CrossEntropy)?;
 
