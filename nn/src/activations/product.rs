@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use candle_core::Tensor;
-use moths_core::{Error, Result};
+use moths_core::{Error, Result, noise::Factors, tensor::host};
 
 use super::Side;
 use crate::{
@@ -64,20 +64,32 @@ impl Columns for Side {
 pub(crate) fn product(group: &Group, columns: &impl Columns, matrix: Matrix<'_>) -> Result<(Buffer, bool)> {
     let rows = matrix.rows(columns.inputs())?;
     let each = columns.of_each() || group.differs(matrix.weight) || matrix.bias.is_some_and(|bias| group.differs(bias));
-    let members = if each { group.len() } else { 1 };
-    let mut out = Output { values: Buffer::new(members * columns.count() * rows), rows, count: columns.count() };
-    for member in 0..members {
-        out.start(group, matrix.bias, member)?;
-    }
-    group.made_of_each(columns.count() * rows);
-    let scale = matrix.affine.map_or(1.0, |(factor, _)| factor);
-    if group.are_of_low_rank(matrix.weight) {
-        out.add_shared(group, columns, matrix, members)?;
-        out.add_low_rank(group, columns, matrix.weight, scale, members);
-    } else {
-        out.add_product(group, columns, matrix, members)?;
+    let own = (0..if each { group.len() } else { 1 }).map(|member| Own::of(group, matrix, member)).collect::<Result<Vec<_>>>()?;
+    let count = columns.count();
+    group.made_of_each(count * rows);
+    let mut out = Output { values: Buffer::new(own.len() * count * rows), rows, count, scratch: Buffer::new(columns.inputs()) };
+    match (group.are_of_low_rank(matrix.weight), columns.of_each()) {
+        (true, false) => out.near_shared(group, columns, matrix, &own)?,
+        (true, true) => out.near(group, columns, matrix, &own)?,
+        (false, _) => out.apart(group, columns, matrix, &own)?,
     }
     Ok((out.values, each))
+}
+
+/// What is a candidate's own beside its matrix, or in place of it.
+struct Own<'a> {
+    bias: Option<Buffer<f32>>,
+    /// The noise of the matrix, and its scale.
+    noise: Option<(Factors<'a>, f32)>,
+}
+
+impl<'a> Own<'a> {
+    fn of(group: &'a Group, matrix: Matrix<'_>, member: usize) -> Result<Self> {
+        let bias = matrix.bias.map(|bias| group.read_all(bias, member, Buffer::copy_of)).transpose()?;
+        let factor = matrix.affine.map_or(1.0, |(factor, _)| factor);
+        let noise = group.factors(matrix.weight, member).map(|(factors, scale)| (factors, factor * scale));
+        Ok(Self { bias, noise })
+    }
 }
 
 impl Matrix<'_> {
@@ -111,7 +123,7 @@ impl Matrix<'_> {
         };
         match member {
             Some(member) => group.read(self.weight, part, member, f),
-            None => moths_core::tensor::host::read(self.weight, |values: &[f32]| f(&values[part])),
+            None => host::read(self.weight, |values: &[f32]| f(&values[part])),
         }
     }
 }
@@ -121,89 +133,101 @@ struct Output {
     values: Buffer,
     rows: usize,
     count: usize,
+    /// Room for a column.
+    scratch: Buffer,
 }
 
 impl Output {
-    fn column(&mut self, member: usize, i: usize) -> &mut [Lanes] {
-        &mut self.values[(member * self.count + i) * self.rows..][..self.rows]
-    }
-
-    /// Every column begins as the bias.
-    fn start(&mut self, group: &Group, bias: Option<&Tensor>, member: usize) -> Result<()> {
-        let (rows, len) = (self.rows, self.count * self.rows);
-        let values = &mut self.values[member * len..][..len];
-        match bias {
-            Some(bias) => group
-                .read_all(bias, member, |bias| values.chunks_exact_mut(rows.max(1)).for_each(|column| start(Some(bias), column))),
-            None => {
-                start(None, values);
-                Ok(())
-            }
-        }
-    }
-
-    /// The product with each candidate's own matrix.
-    fn add_product(&mut self, group: &Group, columns: &impl Columns, matrix: Matrix<'_>, members: usize) -> Result<()> {
-        let mut scratch = Buffer::new(columns.inputs());
+    /// Every candidate has a matrix of its own.
+    fn apart(&mut self, group: &Group, columns: &impl Columns, matrix: Matrix<'_>, own: &[Own<'_>]) -> Result<()> {
         for chunk in chunks(self.rows, columns.inputs()) {
-            for member in 0..members {
+            for (member, own) in own.iter().enumerate() {
                 let part = chunk.start * columns.inputs()..chunk.end * columns.inputs();
                 matrix.read(group, Some(member), part, |weight| {
-                    for i in 0..self.count {
-                        let column = columns.column(member, i, &mut scratch);
-                        dense(column, weight, &mut self.column(member, i)[chunk.clone()]);
-                    }
+                    (0..self.count).for_each(|i| self.add(columns, (member, i), weight, &chunk, own.bias.as_deref()));
                 })?;
             }
         }
         Ok(())
     }
 
-    /// The product with the model's own matrix, which all candidates have.
-    fn add_shared(&mut self, group: &Group, columns: &impl Columns, matrix: Matrix<'_>, members: usize) -> Result<()> {
-        let mut scratch = Buffer::new(columns.inputs());
-        let (shared, count) = (!columns.of_each(), self.count);
-        let mut once = shared.then(|| Buffer::zeros(count * self.rows));
+    /// All have the model's own matrix and a product of low rank, and activations of their own.
+    fn near(&mut self, group: &Group, columns: &impl Columns, matrix: Matrix<'_>, own: &[Own<'_>]) -> Result<()> {
+        let most = own.iter().filter_map(|own| Some(own.noise?.0.rank)).max().unwrap_or(0);
+        let mut inner = Buffer::new(most);
         for chunk in chunks(self.rows, columns.inputs()) {
             let part = chunk.start * columns.inputs()..chunk.end * columns.inputs();
             matrix.read(group, None, part, |weight| {
-                for (member, i) in (0..if shared { 1 } else { members }).flat_map(|member| (0..count).map(move |i| (member, i))) {
-                    let column = columns.column(member, i, &mut scratch);
-                    let out = match &mut once {
-                        Some(once) => &mut once[i * self.rows..][..self.rows],
-                        None => self.column(member, i),
-                    };
-                    dense(column, weight, &mut out[chunk.clone()]);
+                for (member, own) in own.iter().enumerate() {
+                    for i in 0..self.count {
+                        self.add(columns, (member, i), weight, &chunk, own.bias.as_deref());
+                        // While the column is at hand.
+                        if let Some((factors, scale)) = own.noise.filter(|_| chunk.end == self.rows) {
+                            let inner = &mut inner[..factors.rank];
+                            inner.fill(Lanes::ZERO);
+                            dense(columns.column(member, i, &mut self.scratch), factors.b, inner);
+                            add_outer(inner, factors.a, scale, self.column(member, i));
+                        }
+                    }
                 }
             })?;
-        }
-        if let Some(once) = once {
-            self.values.chunks_exact_mut(once.len().max(1)).for_each(|own| add(own, &once));
         }
         Ok(())
     }
 
-    /// What the noise of every candidate adds.
-    fn add_low_rank(&mut self, group: &Group, columns: &impl Columns, weight: &Tensor, affine: f32, members: usize) {
-        let mut scratch = Buffer::new(columns.inputs());
+    /// The same, of activations that they share: W x is computed once, and B x once for a pair.
+    fn near_shared(&mut self, group: &Group, columns: &impl Columns, matrix: Matrix<'_>, own: &[Own<'_>]) -> Result<()> {
+        let scratch = Buffer::new(columns.inputs());
+        let mut once = Self { values: Buffer::new(self.count * self.rows), rows: self.rows, count: self.count, scratch };
+        for chunk in chunks(self.rows, columns.inputs()) {
+            let part = chunk.start * columns.inputs()..chunk.end * columns.inputs();
+            matrix.read(group, None, part, |weight| {
+                (0..once.count).for_each(|i| once.add(columns, (0, i), weight, &chunk, None));
+            })?;
+        }
         let mut inner: Option<Buffer> = None;
-        for member in 0..members {
-            let Some((factors, scale)) = group.factors(weight, member) else { continue };
-            let known = !columns.of_each() && member > 0 && group.are_pair(member - 1, member);
+        for (member, Own { bias, noise }) in own.iter().enumerate() {
+            let Some((factors, scale)) = *noise else { continue };
+            let known = member > 0 && group.are_pair(member - 1, member);
             let inner = match &mut inner {
                 Some(inner) if known => inner,
                 inner => {
                     let mut fresh = Buffer::zeros(self.count * factors.rank);
                     for (i, out) in fresh.chunks_exact_mut(factors.rank).enumerate() {
-                        dense(columns.column(member, i, &mut scratch), factors.b, out);
+                        dense(columns.column(member, i, &mut self.scratch), factors.b, out);
                     }
                     inner.insert(fresh)
                 }
             };
             for (i, inner) in inner.chunks_exact(factors.rank).enumerate() {
-                add_outer(inner, factors.a, affine * scale, self.column(member, i));
+                let (shared, out) = (once.column(0, i), self.column(member, i));
+                start(bias.as_deref(), out);
+                add(out, shared);
+                add_outer(inner, factors.a, scale, out);
             }
         }
+        Ok(())
+    }
+
+    /// Some rows of the product with a column, which begins as the bias.
+    fn add(
+        &mut self,
+        columns: &impl Columns,
+        (member, i): (usize, usize),
+        weight: &[f32],
+        chunk: &Range<usize>,
+        bias: Option<&[f32]>,
+    ) {
+        let column = columns.column(member, i, &mut self.scratch);
+        let out = &mut self.values[(member * self.count + i) * self.rows..][..self.rows];
+        if chunk.start == 0 {
+            start(bias, out);
+        }
+        dense(column, weight, &mut out[chunk.clone()]);
+    }
+
+    fn column(&mut self, member: usize, i: usize) -> &mut [Lanes] {
+        &mut self.values[(member * self.count + i) * self.rows..][..self.rows]
     }
 }
 
