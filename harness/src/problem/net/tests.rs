@@ -193,7 +193,8 @@ fn what_an_evaluation_costs() -> Result<()> {
     })
 }
 
-/// Microseconds a candidate of a population, and one by one by candle's operations; of a gradient, and of an examination.
+/// Microseconds a candidate of antithetic pairs: of normal noise and of rank 1 as a population, and of normal noise one by one by candle's operations; of a
+/// gradient, and of an examination.
 fn cost<D: Data>(name: &str, problem: &Training<D>) -> Result<()> {
     let measure = |work: &mut dyn FnMut() -> Result<()>| -> Result<f64> {
         let mut best = f64::INFINITY;
@@ -205,12 +206,21 @@ fn cost<D: Data>(name: &str, problem: &Training<D>) -> Result<()> {
         Ok(1e6 * best)
     };
     let mut model = problem.model(1)?;
-    let (batch, start) = (points(model.space()), model.space().start());
-    let together = measure(&mut || model.evaluate(&batch).map(drop))? / batch.len() as f64;
-    let one_by_one = measure(&mut || model.as_flat_mut().evaluate(&batch).map(drop))? / batch.len() as f64;
+    let (space, start) = (model.space().clone(), model.space().start());
+    let pairs = |sampler: Sampler| {
+        let probes: Vec<Probe> = (0..8).flat_map(|i| [0.1, -0.1].map(|scale| Probe::new(Key::new(i), scale))).collect();
+        Batch::seeded(&start, sampler.over(&space), probes)
+    };
+    let (normal, low) = (pairs(Sampler::Normal), pairs(Sampler::LowRank { rank: 1 }));
+    let each = 1.0 / normal.len() as f64;
+    let together = each * measure(&mut || model.evaluate(&normal).map(drop))?;
+    let low = each * measure(&mut || model.evaluate(&low).map(drop))?;
+    let one_by_one = each * measure(&mut || model.as_flat_mut().evaluate(&normal).map(drop))?;
     let gradient = measure(&mut || model.gradient(&start).map(drop))?;
     let mut examiner = problem.examiner(1)?;
     let examined = measure(&mut || examiner.examine(&start).map(drop))?;
-    println!("{name}: {together:.1}, one by one {one_by_one:.1}, gradient {gradient:.0}, examined {examined:.0} us");
+    println!(
+        "{name}: {together:.1}, rank 1 {low:.1}, one by one {one_by_one:.1}, gradient {gradient:.0}, examined {examined:.0} us"
+    );
     Ok(())
 }
