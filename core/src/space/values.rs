@@ -24,7 +24,7 @@ impl Space {
     /// the first one whose values do.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype.
+    /// [`Error::Shape`] for points of another length or dtype.
     pub fn same_values(&self, a: &Tensor, b: &Tensor) -> Result<bool> {
         self.check_points(a)?;
         self.check_points(b)?;
@@ -52,7 +52,7 @@ impl Space {
     /// [`Space::tensors`] casts them to the dtypes of their leaves.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for points of another length or dtype.
+    /// [`Error::Shape`] for points of another length or dtype.
     pub fn decode(&self, points: &Tensor) -> Result<CowTensor> {
         self.decoded(CowTensor::new(points.copy()?))
     }
@@ -123,7 +123,7 @@ impl Space {
     /// Parameter values \[d\] to search coordinates; values outside the bounds become the nearest inside.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) unless there are [`Space::dim`] values; [`Error::Invalid`](crate::Error::Invalid), naming the element, for one that is not finite, in the
+    /// [`Error::Shape`] unless there are [`Space::dim`] values; [`Error::Invalid`], naming the element, for one that is not finite, in the
     /// space's dtype and in units of its scale.
     pub fn encode(&self, values: &Tensor) -> Result<CowTensor> {
         self.encoded(CowTensor::new(values.flatten_all()?.to_dtype(self.dtype())?.copy()?))
@@ -146,7 +146,7 @@ impl Space {
     /// for real ones.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) for a point or a gradient of another length or dtype.
+    /// [`Error::Shape`] for a point or a gradient of another length or dtype.
     pub fn pull_back(&self, at: &Tensor, gradient: &mut CowTensor) -> Result<()> {
         self.check_points(at)?;
         self.check_points(gradient)?;
@@ -168,7 +168,7 @@ impl Space {
     /// One decoded tensor a free leaf, in its own shape and dtype, from parameter values \[d\].
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) unless there are [`Space::dim`] values of the dtype of the space.
+    /// [`Error::Shape`] unless there are [`Space::dim`] values of the dtype of the space.
     pub fn tensors(&self, values: &Tensor) -> Result<Vec<(String, Tensor)>> {
         self.check_points(values)?;
         let tensor = |(leaf, place): (&Leaf, Range<usize>)| {
