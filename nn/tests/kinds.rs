@@ -336,7 +336,7 @@ fn rows_that_there_are_not_fail_their_candidate() -> Result<()> {
         let row = vb.get_with_hints(1, "row", Init::Const(1.0))?;
         Ok(Chosen(row, embedding(3, 4, vb.pp("table"))?))
     };
-    let options = ModelOptions::default().domain("row", Domain::Integer { lo: -1, hi: 4 });
+    let options = ModelOptions::default().domain("row", Domain::Integer { lo: -1, hi: 4 }).scale("row", 1.0);
     let mut model = model(options, build)?;
     let start = model.space().start().to_vec1::<f32>()?;
     let at = |row: f32| [&[row], &start[1..]].concat();
