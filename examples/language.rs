@@ -130,6 +130,14 @@ fn main() -> std::result::Result<(), Box<dyn Error>> {
         Some(file) => fs::read(file)?,
         None => include_bytes!("../harness/data/alice/alice.txt").to_vec(),
     };
+    let least = 10 * CONTEXT + 1;
+    if text.len() < least {
+        return Err(format!(
+            "a text of {} characters: at least {least}, so that its last tenth is more than a window",
+            text.len()
+        )
+        .into());
+    }
     let text = text.to_ascii_lowercase();
     let mut alphabet = text.clone();
     alphabet.sort_unstable();

@@ -2,7 +2,8 @@
 //!
 //! The layers are candle-nn's, by name, by what they ask a `VarBuilder` for, and by what they compute; what goes from layer to layer are
 //! [`Activations`]. A network that is written on them is an ordinary candle module for one set of weights ([`Plain`]), and a
-//! [`PopulationModel`] evaluates all candidates of a batch with it: no candidate is loaded, no tensor made, nothing allocated in the loop.
+//! [`PopulationModel`] evaluates all candidates of a batch with it: no candidate is loaded, and of this crate's own layers no tensor is made; memory of
+//! values is used again.
 //!
 //! ```
 //! use candle_core::{Device, Tensor};

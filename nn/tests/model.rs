@@ -185,13 +185,17 @@ fn what_does_not_fit_is_refused_by_name() -> Result<()> {
     assert!(why.contains("targets") && why.contains('9'), "{why}");
     let why = refused(numbers(&[9, 3])?, numbers(&[9, 5])?, OutputLoss::MeanSquaredError)?;
     assert!(why.contains("targets"), "{why}");
-    // A class that there is not fails, it does not panic.
-    let mut population = {
-        let data = (numbers(&[9, 3])?, (classes(&[9])? + 9.0)?);
-        PopulationModel::new(network, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)?
-    };
-    let batch = near(&population, Sampler::Normal);
-    assert!(population.evaluate(&batch)?.iter().all(|loss| loss.is_nan()));
+    let why = refused(numbers(&[9, 3])?, numbers(&[4, 9])?, OutputLoss::MeanSquaredError)?;
+    assert!(why.contains("targets: expected the shape of the outputs, [9, 4], got [4, 9]"), "{why}");
+    let why = refused(numbers(&[9, 3])?, numbers(&[9])?, OutputLoss::CrossEntropy)?;
+    assert!(why.contains("the dtype of targets = f32"), "{why}");
+    let why = refused(numbers(&[9, 3])?, (classes(&[9])? + 9.0)?, OutputLoss::CrossEntropy)?;
+    assert!(why.contains("targets[0] = 9: a class, which is a whole number from 0 on and below 4"), "{why}");
+    let negative = Tensor::new(&[0i64, 3, -1, 7], &Device::Cpu)?;
+    let why = refused(numbers(&[4, 3])?, negative, OutputLoss::CrossEntropy)?;
+    assert!(why.contains("targets[2] = -1: a class"), "{why}");
+    let why = refused(numbers(&[0, 3])?, classes(&[0])?, OutputLoss::CrossEntropy)?;
+    assert!(why.contains("inputs: expected at least one example, got [0, 3]"), "{why}");
     assert_eq!(numbers(&[2, 4])?.argmax(D::Minus1)?.dims(), [2]);
     Ok(())
 }

@@ -4,7 +4,7 @@ use candle_core::{D, Tensor};
 use moths_core::{Error, Result};
 
 use super::{Activations, Inner, Side, own::mixed};
-use crate::lanes::{self, Lanes, unary};
+use crate::lanes::{self, Buffer, Lanes, unary};
 
 /// candle's functions of the same names.
 macro_rules! unary {
@@ -21,7 +21,7 @@ macro_rules! unary {
 
 impl Activations {
     unary! {
-        /// max(x, 0)
+        /// max(x, 0); of candidates NaN stays NaN, where candle's own operation makes 0 of it.
         relu = |x| x.relu();
         /// tanh x
         tanh = |x| x.tanh();
@@ -43,9 +43,9 @@ impl Activations {
         floor = |x| x.floor();
         /// The nearest whole number, halves away from zero.
         round = |x| x.round();
-        /// 1 where x > 0, else 0: its derivative is 0 wherever there is one.
+        /// 1 where x > 0, else 0, of NaN too: its derivative is 0 wherever there is one.
         step = |x| x.gt(0.0)?.to_dtype(x.dtype());
-        /// 1 where x ≥ 0, else −1; likewise.
+        /// 1 where x ≥ 0, else −1, of NaN too; likewise.
         sign = |x| x.ge(0.0)?.to_dtype(x.dtype())?.affine(2.0, -1.0);
     }
 
@@ -175,8 +175,9 @@ fn with_parameters(side: Side, factor: Option<&Tensor>, shift: Option<&Tensor>) 
         done = values.chunks_exact_mut(len).enumerate().try_for_each(|(member, values)| {
             for (parameter, is_factor) in factor.map(|p| (p, true)).into_iter().chain(shift.map(|p| (p, false))) {
                 group.read_all(parameter, member, |parameter| {
-                    let one = vec![parameter.first().copied().unwrap_or_default(); if parameter.len() == 1 { all } else { 0 }];
-                    let parameter = if parameter.len() == 1 { &one } else { parameter };
+                    let mut one = Buffer::<f32>::new(if parameter.len() == 1 { all } else { 0 });
+                    one.fill(parameter.first().copied().unwrap_or_default());
+                    let parameter = if parameter.len() == 1 { &*one } else { parameter };
                     let (factors, shifts) = if is_factor { (Some(parameter), None) } else { (None, Some(parameter)) };
                     values.chunks_exact_mut(parameter.len().max(1)).for_each(|row| lanes::scale_and_shift(row, factors, shifts));
                 })?;

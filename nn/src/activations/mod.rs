@@ -81,6 +81,9 @@ impl Activations {
 
     /// What candle makes of them, and of each candidate's: for what has no operation here, and no parameters.
     ///
+    /// Every example must be treated alone: `f` sees at most 256 of a batch at once, and a gradient sees all. The bits are candle's, which may differ
+    /// from machine to machine.
+    ///
     /// ```
     /// # use candle_core::{Device, Tensor};
     /// # use moths_nn::Activations;

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 use moths_core::{Error, Result};
 
-use super::{Activations, Inner, Side};
+use super::{Activations, Inner, Side, shape::elements};
 use crate::{
     candidates::Group,
     lanes::{Buffer, Lanes},
@@ -16,7 +16,8 @@ impl Activations {
     /// A layer of your own, written twice: over thirty-two examples side by side, and by candle's operations.
     ///
     /// `on_lanes` is given the values of the parameters of a candidate, the values of 32 examples, and room for what comes out, of `shape`; whatever is in
-    /// that room means nothing. `by_candle` makes \[examples, shape..\] of \[examples, ..\], and is what gradients go through.
+    /// that room means nothing. `by_candle` makes \[examples, shape..\] of \[examples, ..\], and is what gradients go through. Every example must be treated
+    /// alone: a gradient sees all of a batch, `on_lanes` thirty-two.
     ///
     /// ```
     /// use candle_core::Tensor;
@@ -40,7 +41,7 @@ impl Activations {
     /// ```
     ///
     /// # Errors
-    /// What `by_candle` fails with; where a parameter cannot be read.
+    /// What `by_candle` fails with, and [`Error::Shape`] where it makes another shape; where a parameter cannot be read.
     pub fn layer(
         &self,
         parameters: &[&Tensor],
@@ -49,7 +50,18 @@ impl Activations {
         by_candle: impl Fn(&Tensor) -> candle_core::Result<Tensor>,
     ) -> Result<Self> {
         match &self.0 {
-            Inner::Tensor(tensor) => Ok(by_candle(tensor)?.into()),
+            Inner::Tensor(tensor) => {
+                let made = by_candle(tensor)?;
+                let expected = [tensor.dims().get(..1).unwrap_or_default(), shape].concat();
+                if made.dims() != expected {
+                    let got = format!("{:?}", made.dims());
+                    return Err(Error::shape("what candle makes of activations", format!("{expected:?}"), got));
+                }
+                Ok(made.into())
+            }
+            Inner::Side(_) if elements(shape).is_none() => {
+                Err(Error::shape("activations of a layer", "as many values as there can be", format!("{shape:?}")))
+            }
             Inner::Side(side) => side.layer(parameters, shape, &on_lanes).map(Self::from),
         }
     }
@@ -65,9 +77,12 @@ impl Side {
         let mut values = Buffer::new(members * self.blocks() * outputs);
         for member in 0..members {
             let own = &mut values[member * self.blocks() * outputs..][..self.blocks() * outputs];
-            with_all(group, member, parameters, &[], &mut |parameters| {
-                let blocks = self.of_member(member).chunks_exact(inputs.max(1)).zip(own.chunks_exact_mut(outputs.max(1)));
-                blocks.for_each(|(x, y)| on_lanes(parameters, x, y));
+            let x = self.of_member(member);
+            with_all(group, member, parameters, Vec::with_capacity(parameters.len()), &mut |parameters| {
+                // There may be no inputs, or nothing that comes out.
+                for block in 0..self.blocks() {
+                    on_lanes(parameters, &x[block * inputs..][..inputs], &mut own[block * outputs..][..outputs]);
+                }
             })?;
         }
         Ok(self.with(values, each, shape.to_vec()))
@@ -75,15 +90,23 @@ impl Side {
 }
 
 /// Each parameter is lent for the length of a call only, so the calls are nested.
-fn with_all(group: &Group, member: usize, parameters: &[&Tensor], before: &[&[f32]], f: &mut dyn FnMut(&[&[f32]])) -> Result<()> {
+fn with_all(
+    group: &Group,
+    member: usize,
+    parameters: &[&Tensor],
+    before: Vec<&[f32]>,
+    f: &mut dyn FnMut(&[&[f32]]),
+) -> Result<()> {
     match parameters {
         [] => {
-            f(before);
+            f(&before);
             Ok(())
         }
-        [first, rest @ ..] => {
-            group.read_all(first, member, |values| with_all(group, member, rest, &[before, &[values]].concat(), f))?
-        }
+        [first, rest @ ..] => group.read_all(first, member, |values| {
+            let mut all = before;
+            all.push(values);
+            with_all(group, member, rest, all, f)
+        })?,
     }
 }
 

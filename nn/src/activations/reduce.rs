@@ -36,6 +36,8 @@ impl Activations {
 
     /// The largest value of every window of images \[channels, height, width\], which do not overlap.
     ///
+    /// Of candidates it is NaN where one of the window is; candle's own operation sees a NaN only where a window begins.
+    ///
     /// ```
     /// # use candle_core::{Device, Tensor};
     /// # use moths_nn::Activations;

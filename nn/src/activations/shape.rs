@@ -10,8 +10,9 @@ impl Activations {
     /// # Errors
     /// [`Error::Shape`] for another number of values.
     pub fn reshape(self, shape: &[usize]) -> Result<Self> {
-        let (have, wanted) = (self.shape().iter().product::<usize>(), shape.iter().product::<usize>());
-        if have != wanted {
+        let have = self.shape().iter().product::<usize>();
+        if elements(shape) != Some(have) {
+            let wanted = elements(shape).map_or_else(|| "more than there can be".to_owned(), |wanted| wanted.to_string());
             return Err(Error::shape("activations", format!("{wanted} values an example, for {shape:?}"), have));
         }
         match self.0 {
@@ -31,4 +32,9 @@ impl Activations {
         let all = self.shape().iter().product();
         self.reshape(&[all])
     }
+}
+
+/// How many values there are of a shape, where that is a number at all.
+pub(super) fn elements(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |all, size| all.checked_mul(*size))
 }

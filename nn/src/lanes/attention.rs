@@ -7,11 +7,11 @@ use super::{LANES, Lanes};
 
 /// Queries, keys or values of places, one row a place, which may stand among others.
 #[derive(Clone, Copy, Debug)]
-pub struct Rows<'a> {
+pub(crate) struct Rows<'a> {
     /// Place p has the `width` values from `p * apart` on.
-    pub values: &'a [Lanes],
+    pub(crate) values: &'a [Lanes],
     /// From one place to the next.
-    pub apart: usize,
+    pub(crate) apart: usize,
 }
 
 impl<'a> Rows<'a> {
@@ -23,22 +23,22 @@ impl<'a> Rows<'a> {
 
 /// The shape of attention with several heads.
 #[derive(Clone, Copy, Debug)]
-pub struct Attention {
+pub(crate) struct Attention {
     /// How many places ask, and how many answer.
-    pub places: [usize; 2],
+    pub(crate) places: [usize; 2],
     /// How many heads share the width.
-    pub heads: usize,
+    pub(crate) heads: usize,
     /// Values at a place; a multiple of the heads.
-    pub width: usize,
+    pub(crate) width: usize,
     /// Does a place see none after itself?
-    pub causal: bool,
+    pub(crate) causal: bool,
 }
 
 /// out_i = Σ_j softmax_j(q_i · k_j / √(width / heads)) v_j in each head, over all j, or over j ≤ i.
 ///
 /// `out` is \[places, width\]; `scores` has a value a place that answers. Source: Vaswani et al. 2017, arXiv:1706.03762.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn attend(shape: Attention, [queries, keys, values]: [Rows<'_>; 3], scores: &mut [Lanes], out: &mut [Lanes]) {
+pub(crate) fn attend(shape: Attention, [queries, keys, values]: [Rows<'_>; 3], scores: &mut [Lanes], out: &mut [Lanes]) {
     let Attention { places, heads, width, causal } = shape;
     let size = width / heads;
     let scale = 1.0 / (size as f32).sqrt();

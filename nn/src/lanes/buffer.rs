@@ -8,8 +8,10 @@ use std::{
 
 use super::Lanes;
 
-/// No thread keeps more buffers of a kind than that for later.
+/// No thread keeps more buffers of a kind than that for later, ..
 const KEPT: usize = 64;
+/// .. nor more bytes.
+const BYTES: usize = 64 << 20;
 
 type Spare<T> = RefCell<Vec<Vec<T>>>;
 
@@ -45,7 +47,7 @@ macro_rules! item {
 item!(Lanes, Lanes::ZERO);
 item!(f32, 0.0);
 
-/// So many values, whose memory the next buffer of this thread takes over: from the second forward pass on nothing is allocated.
+/// So many values, whose memory the next buffer of this thread takes over, up to 64 MiB of a kind.
 #[derive(Debug)]
 pub struct Buffer<T: Item = Lanes>(Vec<T>);
 
@@ -85,7 +87,8 @@ impl<T: Item> Drop for Buffer<T> {
         // At the end of a thread there is nobody to keep them for.
         let _ = T::spare().try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            if spare.len() < KEPT {
+            let held = spare.iter().chain([&values]).map(|values| values.capacity() * size_of::<T>()).sum::<usize>();
+            if spare.len() < KEPT && held <= BYTES {
                 spare.push(values);
             }
         });

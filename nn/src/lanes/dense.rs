@@ -7,8 +7,12 @@ use super::{LANES, Lanes};
 /// Inputs whose lanes stay in the first cache while all outputs take them in.
 const TILE: usize = 128;
 
-/// outputs = bias, or zeros.
+/// outputs = bias \[outputs\], or zeros.
+///
+/// # Panics
+/// For a bias of another length.
 pub fn start(bias: Option<&[f32]>, outputs: &mut [Lanes]) {
+    assert!(bias.is_none_or(|bias| bias.len() == outputs.len()), "one bias an output");
     match bias {
         Some(bias) => outputs.iter_mut().zip(bias).for_each(|(output, bias)| *output = Lanes::all(*bias)),
         None => outputs.fill(Lanes::ZERO),
@@ -18,10 +22,13 @@ pub fn start(bias: Option<&[f32]>, outputs: &mut [Lanes]) {
 /// outputs += weight · inputs, with weight \[outputs, inputs\] by rows; input by input, multiplied and added at once.
 ///
 /// Two outputs at a time: eight vectors of sums fill what a processor with AVX2 can keep going, at its peak. Three or four leave the registers.
+///
+/// # Panics
+/// For a weight of another length than inputs · outputs.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
 pub fn dense(inputs: &[Lanes], weight: &[f32], outputs: &mut [Lanes]) {
     let n = inputs.len();
-    debug_assert_eq!(weight.len(), n * outputs.len());
+    assert_eq!(weight.len(), n * outputs.len(), "a weight [outputs, inputs]");
     for (t, tile) in inputs.chunks(TILE).enumerate() {
         let row = |o: usize| &weight[o * n + t * TILE..][..tile.len()];
         let (pairs, last) = outputs.as_chunks_mut();
@@ -59,8 +66,8 @@ fn accumulate(inputs: &[Lanes], u: &[f32], output: &mut Lanes) {
 
 /// outputs_o += Σ_k (scale a_ok) inputs_k, with a \[outputs, inputs\] by rows: the other half of a product of low rank.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn add_outer(inputs: &[Lanes], a: &[f32], scale: f32, outputs: &mut [Lanes]) {
-    for (row, output) in a.chunks_exact(inputs.len()).zip(outputs) {
+pub(crate) fn add_outer(inputs: &[Lanes], a: &[f32], scale: f32, outputs: &mut [Lanes]) {
+    for (row, output) in a.chunks_exact(inputs.len().max(1)).zip(outputs) {
         for (a, Lanes(input)) in row.iter().zip(inputs) {
             let factor = scale * a;
             output.0.iter_mut().zip(input).for_each(|(output, input)| *output = factor.mul_add(*input, *output));

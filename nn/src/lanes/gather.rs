@@ -6,7 +6,7 @@ use super::{LANES, Lanes};
 
 /// Lane l of outputs is row `numbers` l of `table` \[.., outputs\]; a number beyond the last row means the last, one that is none the first.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn gather(table: &[f32], numbers: &Lanes, outputs: &mut [Lanes]) {
+pub(crate) fn gather(table: &[f32], numbers: &Lanes, outputs: &mut [Lanes]) {
     let width = outputs.len();
     let last = (table.len() / width.max(1)).saturating_sub(1);
     let rows: [&[f32]; LANES] = std::array::from_fn(|lane| &table[(numbers.0[lane] as usize).min(last) * width..][..width]);
@@ -19,7 +19,7 @@ pub fn gather(table: &[f32], numbers: &Lanes, outputs: &mut [Lanes]) {
 
 /// outputs_i = values_{from_i}.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn pick(values: &[Lanes], from: &[usize], outputs: &mut [Lanes]) {
+pub(crate) fn pick(values: &[Lanes], from: &[usize], outputs: &mut [Lanes]) {
     for (output, from) in outputs.iter_mut().zip(from) {
         *output = values[*from];
     }
@@ -27,7 +27,7 @@ pub fn pick(values: &[Lanes], from: &[usize], outputs: &mut [Lanes]) {
 
 /// outputs \[columns, rows\] = values \[rows, columns\] of an example.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn swap(values: &[Lanes], columns: usize, outputs: &mut [Lanes]) {
+pub(crate) fn swap(values: &[Lanes], columns: usize, outputs: &mut [Lanes]) {
     let rows = values.len() / columns.max(1);
     for (c, outputs) in outputs.chunks_exact_mut(rows.max(1)).enumerate() {
         for (r, output) in outputs.iter_mut().enumerate() {

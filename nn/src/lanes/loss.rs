@@ -6,7 +6,7 @@ use multiversion::multiversion;
 use super::{LANES, Lanes};
 
 /// The sum of the cross-entropies, in nats, of as many lanes as there are labels; NaN for a label that is no class.
-pub fn cross_entropy(logits: &[Lanes], labels: impl Iterator<Item = u32>) -> f64 {
+pub(crate) fn cross_entropy(logits: &[Lanes], labels: impl Iterator<Item = u32>) -> f64 {
     let mut normaliser = Lanes::ZERO;
     log_sum_exp(logits, &mut normaliser);
     let entropy = |(lane, label): (usize, u32)| {
@@ -21,7 +21,7 @@ fn log_sum_exp(logits: &[Lanes], normaliser: &mut Lanes) {
     let mut highest = [f32::NEG_INFINITY; LANES];
     for Lanes(row) in logits {
         for lane in 0..LANES {
-            // In this order a NaN passes.
+            // A NaN may be lost here: it comes back with the sum.
             highest[lane] = max(row[lane], highest[lane]);
         }
     }
@@ -36,12 +36,11 @@ fn log_sum_exp(logits: &[Lanes], normaliser: &mut Lanes) {
     }
 }
 
-/// The sum of the squared distances from the targets of as many lanes as there are rows of `targets` \[lanes, outputs\].
-pub fn squared_error(outputs: &[Lanes], targets: &[f32]) -> f64 {
-    let rows = targets.chunks_exact(outputs.len().max(1)).enumerate();
+/// The sum of the squared distances from the targets of as many lanes as there are rows of targets \[outputs\].
+pub(crate) fn squared_error<'a>(outputs: &[Lanes], targets: impl Iterator<Item = &'a [f32]>) -> f64 {
     let apart = |lane: usize, row: &[f32]| {
-        let squares = outputs.iter().zip(row).map(|(Lanes(output), target)| f64::from(output[lane] - target).powi(2));
-        squares.sum::<f64>()
+        let apart = outputs.iter().zip(row).map(|(Lanes(output), target)| f64::from(output[lane] - target));
+        apart.map(|d| d * d).sum::<f64>()
     };
-    rows.map(|(lane, row)| apart(lane, row)).sum()
+    targets.enumerate().map(|(lane, row)| apart(lane, row)).sum()
 }

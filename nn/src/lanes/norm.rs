@@ -10,7 +10,7 @@ use super::{LANES, Lanes};
 ///
 /// Sources: Ba et al. 2016, arXiv:1607.06450; Zhang & Sennrich 2019, arXiv:1910.07467.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn layer_norm(x: &[Lanes], gain: &[f32], shift: Option<&[f32]>, law: Normalise, out: &mut [Lanes]) {
+pub(crate) fn layer_norm(x: &[Lanes], gain: &[f32], shift: Option<&[f32]>, law: Normalise, out: &mut [Lanes]) {
     let width = gain.len().max(1);
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let (mean, factor) = moments(x, law);
@@ -29,7 +29,7 @@ pub fn layer_norm(x: &[Lanes], gain: &[f32], shift: Option<&[f32]>, law: Normali
 ///
 /// Source: Wu & He 2018, arXiv:1803.08494.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn group_norm(x: &[Lanes], groups: usize, gain: &[f32], shift: &[f32], epsilon: f32, out: &mut [Lanes]) {
+pub(crate) fn group_norm(x: &[Lanes], groups: usize, gain: &[f32], shift: &[f32], epsilon: f32, out: &mut [Lanes]) {
     let (group, area) = ((x.len() / groups.max(1)).max(1), (x.len() / gain.len().max(1)).max(1));
     for (g, (x, out)) in x.chunks_exact(group).zip(out.chunks_exact_mut(group)).enumerate() {
         let (mean, factor) = moments(x, Normalise { epsilon, remove_mean: true });
@@ -45,11 +45,11 @@ pub fn group_norm(x: &[Lanes], groups: usize, gain: &[f32], shift: &[f32], epsil
 
 /// What a normalisation divides by and takes away.
 #[derive(Clone, Copy, Debug)]
-pub struct Normalise {
+pub(crate) struct Normalise {
     /// ε, which is added to the variance.
-    pub epsilon: f32,
+    pub(crate) epsilon: f32,
     /// Is the mean taken away? If not, the mean square stands for the variance.
-    pub remove_mean: bool,
+    pub(crate) remove_mean: bool,
 }
 
 /// The mean of each lane, or zeros, and 1 / √(variance + ε).

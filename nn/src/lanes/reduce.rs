@@ -1,13 +1,13 @@
 //! One value of several.
 
-use moths_core::fuse::words::max;
+use moths_core::fuse::words::select;
 use multiversion::multiversion;
 
 use super::{LANES, Lanes, affine};
 
 /// out \[outer, inner\] = Σ_k x \[outer, count, inner\].
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-pub fn sum(x: &[Lanes], count: usize, inner: usize, out: &mut [Lanes]) {
+pub(crate) fn sum(x: &[Lanes], count: usize, inner: usize, out: &mut [Lanes]) {
     out.fill(Lanes::ZERO);
     for (x, out) in x.chunks_exact((count * inner).max(1)).zip(out.chunks_exact_mut(inner.max(1))) {
         for x in x.chunks_exact(inner.max(1)) {
@@ -22,18 +22,18 @@ pub fn sum(x: &[Lanes], count: usize, inner: usize, out: &mut [Lanes]) {
 
 /// Windows of images \[.., height, width\]; pairs are of rows and columns.
 #[derive(Clone, Copy, Debug)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// Rows and columns of an image.
-    pub image: [usize; 2],
+    pub(crate) image: [usize; 2],
     /// Of a window.
-    pub kernel: [usize; 2],
+    pub(crate) kernel: [usize; 2],
     /// From one window to the next.
-    pub stride: [usize; 2],
+    pub(crate) stride: [usize; 2],
 }
 
 impl Pool {
     /// How many windows there are, down and across.
-    pub const fn places(self) -> [usize; 2] {
+    pub(crate) const fn places(self) -> [usize; 2] {
         let Self { image, kernel, stride } = self;
         [(image[0] - kernel[0]) / stride[0] + 1, (image[1] - kernel[1]) / stride[1] + 1]
     }
@@ -42,9 +42,8 @@ impl Pool {
 macro_rules! pools {
     ($($(#[$doc:meta])* $name:ident: $first:expr, |$kept:ident, $x:ident| $next:expr;)*) => {$(
         $(#[$doc])*
-        #[allow(unreachable_pub, reason = "what the attribute makes of it carries this span")]
         #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-        pub fn $name(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
+        pub(crate) fn $name(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
             let Pool { image: [high, wide], kernel: [rows, columns], stride: [down, right] } = pool;
             let [places, across] = pool.places();
             for (image, out) in images.chunks_exact((high * wide).max(1)).zip(out.chunks_exact_mut((places * across).max(1))) {
@@ -66,14 +65,14 @@ macro_rules! pools {
 }
 
 pools! {
-    /// The largest value of every window.
-    max_pool: f32::NEG_INFINITY, |kept, x| max(kept, x);
+    /// The largest value of every window; NaN where one of them is.
+    max_pool: f32::NEG_INFINITY, |kept, x| select(x > kept || x.is_nan(), x, kept);
     /// The sum of every window.
     sum_pool: 0.0, |kept, x| kept + x;
 }
 
 /// The mean of every window.
-pub fn avg_pool(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
+pub(crate) fn avg_pool(pool: Pool, images: &[Lanes], out: &mut [Lanes]) {
     sum_pool(pool, images, out);
     affine(out, 1.0 / (pool.kernel[0] * pool.kernel[1]) as f32, 0.0);
 }

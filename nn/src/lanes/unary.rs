@@ -35,7 +35,7 @@ macro_rules! unary {
 const HALF_NORMAL: f32 = 0.797_884_6;
 
 unary! {
-    /// max(x, 0)
+    /// max(x, 0); NaN where x is
     // A choice between 0 and what is there already would become stores under a mask, which some processors take twenty cycles for.
     relu(x) = words::max(x + 0.0, 0.0);
     /// tanh x
@@ -58,9 +58,9 @@ unary! {
     floor(x) = x.floor();
     /// The nearest whole number, halves away from zero.
     round(x) = x.round();
-    /// 1 where x > 0, else 0
+    /// 1 where x > 0, else 0, of NaN too
     step(x) = words::select(x > 0.0, 1.0, 0.0);
-    /// 1 where x ≥ 0, else −1
+    /// 1 where x ≥ 0, else −1, of NaN too
     sign(x) = words::select(x >= 0.0, 1.0, -1.0);
 }
 

@@ -88,7 +88,11 @@ pub fn self_attention(qkv: &Activations, heads: usize, causal: bool) -> Result<A
 }
 
 fn shaped(places: [usize; 2], heads: usize, width: usize, causal: bool) -> Result<Attention> {
-    if heads == 0 || width == 0 || !width.is_multiple_of(heads) || places.contains(&0) {
+    if width == 0 || places.contains(&0) {
+        let got = format!("{} and {} places of {width} values", places[0], places[1]);
+        return Err(Error::shape("queries and keys", "at least one place, and one value at it", got));
+    }
+    if heads == 0 || !width.is_multiple_of(heads) {
         return Err(Error::invalid("heads", heads, format!("at least 1, and a divisor of the width {width}")));
     }
     Ok(Attention { places, heads, width, causal })

@@ -14,7 +14,8 @@ use crate::{
 
 /// y = E_x, row x of a table E \[rows, width\] for every whole number x: \[..\] becomes \[.., width\].
 ///
-/// Of noise of low rank no table is made: y = E_x + s A_x B.
+/// Of noise of low rank no table is made: y = E_x + s A_x B. Of a number that is no row and that a candidate computed itself its row is NaN: the candidate
+/// fails alone.
 ///
 /// ```
 /// use candle_core::{Device, Tensor};
@@ -28,7 +29,7 @@ use crate::{
 /// ```
 ///
 /// # Errors
-/// [`Error::Invalid`] of its forward for a number that is no row; candle's own of one set of weights.
+/// [`Error::Invalid`] of its forward for a number of all candidates' that is no row; candle's own of one set of weights.
 #[derive(Clone, Debug)]
 pub struct Embedding {
     embeddings: Tensor,
@@ -75,7 +76,9 @@ impl Embedding {
         if dims.len() != 2 || dims[1] != self.width {
             return Err(Error::shape("the table of an embedding", format!("[rows, {}]", self.width), format!("{dims:?}")));
         }
-        self.check(x, dims[0])?;
+        if !x.is_of_each() {
+            check(x, dims[0])?;
+        }
         let group = x.group();
         let each = x.is_of_each() || group.differs(&self.embeddings);
         let mut values = Buffer::new(if each { group.len() } else { 1 } * x.of_member(0).len() * self.width);
@@ -83,21 +86,19 @@ impl Embedding {
             true => self.near(group, x, &mut values)?,
             false => self.looked_up(group, x, &mut values)?,
         }
+        if x.is_of_each() {
+            self.fail(x, dims[0], &mut values);
+        }
         Ok(x.with(values, each, [x.shape(), &[self.width]].concat()))
     }
 
-    /// Is every number a row? What lanes beyond the last example hold means nothing.
-    fn check(&self, x: &Side, rows: usize) -> Result<()> {
-        for member in 0..x.members() {
-            for (block, values) in x.of_member(member).chunks_exact(x.elements().max(1)).enumerate() {
-                let examples = x.examples().saturating_sub(block * LANES).min(LANES);
-                let mut numbers = values.iter().flat_map(|Lanes(x)| &x[..examples]);
-                if let Some(x) = numbers.find(|x| **x as usize >= rows || **x as usize as f32 != **x) {
-                    return Err(Error::invalid("a number of an embedding", x, format!("a whole number below {rows}")));
-                }
+    /// What is no row is no number either.
+    fn fail(&self, x: &Side, rows: usize, values: &mut [Lanes]) {
+        for (Lanes(numbers), row) in x.values().iter().zip(values.chunks_exact_mut(self.width.max(1))) {
+            for (lane, _) in numbers.iter().enumerate().filter(|(_, number)| !is_row(**number, rows)) {
+                row.iter_mut().for_each(|Lanes(values)| values[lane] = f32::NAN);
             }
         }
-        Ok(())
     }
 
     /// From each candidate's own table.
@@ -139,6 +140,22 @@ impl Embedding {
         let rows = x.iter().zip(values.chunks_exact_mut(self.width.max(1)));
         rows.for_each(|(numbers, row)| gather(table, numbers, row));
     }
+}
+
+/// Is every number a row? What lanes beyond the last example hold means nothing.
+fn check(x: &Side, rows: usize) -> Result<()> {
+    for (block, values) in x.values().chunks_exact(x.elements().max(1)).enumerate() {
+        let examples = x.examples().saturating_sub(block * LANES).min(LANES);
+        let mut numbers = values.iter().flat_map(|Lanes(x)| &x[..examples]);
+        if let Some(x) = numbers.find(|x| !is_row(**x, rows)) {
+            return Err(Error::invalid("a number of an embedding", x, format!("a whole number below {rows}")));
+        }
+    }
+    Ok(())
+}
+
+fn is_row(number: f32, rows: usize) -> bool {
+    (number as usize) < rows && number as usize as f32 == number
 }
 
 impl Module for Embedding {

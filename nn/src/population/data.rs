@@ -2,7 +2,7 @@
 
 use std::{
     ops::Range,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use candle_core::{DType, Tensor};
@@ -18,18 +18,42 @@ pub(super) struct Data {
     inputs: Tensor,
     pub(super) targets: Tensor,
     /// Laid out by the first thread that wants them.
-    lanes: OnceLock<Made<Arc<Vec<Lanes>>>>,
-    wanted: OnceLock<Made<Wanted>>,
+    lanes: Made<Arc<Vec<Lanes>>>,
+    wanted: Made<Wanted>,
 }
-
-/// What is made once, or why it was not.
-type Made<T> = std::result::Result<T, String>;
 
 /// Targets by examples.
 enum Wanted {
-    /// Of each row of logits.
-    Classes(Vec<u32>),
+    /// Of each row of logits, each below so many.
+    Classes(Vec<u32>, usize),
     Numbers(Vec<f32>),
+}
+
+/// What the first thread that wants it makes, and others wait for.
+struct Made<T> {
+    made: OnceLock<T>,
+    making: Mutex<()>,
+}
+
+impl<T> Made<T> {
+    const fn new() -> Self {
+        Self { made: OnceLock::new(), making: Mutex::new(()) }
+    }
+
+    /// What was made, or is now. What failed is tried again: it fails with the same words.
+    fn or(&self, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let _alone = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.made.get() {
+            Some(made) => Ok(made),
+            None => {
+                let made = make()?;
+                Ok(self.made.get_or_init(|| made))
+            }
+        }
+    }
 }
 
 /// The data of the time before.
@@ -46,7 +70,7 @@ impl Kept {
 
 impl Data {
     pub(super) fn new(inputs: Tensor, targets: Tensor) -> Self {
-        Self { inputs, targets, lanes: OnceLock::new(), wanted: OnceLock::new() }
+        Self { inputs, targets, lanes: Made::new(), wanted: Made::new() }
     }
 
     /// How many examples.
@@ -71,25 +95,40 @@ impl Data {
 
     /// The inputs \[blocks, ..\]; whole numbers, as of tokens, are exact up to 2²⁴.
     pub(super) fn lanes(&self) -> Result<&Arc<Vec<Lanes>>> {
-        let laid = || -> Result<Arc<Vec<Lanes>>> {
+        self.lanes.or(|| {
+            self.check_examples()?;
             let rows = self.inputs.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
             let elements = self.shape().iter().product::<usize>();
             let mut lanes = vec![Lanes::ZERO; self.blocks() * elements];
             transpose(&rows, elements, &mut lanes);
             Ok(Arc::new(lanes))
-        };
-        told(self.lanes.get_or_init(|| laid().map_err(|why| why.to_string())))
+        })
     }
 
-    fn wanted(&self, loss: &OutputLoss) -> Result<&Wanted> {
-        let of = || -> Result<Wanted> {
+    fn check_examples(&self) -> Result<()> {
+        if self.examples() > 0 {
+            return Ok(());
+        }
+        Err(Error::shape("inputs", "at least one example", format!("{:?}", self.inputs.dims())))
+    }
+
+    /// The targets of outputs \[.., width\].
+    fn wanted(&self, loss: &OutputLoss, width: usize) -> Result<&Wanted> {
+        let wanted = self.wanted.or(|| {
             let targets = self.targets.flatten_all()?;
             Ok(match loss {
-                OutputLoss::CrossEntropy => Wanted::Classes(targets.to_dtype(DType::U32)?.to_vec1()?),
+                OutputLoss::CrossEntropy => Wanted::Classes(classes(&targets.to_dtype(DType::I64)?.to_vec1()?, width)?, width),
                 _ => Wanted::Numbers(targets.to_dtype(DType::F32)?.to_vec1()?),
             })
-        };
-        told(self.wanted.get_or_init(|| of().map_err(|why| why.to_string())))
+        })?;
+        match wanted {
+            // Outputs became fewer.
+            Wanted::Classes(labels, below) if width < *below => {
+                let labels: Vec<i64> = labels.iter().map(|label| i64::from(*label)).collect();
+                classes(&labels, width).map(|_| wanted)
+            }
+            _ => Ok(wanted),
+        }
     }
 
     /// The sum of the losses of these outputs \[rows, k\] of an example each, of the examples of block `block`; `None` for a loss that is known
@@ -102,39 +141,56 @@ impl Data {
         let width = outputs.len() / rows.max(1);
         let per_row = |row: usize| -> Result<f64> {
             let outputs = &outputs[row * width..][..width];
-            match self.wanted(loss)? {
-                Wanted::Classes(classes) => Ok(cross_entropy(outputs, examples.clone().map(|i| classes[i * rows + row]))),
-                Wanted::Numbers(numbers) => {
-                    let row = |i: usize| numbers[(i * rows + row) * width..][..width].iter().copied();
-                    Ok(squared_error(outputs, &examples.clone().flat_map(row).collect::<Vec<_>>()))
-                }
+            let rows = examples.clone().map(|i| i * rows + row);
+            match self.wanted(loss, width)? {
+                Wanted::Classes(classes, _) => Ok(cross_entropy(outputs, rows.map(|i| classes[i]))),
+                Wanted::Numbers(numbers) => Ok(squared_error(outputs, rows.map(|i| &numbers[i * width..][..width]))),
             }
         };
         (0..rows).map(per_row).sum::<Result<f64>>().map(Some)
     }
 
-    /// Do targets fit outputs of this shape?
+    /// Do targets fit outputs of this shape, and are there examples?
     pub(super) fn check(&self, loss: &OutputLoss, shape: &[usize]) -> Result<()> {
-        let (Some((width, rows)), examples) = (shape.split_last(), self.examples()) else {
+        self.check_examples()?;
+        let (Some((width, places)), targets) = (shape.split_last(), self.targets.dims()) else {
             return Err(Error::shape("outputs", "[examples, .., k]", format!("{shape:?} an example")));
         };
-        let rows = rows.iter().product::<usize>() * examples;
-        let wanted = match loss {
-            OutputLoss::CrossEntropy => rows,
-            OutputLoss::MeanSquaredError => rows * width,
+        let outputs = [&[self.examples()], shape].concat();
+        let (fit, expected) = match loss {
+            OutputLoss::CrossEntropy => {
+                self.check_dtype()?;
+                let all = self.examples() * places.iter().product::<usize>();
+                let fit = targets.first() == Some(&self.examples()) && self.targets.elem_count() == all;
+                (fit, format!("one class a row of the outputs {outputs:?}, {all} in all"))
+            }
+            OutputLoss::MeanSquaredError => (targets == outputs, format!("the shape of the outputs, {outputs:?}")),
             _ => return Ok(()),
         };
-        if self.targets.elem_count() == wanted {
+        if !fit {
+            return Err(Error::shape("targets", expected, format!("{targets:?}")));
+        }
+        self.wanted(loss, *width).map(|_| ())
+    }
+
+    fn check_dtype(&self) -> Result<()> {
+        let dtype = self.targets.dtype();
+        if dtype.is_int() {
             return Ok(());
         }
-        Err(Error::shape(
-            "targets",
-            format!("{wanted} values, for outputs {shape:?} of {examples} examples"),
-            format!("{:?}", self.targets.dims()),
-        ))
+        Err(Error::invalid("the dtype of targets", dtype.as_str(), "whole numbers, as of classes: u32 or another integer dtype"))
     }
 }
 
-fn told<T>(made: &Made<T>) -> Result<&T> {
-    made.as_ref().map_err(|why| Error::Objective(why.clone()))
+/// Labels of so many classes.
+fn classes(labels: &[i64], count: usize) -> Result<Vec<u32>> {
+    let class = |(i, label): (usize, &i64)| match u32::try_from(*label) {
+        Ok(class) if (class as usize) < count => Ok(class),
+        _ => Err(Error::invalid(
+            format!("targets[{i}]"),
+            label,
+            format!("a class, which is a whole number from 0 on and below {count}"),
+        )),
+    };
+    labels.iter().enumerate().map(class).collect()
 }

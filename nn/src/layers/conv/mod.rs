@@ -34,7 +34,7 @@ use windows::Windows;
 /// ```
 ///
 /// # Errors
-/// [`Error::Shape`] of its forward for images that are no \[channels, height, width\], or smaller than the kernel; [`Error::Invalid`] for a stride,
+/// [`Error::Shape`] of its forward for images that are no \[channels, height, width\], or smaller than the kernel, and for a bias of another length; [`Error::Invalid`] for a stride,
 /// a dilation or groups of 0, and groups that do not divide the channels.
 #[derive(Clone, Debug)]
 pub struct Conv2d(candle_nn::Conv2d);

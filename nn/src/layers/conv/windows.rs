@@ -36,20 +36,43 @@ impl Windows {
                 return Err(Error::invalid(field, value, "at least 1"));
             }
         }
-        check_groups(self.groups, &[channels, self.outputs(matrix)])?;
-        if self.inputs() * self.outputs(matrix) != self.groups * matrix.weight.elem_count() {
+        let outputs = self.outputs(matrix);
+        check_groups(self.groups, &[channels, outputs])?;
+        if channels == 0 || outputs == 0 {
+            return Err(Error::shape(
+                "channels of images of a convolution, and outputs",
+                "at least one",
+                format!("{channels} and {outputs}"),
+            ));
+        }
+        self.check_sizes()?;
+        if (self.inputs() / self.groups).checked_mul(outputs) != Some(matrix.weight.elem_count()) {
             let expected = format!("as many as the weight {:?} of {} groups wants", matrix.weight.dims(), self.groups);
             return Err(Error::shape("channels of images of a convolution", expected, channels));
         }
-        let (framed, reach) = (self.framed(), self.reach());
-        if framed[0] < reach[0] || framed[1] < reach[1] || reach.contains(&0) {
-            return Err(Error::shape(
-                "images of a convolution",
-                format!("at least {reach:?} with their frame"),
-                format!("{framed:?}"),
-            ));
+        match matrix.bias {
+            Some(bias) if bias.dims() != [outputs] => {
+                Err(Error::shape("the bias of a convolution", format!("[{outputs}]"), format!("{:?}", bias.dims())))
+            }
+            _ => Ok(self),
         }
-        Ok(self)
+    }
+
+    /// Is there a window, and can every value be counted?
+    fn check_sizes(&self) -> Result<()> {
+        let framed = [0, 1].map(|i| self.padding[i].checked_mul(2)?.checked_add(self.image[i + 1]));
+        let reach = self.kernel.map(|kernel| self.dilation.checked_mul(kernel.checked_sub(1)?)?.checked_add(1));
+        // candle counts them in 32 bits.
+        let all = framed.iter().try_fold(self.image[0], |all, size| all.checked_mul((*size)?));
+        if all.and_then(|all| u32::try_from(all).ok()).is_none() {
+            let got = format!("{:?} with {:?} zeros on each side", self.image, self.padding);
+            return Err(Error::shape("images of a convolution", format!("at most {} values with their frame", u32::MAX), got));
+        }
+        if reach.iter().zip(&framed).all(|(reach, framed)| reach.is_some() && reach <= framed) {
+            return Ok(());
+        }
+        let [framed, wanted] = [self.framed(), reach.map(|reach| reach.unwrap_or(usize::MAX))];
+        Err(Error::shape("images of a convolution", format!("at least {wanted:?} with their frame"), format!("{framed:?}")))
     }
 
     pub(super) fn outputs(&self, matrix: Matrix<'_>) -> usize {
@@ -63,7 +86,7 @@ impl Windows {
 
     /// Rows and columns from the first value of a window to behind its last.
     fn reach(&self) -> [usize; 2] {
-        self.kernel.map(|kernel| if kernel == 0 { 0 } else { self.dilation * (kernel - 1) + 1 })
+        self.kernel.map(|kernel| self.dilation * (kernel - 1) + 1)
     }
 
     /// How many windows there are, down and across.
