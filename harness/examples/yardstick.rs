@@ -6,8 +6,8 @@
 //! The layers below stay as they are, so what they give is computed once. The head begins as logistic regression on the frozen
 //! features, or is drawn. The rate of every method, backpropagation with AdamW through the same layer among them, is chosen on a
 //! tenth of the training text, by the first seed at half of the evaluations or `--tried`; the held-out texts are looked at after
-//! the evaluations that `--at` names. Backpropagation gets as many forward passes, of which its backward pass is two, and a
-//! tenth.
+//! the evaluations that `--at` names. Backpropagation gets as many forward passes, of which its backward pass is two; as its rate falls to
+//! zero, each of these is a run of its own, with a rate of its own. Said is also what a pass takes, steps included and looking apart.
 
 use std::{collections::BTreeMap, env, error::Error, fs, io::Write, time::Instant};
 
@@ -39,6 +39,9 @@ const METHODS: [(&str, &str, &str, [f64; 3]); 7] = [
 ];
 
 const EVOLVED: [f64; 3] = [0.00006, 0.0002, 0.0006];
+
+/// A step of backpropagation, in forward passes: the backward one takes two.
+const PASSES: u64 = 3;
 
 /// The rates of backpropagation that are tried.
 const BACKPROP: [f64; 3] = [0.0003, 0.002, 0.02];
@@ -178,22 +181,25 @@ impl Task {
         judged.iter().map(|name| Ok(net.accuracy(&self.text[name])?)).collect()
     }
 
-    /// Trains on one text, and says how it does on others after so many evaluations, of which the last are the end.
-    fn run(&self, spec: &Spec, seed: u64, at: &[u64], on: &str, judged: &[&str]) -> Result<Vec<Vec<f64>>, Failure> {
+    /// Trains on one text, and says how it does on others after so many evaluations, of which the last are the end; and the seconds that one took.
+    fn run(&self, spec: &Spec, seed: u64, at: &[u64], on: &str, judged: &[&str]) -> Result<(Vec<Vec<f64>>, f64), Failure> {
         let mut model = self.in_place(on, seed)?;
         let mut optimizer = registry::build(spec, model.space(), Key::new(seed))?;
-        let (mut used, mut found) = (0, vec![]);
+        let (mut used, mut seconds, mut found) = (0, 0.0, vec![]);
         for until in at {
+            let began = Instant::now();
             while used < *until {
                 used += optimizer.step(&mut model)?.evaluations;
                 model.refresh()?;
             }
+            seconds += began.elapsed().as_secs_f64();
             found.push(self.judge(model.model(), judged)?);
         }
-        Ok(found)
+        Ok((found, seconds / used as f64))
     }
 
-    fn backprop(&self, seed: u64, steps: u64, rate: f64, on: &str, judged: &[&str]) -> Result<Vec<f64>, Failure> {
+    /// The same by gradients, for so many steps of three passes each.
+    fn backprop(&self, seed: u64, steps: u64, rate: f64, on: &str, judged: &[&str]) -> Result<(Vec<f64>, f64), Failure> {
         let (text, config) = (self.text[on].clone(), self.config.clone());
         let loss = move |net: &mut Net, key| {
             let batch = text.batch(key)?;
@@ -203,12 +209,14 @@ impl Task {
         let rate = serde_json::json!({ "cosine": { "from": rate, "to": 0.0, "steps": steps } });
         let spec = Spec::new("backprop").with("descent", serde_json::json!({ "name": "adamw", "rate": rate }))?;
         let mut optimizer = registry::build(&spec, model.space(), Key::new(seed))?;
+        let began = Instant::now();
         for _ in 0..steps {
             optimizer.step(&mut model)?;
             model.refresh()?;
         }
+        let seconds = began.elapsed().as_secs_f64() / (PASSES * steps) as f64;
         Model::load(&mut model, &optimizer.answer()?)?;
-        self.judge(model.model(), judged)
+        Ok((self.judge(model.model(), judged)?, seconds))
     }
 
     /// The head alone, with a ridge, over the features as they come.
@@ -263,43 +271,44 @@ fn main() -> Result<(), Failure> {
         task.heads = ["fit", "train"].into_iter().map(|on| Ok((on, task.fitted(on)?))).collect::<Result<_, Failure>>()?;
     }
     tell(format!("the head alone: {:.3?}", task.judge(task.in_place("train", 0)?.model(), &judged)?))?;
-    let passes = [(evaluations, "as many passes"), (evaluations / 10, "a tenth of them")];
-    for (passes, name) in passes.into_iter().filter(|_| wanted("backprop")) {
-        let steps = passes / 3; // a pass backwards takes two
+    for passes in at.iter().filter(|_| wanted("backprop")) {
+        let steps = passes / PASSES;
         let mut best = (f64::NEG_INFINITY, 0.0);
         for rate in BACKPROP {
-            let accuracy = task.backprop(1, steps, rate, "fit", &["check"])?[0];
+            let accuracy = task.backprop(1, steps, rate, "fit", &["check"])?.0[0];
             best = if accuracy > best.0 { (accuracy, rate) } else { best };
         }
         let found = (1..=seeds).map(|seed| task.backprop(seed, steps, best.1, "train", &judged));
-        let found = found.collect::<Result<Vec<_>, _>>()?;
-        tell(format!("backprop, adamw, {name}, rate {}: {found:.3?}; median {:.3?}", best.1, medians(&found)))?;
+        let (found, seconds): (Vec<_>, Vec<_>) = found.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let line = format!("backprop, adamw, {passes} passes, rate {}: {found:.3?}; median {:.3?}", best.1, medians(&found));
+        tell(format!("{line}; {:.4} s a pass", median(seconds)))?;
     }
     for (name, spec, field, rates) in METHODS.into_iter().filter(|(name, ..)| wanted(name)) {
         let spec: Spec = spec.parse()?;
         let rates = said("--rates").map_or(Ok(rates.to_vec()), |all| all.split(',').map(str::parse).collect())?;
         let mut all = vec![];
         for rate in rates {
-            all.push((task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &["check"])?[0][0], rate));
+            all.push((task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &["check"])?.0[0][0], rate));
         }
         let (_, rate) = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).ok_or("no rates")?;
         let found = (1..=seeds).map(|seed| task.run(&spec.clone().with(field, rate)?, seed, &at, "train", &judged));
-        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let (found, seconds): (Vec<_>, Vec<_>) = found.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         for (k, until) in at.iter().enumerate() {
             let here: Vec<Vec<f64>> = found.iter().map(|run| run[k].clone()).collect();
             tell(format!("{name} after {until}: tried {all:.3?}; rate {rate}: {here:.3?}; median {:.3?}", medians(&here)))?;
         }
+        tell(format!("{name}: {:.4} s a pass", median(seconds)))?;
     }
     Ok(())
 }
 
 fn medians(found: &[Vec<f64>]) -> Vec<f64> {
-    let of = |k: usize| {
-        let mut column: Vec<f64> = found.iter().map(|row| row[k]).collect();
-        column.sort_by(f64::total_cmp);
-        column[column.len() / 2]
-    };
-    (0..found[0].len()).map(of).collect()
+    (0..found[0].len()).map(|k| median(found.iter().map(|row| row[k]).collect())).collect()
+}
+
+fn median(mut all: Vec<f64>) -> f64 {
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }
 
 fn task(folder: &str, train: &str, held: &str, other: &str) -> Result<Task, Failure> {

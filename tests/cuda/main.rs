@@ -8,6 +8,7 @@
 //! | `named` | reductions and laws of noise |
 //! | `optimizers` | every optimizer, with all that it runs there |
 //! | `in_place` | models that are the point |
+//! | `refused` | a kernel that does not compile |
 //! | `nvrtc`, `nvrtc.py` | does the compiler for cards take it? |
 
 mod host;
@@ -16,6 +17,7 @@ mod kernels;
 mod named;
 mod nvrtc;
 mod optimizers;
+mod refused;
 
 use std::error::Error;
 

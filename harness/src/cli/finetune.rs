@@ -23,7 +23,7 @@ use crate::{
     session::{Saving, Surroundings},
     whole::whole,
 };
-use told::{announce, conclude, tell_before};
+use told::{announce, conclude, tell_before, tell_unread};
 
 /// What `--help` says of files.
 pub(super) const FILES: &str = "\
@@ -164,8 +164,12 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     let before = noted.map(|noted| run.restore(noted)).transpose()?;
     interrupt::listen();
     announce(&mut run, console)?;
+    let is_new = before.is_none();
     let before = before.map_or_else(|| run.begin(), Ok)?;
     tell_before(&run, &before, console)?;
+    if is_new {
+        tell_unread(&run.unread()?, console)?;
+    }
     let mut audience = watch::audience_of(run.curve(), run.plan().evaluations, run.tally(), console);
     let saving = Saving { path: out.join(CHECKPOINT), every: run.plan().every, caller: Value::Null };
     let seconds = args.minutes.map(|minutes| 60.0 * minutes);

@@ -32,6 +32,9 @@ use crate::{
     session::{Saving, Surroundings},
 };
 
+/// One in so many losses of a run may go into looking for tensors without effect.
+const LOOK: u64 = 30;
+
 /// Sentences that the model is judged by.
 pub struct Set {
     /// What it is called.
@@ -179,6 +182,14 @@ impl Run {
         // They are there by now where a head was fitted, and else only later.
         let peak = memory::peak().map(|peak| peak.saturating_sub(self.hidden.bytes() as u64));
         Ok(Before { figures, memory: peak, head: self.head.clone() })
+    }
+
+    /// The names of tensors that are trained and that the loss does not read: nothing can come of them. Looked for where that is cheap beside the run.
+    ///
+    /// # Errors
+    /// As [`Tuner::unread`].
+    pub fn unread(&mut self) -> Result<Vec<String>> {
+        self.tuner.unread(self.plan.evaluations / LOOK)
     }
 
     /// Goes on where a checkpoint of the same plan was taken; gives what was known before.

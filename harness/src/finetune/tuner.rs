@@ -156,6 +156,22 @@ impl Tuner {
         }
     }
 
+    /// The names of tensors that are trained in place and that the loss does not read, where looking takes at most so many losses, those of unread ones apart.
+    ///
+    /// # Errors
+    /// What the loss fails with.
+    pub fn unread(&mut self, most: u64) -> Result<Vec<String>> {
+        match &mut self.held {
+            // Two losses of the model as it is, and one with each tensor as something else.
+            Held::InPlace(model) if 2 + model.space().leaves().len() as u64 <= most => match model.unread() {
+                // Nothing can be told of a loss that is not finite: the run will say what it is to.
+                Err(Error::Unsupported { .. }) => Ok(vec![]),
+                found => found,
+            },
+            _ => Ok(vec![]),
+        }
+    }
+
     /// Writes every step down, where steps can be; see [`InPlaceModel::log_to`]. The log of a quantised model stands beside its working copy.
     ///
     /// # Errors

@@ -287,6 +287,31 @@ fn a_head_begins_fitted_to_the_frozen_model_or_drawn() -> Tested {
     Ok(())
 }
 
+/// Neurons that never fire hide what comes before them.
+#[test]
+fn tensors_that_no_loss_depends_on_are_named() -> Tested {
+    let (place, dead) = (prepared()?, "encoder.layer.1.intermediate.dense");
+    let mut all = tensors()?;
+    all.insert(format!("{dead}.bias"), Tensor::full(-1e6f32, INNER, &Device::Cpu)?);
+    let folder = place.path().join("dead");
+    base(&folder, &all)?;
+    let config = fs::read_to_string(folder.join("config.json"))?.replace("\"gelu\"", "\"relu\"");
+    fs::write(folder.join("config.json"), config)?;
+    let run = |base: &str, more: &str| -> Result<[String; 2], Box<dyn Error>> {
+        let line = format!("finetune --base {base} --data data.tsv --out {base} --overwrite --json {more}");
+        let output = moths(&place, &line).output()?;
+        assert!(output.status.success(), "{output:?}");
+        Ok([String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?])
+    };
+    let [out, err] = run("dead", "--evaluations 700")?;
+    assert!(err.contains(&format!("no loss depends on {dead}.weight: ")) && err.lines().count() == 1, "{err}");
+    let event = json!({ "event": "unread", "tensors": [format!("{dead}.weight")] }).to_string();
+    assert_eq!(out.lines().nth(2), Some(&*event));
+    assert_eq!(run("dead", "--evaluations 40")?[1], "", "few passes are not spent on looking");
+    assert_eq!(run("base", "--evaluations 700")?[1], "", "everything has an effect");
+    Ok(())
+}
+
 /// What frozen layers make of a sentence is kept, or is not: the same bits.
 #[test]
 fn a_run_does_not_depend_on_what_is_kept() -> Tested {

@@ -11,7 +11,7 @@ use candle_nn::{Init, init::NormalOrUniform, var_builder::SimpleBackend};
 use super::{
     buffers::{Buffers, is_buffer},
     options::{Change, ModelOptions},
-    refusals::Refusals,
+    refusals::{Refusals, another, shapeless},
     weights::{Base, Initial, Weights},
 };
 use crate::{
@@ -45,11 +45,8 @@ impl SimpleBackend for Recorder {
             return Err(self.refusals.refuse(why));
         }
         match requests.iter().find(|r| r.name == name) {
-            Some(known) if known.shape != shape.dims() => {
-                candle_core::bail!("the model asks for `{name}` twice, as {:?} and as {shape:?}", known.shape)
-            }
-            Some(known) if known.dtype != dtype => {
-                candle_core::bail!("the model asks for `{name}` twice, as {:?} and as {dtype:?}", known.dtype)
+            Some(known) if known.shape != shape.dims() || known.dtype != dtype => {
+                return Err(self.refusals.refuse(another(name, (&known.shape, known.dtype), (shape.dims(), dtype))));
             }
             Some(_) => {}
             None => requests.push(Request { name: name.into(), shape: shape.dims().to_vec(), init, dtype }),
@@ -60,9 +57,7 @@ impl SimpleBackend for Recorder {
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         match self.options.shape(name) {
             Some(shape) => self.get(shape.into(), name, Init::Const(0.0), dtype, device),
-            None => {
-                candle_core::bail!("the model asks for `{name}` without saying its shape, and no weights are given that tell")
-            }
+            None => Err(self.refusals.refuse(shapeless(name))),
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use candle_core::DType;
+
 use crate::Error;
 
 /// What was refused while a model was built. candle's errors are texts: which of these one is shows by its text. A model may get over an
@@ -25,4 +27,16 @@ impl Refusals {
         let known = |all: &mut Vec<Error>| all.iter().position(|one| text.contains(&one.to_string())).map(|i| all.swap_remove(i));
         self.0.lock().ok().and_then(|mut all| known(&mut all)).unwrap_or(why.into())
     }
+}
+
+/// Of a tensor that a model asks for once more, as another.
+pub(super) fn another(name: &str, (was, of): (&[usize], DType), (is, now): (&[usize], DType)) -> Error {
+    let valid = format!("{was:?} {}, as which the model has asked for it before", of.as_str());
+    Error::invalid(format!("shape and dtype of `{name}`"), format!("{is:?} {}", now.as_str()), valid)
+}
+
+/// Of a tensor that a model asks for without a shape.
+pub(super) fn shapeless(name: &str) -> Error {
+    let why = "is asked for without its shape, which weights would tell: give weights that have it, or ask with a shape";
+    Error::unsupported(format!("`{name}`"), why)
 }

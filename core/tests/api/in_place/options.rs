@@ -122,3 +122,27 @@ fn tied_weights_are_one_leaf_and_missing_ones_are_missing() -> Result<()> {
     assert!(model.evaluate(&Batch::one(&space.start())?)?[0].is_finite());
     Ok(())
 }
+
+/// A device cannot be another here: candle has only one on every computer.
+#[test]
+fn a_tensor_asked_for_as_another_or_without_a_shape_is_refused_by_name() -> Result<()> {
+    type Build = fn(VarBuilder<'static>) -> candle_core::Result<Tensor>;
+    let turned: Build = |vb| vb.get((2, 3), "x").and_then(|_| vb.get((3, 2), "x"));
+    let halved: Build = |vb| vb.get((2, 3), "x").and_then(|_| vb.to_dtype(DType::BF16).get((2, 3), "x"));
+    let shapeless: Build = |vb| vb.get_unchecked("x");
+    let refusals = [
+        (turned, "shape and dtype of `x` = [3, 2] f32: [2, 3] f32, "),
+        (halved, "shape and dtype of `x` = [2, 3] bf16: [2, 3] f32, "),
+        (shapeless, "`x` is asked for without its shape"),
+    ];
+    for (build, said) in refusals {
+        let loss = |x: &mut Tensor, _: Key| x.sum_all();
+        let here = InPlaceModel::new(ModelOptions::default(), build, loss).map(drop);
+        for refused in [here, FlatModel::with(ModelOptions::default(), build, loss).map(drop)] {
+            let refused = refused.unwrap_err();
+            assert!(matches!(refused, Error::Invalid { .. } | Error::Unsupported { .. }), "{refused:?}");
+            assert!(refused.to_string().starts_with(said), "{refused}");
+        }
+    }
+    Ok(())
+}

@@ -12,7 +12,7 @@ use crate::{
     files,
     finetune::{Before, Plan, Run, Set, Summary},
     label::words,
-    output::{Console, grouped, number},
+    output::{Console, grouped, number, warn},
     plot::{self, Page},
 };
 
@@ -41,6 +41,15 @@ pub(super) fn announce(run: &mut Run, console: Console) -> Result<()> {
 pub(super) fn tell_before(run: &Run, before: &Before, console: Console) -> Result<()> {
     let sets: Vec<Value> = run.sets().iter().zip(&before.figures).map(|(set, figures)| judged(set, figures)).collect();
     console.object(&json!({ "event": "before", "sets": sets, "memory": before.memory }))
+}
+
+/// A warning, where there is something to warn of.
+pub(super) fn tell_unread(tensors: &[String], console: Console) -> Result<()> {
+    if tensors.is_empty() {
+        return Ok(());
+    }
+    warn(format!("no loss depends on {}: what is trained there is trained for nothing", tensors.join(", ")));
+    console.object(&json!({ "event": "unread", "tensors": tensors }))
 }
 
 fn judged(set: &Set, [accuracy, loss]: &[f64; 2]) -> Value {

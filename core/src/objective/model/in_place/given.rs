@@ -6,8 +6,13 @@ use candle_core::{DType, Device, Shape, Tensor, Var};
 use candle_nn::{Init, var_builder::SimpleBackend};
 
 use crate::{
-    Result,
-    objective::model::{layout::Request, options::ModelOptions, refusals::Refusals, weights::Base},
+    Error, Result,
+    objective::model::{
+        layout::Request,
+        options::ModelOptions,
+        refusals::{Refusals, another, shapeless},
+        weights::Base,
+    },
 };
 
 /// One tensor that a model has.
@@ -37,12 +42,13 @@ impl SimpleBackend for Giver {
     fn get(&self, shape: Shape, name: &str, init: Init, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         let mut given = self.given.lock().map_err(|e| candle_core::Error::msg(e.to_string()))?;
         if !device.same_device(&self.options.device) {
-            candle_core::bail!("`{name}` is asked for on {device:?}, and the options say {:?}", self.options.device);
+            let valid = format!("{:?}, as the options say", self.options.device);
+            return Err(self.refusals.refuse(Error::invalid(format!("device of `{name}`"), format!("{device:?}"), valid)));
         }
         if let Some(known) = given.iter().find(|known| known.request.name == name) {
             if known.tensor.shape() != &shape || known.tensor.dtype() != dtype {
-                let had = (known.tensor.shape(), known.tensor.dtype());
-                candle_core::bail!("the model asks for `{name}` twice, as {had:?} and as {shape:?} {dtype:?}");
+                let had = (known.tensor.dims(), known.tensor.dtype());
+                return Err(self.refusals.refuse(another(name, had, (shape.dims(), dtype))));
             }
             return Ok(known.tensor.clone());
         }
@@ -59,9 +65,7 @@ impl SimpleBackend for Giver {
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
         match self.options.shape(name) {
             Some(shape) => self.get(shape.into(), name, Init::Const(0.0), dtype, device),
-            None => {
-                candle_core::bail!("the model asks for `{name}` without saying its shape, and no weights are given that tell")
-            }
+            None => Err(self.refusals.refuse(shapeless(name))),
         }
     }
 
