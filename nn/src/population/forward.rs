@@ -74,6 +74,7 @@ impl<N: Module> Forward<'_, N> {
     pub(super) fn answers(&self, source: Source, data: &Data, loss: &OutputLoss) -> Result<Vec<Answer>> {
         let targets = targets_by_rows(loss, &data.targets)?;
         let answer = |outputs: Tensor| {
+            data.check(loss, outputs.dims().get(1..).unwrap_or_default())?;
             let outputs = by_rows(&outputs)?;
             let (number, slopes) = loss.with_slopes(&outputs, &targets)?;
             Ok((outputs, number, slopes))

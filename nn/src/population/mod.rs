@@ -52,7 +52,8 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     /// A network in f32 on the CPU with the default [`ModelOptions`].
     ///
     /// `data` gives inputs \[m, ..\] and targets, as the loss wants them, of a key: equal keys must give equal data. Where it gives the
-    /// very tensors of the time before, they are laid out once.
+    /// very tensors of the time before, they are laid out once. Targets of a cross-entropy are whole numbers below the number of classes, one of each row of the
+    /// outputs; those of a squared error have the shape of the outputs.
     ///
     /// # Errors
     /// As [`FlatModel::with`].
