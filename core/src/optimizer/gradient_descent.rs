@@ -11,7 +11,7 @@ use crate::{
     persist::{Fields, Keep, Persist, State},
     rng::Key,
     space::Space,
-    tensor::CowTensor,
+    tensor::{CowTensor, place},
 };
 
 /// Gradient estimate, then update rule: x ← descent(x, estimator(x)).
@@ -48,13 +48,13 @@ impl<E: Estimator, D: Descent> Optimizer for GradientDescent<E, D> {
         if self.point.is_in_place() {
             return self.step_in_place(objective);
         }
-        let Self { estimator, descent, space, point } = self;
-        let at = point.at_mut();
-        let remembered = descent.remembered().filter(|_| objective.stochastic()).map(Batch::one).transpose()?;
-        let Some(remembered) = remembered else { return estimator.advance(at, descent, space, objective) };
-        let loss = objective.losses(&remembered)?[0];
-        let report = estimator.advance(at, &mut Reminded { descent, loss }, space, objective)?;
-        Ok(report.and(loss, 1))
+        // Elsewhere the update rule's kernel may be one that does not compile, with the estimator a step ahead.
+        let before = (!place::is_near(self.point.at())).then(|| State::of(&mut self.estimator)).transpose()?;
+        let stepped = self.step_here(objective);
+        if let (Err(_), Some(before)) = (&stepped, before) {
+            before.restore(&mut self.estimator, Keep::Nothing)?;
+        }
+        stepped
     }
 
     fn answer(&self) -> Result<CowTensor> {
@@ -67,6 +67,16 @@ impl<E: Estimator, D: Descent> Optimizer for GradientDescent<E, D> {
 }
 
 impl<E: Estimator, D: Descent> GradientDescent<E, D> {
+    fn step_here(&mut self, objective: &mut dyn Objective) -> Result<Report> {
+        let Self { estimator, descent, space, point } = self;
+        let at = point.at_mut();
+        let remembered = descent.remembered().filter(|_| objective.stochastic()).map(Batch::one).transpose()?;
+        let Some(remembered) = remembered else { return estimator.advance(at, descent, space, objective) };
+        let loss = objective.losses(&remembered)?[0];
+        let report = estimator.advance(at, &mut Reminded { descent, loss }, space, objective)?;
+        Ok(report.and(loss, 1))
+    }
+
     /// The same where the model holds the point: what the descent makes of the gradient is told to the model.
     fn step_in_place(&mut self, objective: &mut dyn Objective) -> Result<Report> {
         let Self { estimator, descent, point, .. } = self;
