@@ -188,7 +188,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     ) -> Result<Vec<T>> {
         let draws = self.draws(batch)?;
         if let Some(data) = draws.values().next() {
-            self.check(data)?;
+            self.check(batch, data)?;
         }
         let at_once = draws.values().all(|data| data.blocks() <= AT_ONCE);
         let parts = plan(batch, self.model.space(), at_once, rayon::current_num_threads(), self.widest.load(Ordering::Relaxed));
@@ -204,21 +204,25 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
     }
 
     /// A parameter that the network changes by candle's operations before a layer takes it is no longer the candidate's: it is what the model holds. So where
-    /// the model holds nothing but NaN, a candidate that is finite must stay so.
-    fn check(&mut self, data: &Data) -> Result<()> {
+    /// the model holds nothing but NaN, a candidate that is finite must stay so: a centre of the batch, drawn layer by layer, as a model may be large.
+    fn check(&mut self, batch: &Batch, data: &Data) -> Result<()> {
         if self.checked {
             return Ok(());
         }
-        let start = self.space().start();
+        let at = batch.seed(0).map_or_else(|| self.space().start(), |(centre, ..)| centre.clone());
+        let away = |scale| Batch::seeded(&at, Sampler::Rademacher, [Probe::new(Key::new(0), scale)]);
         let loss = |model: &Self| -> Result<f64> {
             let forward = model.forward().ok_or_else(|| Error::unsupported("the model", "gives out no views"))?;
-            let source = Source::written(&Batch::one(&start)?, 0..1, forward.space)?;
+            let source = match forward.space.decodes_by_parts() {
+                true => Source::near(&away(0.0), 0..1, forward.space)?,
+                false => Source::written(&away(0.0), 0..1, forward.space)?,
+            };
             Ok(forward.losses(source, data, &model.loss)?.into_iter().sum())
         };
         let held = loss(self)?;
-        self.model.load_candidate(&Batch::seeded(&start, Sampler::Rademacher, [Probe::new(Key::new(0), f64::NAN)]), 0)?;
+        self.model.load_candidate(&away(f64::NAN), 0)?;
         let alone = loss(self);
-        self.model.load(&start)?;
+        self.model.load(&at)?;
         // What is not finite says nothing.
         self.checked = held.is_finite();
         if self.checked && alone?.to_bits() != held.to_bits() {
