@@ -187,7 +187,7 @@ impl<N: Module + Send + Sync + 'static> PopulationModel<N> {
         of: impl Fn(&Forward<'_, N>, Source, &Data) -> Result<Vec<T>> + Sync,
     ) -> Result<Vec<T>> {
         let draws = self.draws(batch)?;
-        if let Some(data) = draws.values().next() {
+        if let Some(data) = draws.get(&batch.draw(0)) {
             self.check(batch, data)?;
         }
         let at_once = draws.values().all(|data| data.blocks() <= AT_ONCE);

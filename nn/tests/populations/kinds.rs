@@ -7,23 +7,11 @@ use moths_core::{
     objective::{OutputLoss, Probe},
     space::Domain,
 };
-use moths_nn::{Activations, Embedding, Linear, Module, PopulationModel, Sequential, embedding, lanes::Lanes, linear, seq};
+use moths_nn::{Activations, Embedding, Linear, Module, PopulationModel, embedding, lanes::Lanes, linear, seq};
+
+use crate::toy::{classes, network, numbers};
 
 const SAMPLERS: [Sampler; 3] = [Sampler::Normal, Sampler::LowRank { rank: 1 }, Sampler::LowRank { rank: 2 }];
-
-fn network(vb: VarBuilder<'_>) -> candle_core::Result<Sequential> {
-    Ok(seq().add(linear(3, 6, vb.pp("hidden"))?).add_fn(|x| x.tanh()).add(linear(6, 4, vb.pp("out"))?))
-}
-
-fn numbers(shape: &[usize]) -> Result<Tensor> {
-    let values: Vec<f32> = (0..shape.iter().product()).map(|i| ((i * 37 + 11) % 23) as f32 / 11.0 - 1.0).collect();
-    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
-}
-
-fn classes(shape: &[usize]) -> Result<Tensor> {
-    let values: Vec<u32> = (0..shape.iter().product()).map(|i| (i * 7 % 4) as u32).collect();
-    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
-}
 
 /// None of [`classes`].
 fn others(shape: &[usize]) -> Result<Tensor> {

@@ -8,3 +8,4 @@ mod nan;
 mod parameters;
 mod population;
 mod refused;
+mod toy;

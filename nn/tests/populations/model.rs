@@ -7,22 +7,9 @@ use moths_core::{
     objective::{OutputLoss, Probe},
     space::Domain,
 };
-use moths_nn::{Activations, Linear, Module, PopulationModel, Sequential, linear, seq};
+use moths_nn::{Activations, Linear, Module, PopulationModel, Sequential, linear};
 
-fn network(vb: VarBuilder<'_>) -> candle_core::Result<Sequential> {
-    Ok(seq().add(linear(3, 6, vb.pp("hidden"))?).add_fn(|x| x.tanh()).add(linear(6, 4, vb.pp("out"))?))
-}
-
-/// Numbers of any shape.
-fn numbers(shape: &[usize]) -> Result<Tensor> {
-    let values: Vec<f32> = (0..shape.iter().product()).map(|i| ((i * 37 + 11) % 23) as f32 / 11.0 - 1.0).collect();
-    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
-}
-
-fn classes(shape: &[usize]) -> Result<Tensor> {
-    let values: Vec<u32> = (0..shape.iter().product()).map(|i| (i * 7 % 4) as u32).collect();
-    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
-}
+use crate::toy::{classes, network, numbers};
 
 fn losses() -> [(OutputLoss, OutputLoss); 3] {
     let cubic = || OutputLoss::Other(Box::new(|y, t| (y - t)?.abs()?.powf(3.0)));
