@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
+use candle_transformers::models::bert::Config;
 use moths::{InPlaceModel, Key, ModelOptions};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// What is to be said of a base that makes something else than finite numbers of the first sentence: the lowest part that does.
+/// What is to be said of a base that makes something else than finite numbers of some sentence: the lowest part that does.
 pub(super) fn complaint(base: Option<&Base>, file: &Path, examples: &Examples) -> Error {
     let wheres = match base.map(|base| first(base, examples)) {
         Some(Ok(Some(part))) => format!("; the first come out of {part}"),
@@ -23,27 +24,45 @@ pub(super) fn complaint(base: Option<&Base>, file: &Path, examples: &Examples) -
     Error::File { path: file.into(), why }
 }
 
+/// The lowest part out of which something comes that is not finite, for the first sentence for which it does.
 fn first(base: &Base, examples: &Examples) -> Result<Option<String>> {
-    let batch = examples.batch(&[0])?;
-    for layers in 0..=base.config.num_hidden_layers {
-        let shape = Shape {
-            config: candle_transformers::models::bert::Config { num_hidden_layers: layers, ..base.config.clone() },
-            prefix: base.prefix(),
-            classes: 2,
-            form: Form::Plain,
-            frozen: None,
-            hidden: HiddenStates::within(0),
-        };
-        let options = ModelOptions::default().weights(&base.weights).fresh("head").train("head").key(Key::new(0));
-        let unasked = |_: &mut Classifier, _: Key| Tensor::new(0f32, &Device::Cpu);
-        let model = InPlaceModel::new(options, |vb| Classifier::load(vb, &shape), unasked)?;
-        if !is_finite(&model.model().pooled(&batch)?)? {
-            let prefix = base.prefix().map(|prefix| format!("{prefix}.")).unwrap_or_default();
-            let part = layers.checked_sub(1).map_or("embeddings".into(), |layer| format!("encoder.layer.{layer}"));
-            return Ok(Some(format!("`{prefix}{part}`")));
+    let layers = base.config.num_hidden_layers;
+    let fails = |model: &Classifier, row: usize| is_finite(&model.pooled(&examples.batch(&[row])?)?).map(|finite| !finite);
+    let whole = cut(base, layers)?;
+    let mut row = 0;
+    while row < examples.len() && !fails(whole.model(), row)? {
+        row += 1;
+    }
+    if row == examples.len() {
+        return Ok(None);
+    }
+    // What is not finite below makes nothing finite above.
+    let (mut low, mut high) = (0, layers);
+    while low < high {
+        let middle = low.midpoint(high);
+        match fails(cut(base, middle)?.model(), row)? {
+            true => high = middle,
+            false => low = middle + 1,
         }
     }
-    Ok(None)
+    let prefix = base.prefix().map(|prefix| format!("{prefix}.")).unwrap_or_default();
+    let part = low.checked_sub(1).map_or("embeddings".into(), |layer| format!("encoder.layer.{layer}"));
+    Ok(Some(format!("`{prefix}{part}`")))
+}
+
+/// The model without the layers above so many.
+fn cut(base: &Base, layers: usize) -> Result<InPlaceModel<Classifier>> {
+    let shape = Shape {
+        config: Config { num_hidden_layers: layers, ..base.config.clone() },
+        prefix: base.prefix(),
+        classes: 2,
+        form: Form::Plain,
+        frozen: None,
+        hidden: HiddenStates::within(0),
+    };
+    let options = ModelOptions::default().weights(&base.weights).fresh("head").train("head").key(Key::new(0));
+    let unasked = |_: &mut Classifier, _: Key| Tensor::new(0f32, &Device::Cpu);
+    Ok(InPlaceModel::new(options, |vb| Classifier::load(vb, &shape), unasked)?)
 }
 
 /// Are all of them finite?

@@ -197,6 +197,11 @@ fn what_is_wrong_is_said_in_a_line() -> Tested {
     with("frozen-nan", "embeddings.LayerNorm.bias", Some(Tensor::full(f32::NAN, WIDTH, &Device::Cpu)?))?;
     let lower = "encoder.layer.0.output.dense.weight";
     with("frozen-layer-nan", lower, Some(Tensor::full(f32::NAN, (WIDTH, INNER), &Device::Cpu)?))?;
+    // Of a word that the first sentence does not have.
+    let row = 4 + WORDS.split(' ').position(|word| word == "fine").ok_or("no such word")?;
+    let rows: Vec<f32> = (0..4 + WORDS.split(' ').count()).map(|i| if i == row { f32::NAN } else { 1.0 }).collect();
+    let words = tensors()?["embeddings.word_embeddings.weight"].broadcast_mul(&Tensor::new(rows, &Device::Cpu)?.unsqueeze(1)?)?;
+    with("word-nan", "embeddings.word_embeddings.weight", Some(words))?;
     with("missing", query, None)?;
     with("shallow", "encoder.layer.1.intermediate.dense.weight", None)?;
     with("narrow", "embeddings.word_embeddings.weight", Some(Tensor::zeros((9, WIDTH), candle_core::DType::F32, &Device::Cpu)?))?;
@@ -215,6 +220,7 @@ fn what_is_wrong_is_said_in_a_line() -> Tested {
         ("--base nan --data data.tsv", "weights: encoder.layer.1.attention.self.query.weight = NaN or infinite"),
         ("--base frozen-nan --data data.tsv", "the first come out of `embeddings`"),
         ("--base frozen-nan --data data.tsv --head drawn", "the first come out of `embeddings`"),
+        ("--base word-nan --data data.tsv", "the first come out of `embeddings`"),
         ("--base frozen-layer-nan --data data.tsv", "the first come out of `encoder.layer.0`"),
         ("--base missing --data data.tsv", "unknown tensor of the weights `encoder.layer.1.attention.self.query.weight`"),
         (

@@ -258,6 +258,33 @@ fn what_is_wrong_with_a_file_is_said_in_a_line() -> Tested {
     Ok(())
 }
 
+/// A file in which the first number of a tensor is NaN, as f32 or as the scale of a block.
+fn spoilt(base: &Path, tensor: &str, path: &Path) -> Tested {
+    let content = Content::read(&mut File::open(base)?)?;
+    let info = content.tensor_infos.get(tensor).ok_or("no such tensor")?;
+    let (at, mut bytes) = ((content.tensor_data_offset + info.offset) as usize, fs::read(base)?);
+    match info.ggml_dtype {
+        GgmlDType::F32 => bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes()),
+        _ => bytes[at..at + 2].copy_from_slice(&0x7e00u16.to_le_bytes()),
+    }
+    fs::write(path, bytes)?;
+    Ok(())
+}
+
+/// candle would answer with finite numbers.
+#[test]
+fn numbers_that_are_none_are_found_in_the_file() -> Tested {
+    let place = prepared()?;
+    let at = |name: &str| place.path().join(name);
+    for tensor in ["token_embd.weight", "blk.0.attn_v.weight", "blk.1.ffn_norm.weight", "output_norm.weight"] {
+        spoilt(&at("base.gguf"), tensor, &at("nan.gguf"))?;
+        let refused = refusal(&place, "finetune --base nan.gguf --data data.tsv --evaluations 40 --out new")?;
+        assert!(refused.contains(&format!("weights: {tensor} = NaN or infinite")), "{tensor}: {refused}");
+        assert!(!at("new").exists(), "{tensor}");
+    }
+    Ok(())
+}
+
 /// A working copy whose run was cut off before its first checkpoint is begun again.
 #[test]
 fn a_copy_without_a_checkpoint_begins_again() -> Tested {

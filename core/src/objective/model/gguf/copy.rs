@@ -21,6 +21,7 @@ use candle_core::quantized::gguf_file::Content;
 
 use super::{
     changes::{self, Changes, Side},
+    finite,
     log::Log,
     opened::{Opened, beside},
     options::GgufOptions,
@@ -57,6 +58,7 @@ impl WorkingCopy {
         let base = Opened::new(base, false)?;
         let content = Content::read(&mut &base.file)?;
         let tensors = tensors::chosen(&content, base.len, &options.patterns, options.what)?;
+        finite::check(&content, &base)?;
         let space = tensors::space(&tensors, options.what)?;
         let training = Training { what: options.what, tensors, space };
         let claim = Claim::take(copy)?;

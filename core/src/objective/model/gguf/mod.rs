@@ -109,6 +109,7 @@
 //! |---|---|
 //! | `block` | where the numbers of a block lie, in ten types |
 //! | `tensors` | which tensors are trained, and the space of their coordinates |
+//! | `finite` | whether all its numbers are finite |
 //! | `rounding` | numbers into f16s and integers, by chance |
 //! | `change`, `reader` | what becomes of blocks in a candidate, on the way into a model |
 //! | `step`, `motion`, `replay` | what becomes of blocks in a step, or in all of them |
@@ -122,6 +123,7 @@ mod block;
 mod change;
 mod changes;
 mod copy;
+mod finite;
 mod log;
 mod model;
 mod motion;

@@ -46,7 +46,7 @@ impl<M> GgufModel<M> {
     ///
     /// # Errors
     /// [`Error::Unknown`] for a name that means no tensor; [`Error::Unsupported`] for a tensor whose type has no blocks that can
-    /// be trained;
+    /// be trained; [`Error::Invalid`] for a tensor, trained or not, with a number that is not finite: candle would take it for 0 in a product;
     /// [`Error::Tensor`] for a file that candle does not read; [`Error::Shape`] for one that contradicts itself; [`Error::File`]
     /// for a working copy of another base or of other training, for one that another program writes, and for a file that is none;
     /// [`Error::Io`].

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use candle_core::quantized::gguf_file::Content;
 
-use super::{Trained, opened::Opened, tensors};
+use super::{Trained, finite, opened::Opened, tensors};
 use crate::{Error, Result, rng::Key, space::Space};
 
 /// What of a [`GgufModel`](super::GgufModel) is searched.
@@ -85,6 +85,7 @@ impl GgufOptions {
     pub fn space(&self, base: impl AsRef<Path>) -> Result<Space> {
         let base = Opened::new(base.as_ref(), false)?;
         let content = Content::read(&mut &base.file)?;
+        finite::check(&content, &base)?;
         tensors::space(&tensors::chosen(&content, base.len, &self.patterns, self.what)?, self.what)
     }
 

@@ -1,7 +1,12 @@
 use std::io::{Read, Seek, SeekFrom};
 
+use half::f16;
+
 use super::*;
-use crate::Error;
+use crate::{
+    Error,
+    objective::model::gguf::{GgufModel, GgufOptions},
+};
 
 /// One code higher: the weight it belongs to moves by one step of its block, and no other moves. In all types.
 #[test]
@@ -159,4 +164,57 @@ fn the_space_is_of_blocks_or_of_codes() -> Result<()> {
         assert_eq!(opened.tensors[1].first, shapes[0].iter().product::<usize>());
     }
     Ok(())
+}
+
+/// candle would take it for 0 in a product. In all types, factors and floats, trained or not; a tensor without one is none.
+#[test]
+fn a_number_that_is_not_finite_is_refused_by_name() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let spoilt = folder.path().join("spoilt.gguf");
+    for dtype in TYPES {
+        let path = file(folder.path(), dtype)?;
+        let whole = fs::read(&path).expect("a file");
+        GgufOptions::scales().space(&path)?;
+        for name in ["token_embd.weight", "blk.0.up.weight", "blk.0.down.weight"] {
+            let opened = Opened::new(&path, &[name], Trained::Scales)?;
+            let tensor = &opened.tensors[0];
+            let block = tensor.place().end as usize - tensor.block.bytes;
+            for (j, value) in (0..tensor.block.factors()).flat_map(|j| [(j, f16::NAN), (j, f16::NEG_INFINITY)]) {
+                let mut bytes = whole.clone();
+                tensor.block.set_factor(&mut bytes[block..block + tensor.block.bytes], j, value);
+                fs::write(&spoilt, bytes).expect("written");
+                refuses(&spoilt, name);
+            }
+        }
+    }
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        let bias = Tensor::new(&[0f32, f32::MAX, f32::INFINITY], &Device::Cpu)?;
+        for (taken, refused) in [(1, false), (3, true)] {
+            let bias = bias.narrow(0, 0, taken)?.to_dtype(dtype)?.copy()?;
+            let (up, bias) = (QTensor::quantize(&matrix(8, 32, 1)?, GgmlDType::Q4_0)?, float(&bias)?);
+            let mut out = File::create(&spoilt).expect("a file");
+            gguf_file::write(&mut out, &[], &[("bias", &bias), ("up.weight", &up)])?;
+            if refused { refuses(&spoilt, "bias") } else { drop(GgufOptions::codes().space(&spoilt)?) }
+        }
+    }
+    Ok(())
+}
+
+fn refuses(path: &Path, name: &str) {
+    let refused = GgufOptions::codes().space(path).err().expect("a number that is none");
+    assert_eq!(refused.to_string(), format!("weights: {name} = NaN or infinite: weights that are finite numbers"));
+    let copy = path.with_extension("copy");
+    let load = |_: &mut GgufReader<'_>| -> candle_core::Result<()> { Ok(()) };
+    let opened = GgufModel::open(path, &copy, GgufOptions::scales(), load, |(), _| Tensor::new(0f32, &Device::Cpu));
+    assert!(matches!(opened.err(), Some(Error::Invalid { .. })) && !copy.exists(), "{name}");
+}
+
+/// A vector of floats as it is.
+fn float(values: &Tensor) -> Result<QTensor> {
+    let dtype = match values.dtype() {
+        DType::F16 => GgmlDType::F16,
+        DType::BF16 => GgmlDType::BF16,
+        _ => GgmlDType::F32,
+    };
+    Ok(QTensor::quantize(values, dtype)?)
 }
