@@ -17,7 +17,7 @@ pub trait Algorithm: Optimizer + Sized + 'static {
 
     /// Its settings. Ranges stand once, in the JSON schema (`#[schemars(range(..))]`): documentation, the command line, the
     /// laws and [`settings::check`](crate::optimizer::settings::check) read them there.
-    type Config: Serialize + DeserializeOwned + JsonSchema + Default;
+    type Config: Serialize + DeserializeOwned + JsonSchema + Default + 'static;
 
     /// A fresh optimizer. Equal arguments give equal optimizers.
     ///

@@ -133,7 +133,7 @@ pub trait NamedEstimator: Estimator + Sized + 'static {
     /// What it is. State sizes are those of the estimator alone, beside the point \[d\] that is moved.
     const META: Meta;
     /// Its settings, to which a `descent` is added.
-    type Config: Serialize + DeserializeOwned + JsonSchema + Default;
+    type Config: Serialize + DeserializeOwned + JsonSchema + Default + 'static;
     /// A fresh estimator.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ mod tests {
         collections::BTreeSet,
         env, fs, io,
         path::{Path, PathBuf},
+        sync::Arc,
     };
 
     use moths::{
@@ -54,7 +55,7 @@ mod tests {
     /// Whose settings have a page.
     struct Owner {
         id: &'static str,
-        schema: Value,
+        schema: Arc<Value>,
         /// The sources of its crate, or of all update rules.
         sources: PathBuf,
         /// The crate of the words, as its documentation calls it.

@@ -60,7 +60,7 @@ fn optimizer(entry: &registry::Entry, console: Console) -> Result<()> {
     let (equations, command) = (equations::of(meta.id), to_try(&capabilities, meta.id));
     console.object(&json!({
         "id": meta.id, "kind": "optimizer", "family": family, "summary": meta.summary, "citation": meta.citation,
-        "capabilities": capabilities, "settings": schema, "left_to_the_horizon": open, "equations": equations, "try": command,
+        "capabilities": capabilities, "settings": *schema, "left_to_the_horizon": open, "equations": equations, "try": command,
     }))?;
     console.line(format!("{} ({}): {}", meta.id, family.as_str().unwrap_or_default(), meta.summary))?;
     console.line(format!("{}\n", meta.citation))?;
@@ -79,7 +79,7 @@ fn optimizer(entry: &registry::Entry, console: Console) -> Result<()> {
 fn descent(entry: &DescentEntry, console: Console) -> Result<()> {
     let (equations, command) = (equations::of_descent(entry.id), format!("{TRY} spsa --set descent={}", entry.id));
     console.object(&json!({
-        "id": entry.id, "kind": "descent", "summary": entry.summary, "settings": entry.schema(), "equations": equations,
+        "id": entry.id, "kind": "descent", "summary": entry.summary, "settings": *entry.schema(), "equations": equations,
         "try": command,
     }))?;
     console.line(format!("{}: {}\n", entry.id, entry.summary))?;

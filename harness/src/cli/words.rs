@@ -1,5 +1,7 @@
 //! What settings can be, in words: the kinds of values that many settings share are explained once.
 
+use std::sync::Arc;
+
 use moths::{
     Sampler, Schedule,
     optimizer::{Size, settings},
@@ -17,7 +19,7 @@ pub(super) struct Kind {
     /// Its type, from the root of the library.
     #[cfg(test)]
     pub(super) documented: &'static str,
-    schema: fn() -> Value,
+    schema: fn() -> Arc<Value>,
 }
 
 /// All kinds, in the order in which they are explained.
@@ -28,7 +30,7 @@ pub(super) const KINDS: [Kind; 3] = [
 ];
 
 #[cfg_attr(not(test), expect(unused_variables, reason = "only the pages of settings, which a test writes, link the type"))]
-const fn kind(one: &'static str, meaning: &'static str, documented: &'static str, schema: fn() -> Value) -> Kind {
+const fn kind(one: &'static str, meaning: &'static str, documented: &'static str, schema: fn() -> Arc<Value>) -> Kind {
     Kind {
         one,
         meaning,
@@ -118,7 +120,7 @@ mod tests {
         assert!(names(schedule).contains(&"cosine {from, steps, to}".to_owned()), "{:?}", names(schedule));
         assert!(names(sampler).contains(&"student-t {dof}".to_owned()) && names(sampler).contains(&"normal".to_owned()));
         assert!(schedule.choices().iter().chain(&sampler.choices()).all(|choice| !choice.what.is_empty()));
-        let or_null = json!({ "anyOf": [settings::schema::<Schedule>(), { "type": "null" }] });
+        let or_null = json!({ "anyOf": [*settings::schema::<Schedule>(), { "type": "null" }] });
         assert_eq!(valid(&or_null), "a schedule, or null");
         assert_eq!(valid(&json!({ "type": "integer", "minimum": 0 })), "an integer >= 0");
     }

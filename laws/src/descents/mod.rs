@@ -63,11 +63,11 @@ pub fn rules() -> Vec<Rule> {
 
 /// Some of every registered update rule with settings drawn from its schema, always the same ones: they may be anything but of use.
 pub fn drawn(each: u32) -> Vec<Rule> {
-    let drawn = |id: &'static str, schema: serde_json::Value| {
-        let settings = draws::values(&schema, each).into_iter().filter_map(|settings| settings.as_object().cloned());
+    let drawn = |id: &'static str, schema: &serde_json::Value| {
+        let settings = draws::values(schema, each).into_iter().filter_map(|settings| settings.as_object().cloned());
         settings.map(move |settings| Rule { spec: Spec { name: id.to_owned(), settings } }).collect::<Vec<_>>()
     };
-    let rules = descent::entries().into_iter().flat_map(|entry| drawn(entry.id, entry.schema()));
+    let rules = descent::entries().into_iter().flat_map(|entry| drawn(entry.id, &entry.schema()));
     let builds = |rule: &Rule| space(DType::F64, 1).and_then(|space| rule.build(&space)).is_ok();
     rules.filter(builds).collect()
 }

@@ -25,6 +25,8 @@ mod rmsprop;
 mod sgd;
 mod sign;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::{
@@ -113,7 +115,7 @@ pub trait NamedDescent: Descent + Sized + 'static {
     /// One sentence.
     const SUMMARY: &'static str;
     /// Its settings.
-    type Config: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema + Default;
+    type Config: serde::Serialize + serde::de::DeserializeOwned + schemars::JsonSchema + Default + 'static;
     /// A fresh descent.
     ///
     /// # Errors
@@ -145,7 +147,7 @@ pub struct DescentEntry {
     pub id: &'static str,
     /// One sentence.
     pub summary: &'static str,
-    pub(crate) schema: fn() -> Value,
+    pub(crate) schema: fn() -> Arc<Value>,
     /// The settings with their defaults.
     pub(crate) whole: Whole,
     pub(crate) state: fn(&Map<String, Value>) -> Result<f64>,
@@ -175,7 +177,7 @@ impl DescentEntry {
     }
 
     /// The JSON schema of its settings.
-    pub fn schema(&self) -> Value {
+    pub fn schema(&self) -> Arc<Value> {
         (self.schema)()
     }
 }
@@ -205,7 +207,7 @@ macro_rules! preset_descent {
             inventory::submit! { $crate::optimizer::descent::DescentEntry {
                 id: $id,
                 summary: $summary,
-                schema: || $crate::optimizer::settings::with_defaults($crate::optimizer::settings::schema::<Config>(), &defaults()),
+                schema: || $crate::optimizer::settings::with_defaults(&$crate::optimizer::settings::schema::<Config>(), &defaults()),
                 whole: |settings| $crate::optimizer::settings::written(&filled(settings)?),
                 state: |settings| <$descent as $crate::optimizer::descent::NamedDescent>::state_per_parameter(&filled(settings)?),
                 remembers: |settings| <$descent as $crate::optimizer::descent::NamedDescent>::remembers(&filled(settings)?),
@@ -267,7 +269,7 @@ pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
 }
 
 /// The schema of its settings, and all of them, those by default too.
-pub(crate) fn described(spec: &Spec) -> Result<(Value, Map<String, Value>)> {
+pub(crate) fn described(spec: &Spec) -> Result<(Arc<Value>, Map<String, Value>)> {
     let entry = find(&spec.name)?;
     Ok((entry.schema(), (entry.whole)(&spec.settings)?))
 }

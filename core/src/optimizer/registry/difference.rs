@@ -1,5 +1,7 @@
 //! In what two specs differ, whatever they leave to the defaults.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::{Entry, find};
@@ -64,7 +66,7 @@ fn same(a: &Value, b: &Value) -> bool {
 }
 
 /// The schema of its settings; null where nobody has registered it.
-fn schema(named: Named, spec: &Spec) -> Value {
+fn schema(named: Named, spec: &Spec) -> Arc<Value> {
     match named {
         Named::Optimizer => find(&spec.name).map(Entry::schema),
         Named::Descent => descent::find(&spec.name).map(DescentEntry::schema),

@@ -3,6 +3,8 @@
 mod difference;
 mod memory;
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 pub use difference::difference;
@@ -21,7 +23,7 @@ use crate::{
 pub struct Entry {
     /// What it is.
     pub meta: Meta,
-    schema: fn() -> Value,
+    schema: fn() -> Arc<Value>,
     capabilities: fn(&Map<String, Value>) -> Result<Capabilities>,
     /// The settings with their defaults.
     whole: Whole,
@@ -67,7 +69,7 @@ impl Entry {
     }
 
     /// The JSON schema of its settings.
-    pub fn schema(&self) -> Value {
+    pub fn schema(&self) -> Arc<Value> {
         (self.schema)()
     }
 
@@ -265,7 +267,7 @@ pub fn left_to_the_horizon(spec: &Spec) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// As [`build`], except for what only shows with a space.
-pub(crate) fn described(spec: &Spec) -> Result<(Value, Map<String, Value>)> {
+pub(crate) fn described(spec: &Spec) -> Result<(Arc<Value>, Map<String, Value>)> {
     let entry = find(&spec.name)?;
     Ok((entry.schema(), (entry.whole)(&spec.settings)?))
 }

@@ -3,6 +3,12 @@
 mod numbers;
 mod parts;
 
+use std::{
+    any::TypeId,
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -13,20 +19,28 @@ pub use numbers::{Number, numbers};
 pub(crate) use parts::part_at;
 pub use parts::{Named, named, parts};
 
-/// The schema of `C`, with every definition written out in place.
-pub fn schema<C: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
-    settings.into_generator().into_root_schema_for::<C>().to_value()
+/// The schema of `C`, with every definition written out in place. It is made once: all optimizers are built by it, and those that are made of others many
+/// times.
+pub fn schema<C: JsonSchema + 'static>() -> Arc<Value> {
+    static MADE: RwLock<BTreeMap<TypeId, Arc<Value>>> = RwLock::new(BTreeMap::new());
+    let made = MADE.read().unwrap_or_else(PoisonError::into_inner).get(&TypeId::of::<C>()).cloned();
+    made.unwrap_or_else(|| {
+        let settings = SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true);
+        let schema = Arc::new(settings.into_generator().into_root_schema_for::<C>().to_value());
+        MADE.write().unwrap_or_else(PoisonError::into_inner).insert(TypeId::of::<C>(), schema.clone());
+        schema
+    })
 }
 
 /// A schema whose defaults are these, where they are given.
-pub(crate) fn with_defaults(mut schema: Value, defaults: &Map<String, Value>) -> Value {
+pub(crate) fn with_defaults(schema: &Value, defaults: &Map<String, Value>) -> Arc<Value> {
+    let mut schema = schema.clone();
     for (name, default) in defaults {
         if let Some(property) = schema["properties"].get_mut(name) {
             property["default"] = default.clone();
         }
     }
-    schema
+    Arc::new(schema)
 }
 
 /// Settings as a typed configuration. What is not given has its default.
@@ -48,7 +62,7 @@ pub(crate) fn with_defaults(mut schema: Value, defaults: &Map<String, Value>) ->
 /// # Errors
 /// [`Error::Unknown`] for a setting that `C` does not have, with the nearest it has; [`Error::Invalid`] for a value of another
 /// type or out of range. `owner` is what the settings belong to, for the message.
-pub fn resolve<C: DeserializeOwned + JsonSchema>(owner: &str, settings: &Map<String, Value>) -> Result<C> {
+pub fn resolve<C: DeserializeOwned + JsonSchema + 'static>(owner: &str, settings: &Map<String, Value>) -> Result<C> {
     let schema = schema::<C>();
     validate(owner, &schema, settings)?;
     serde_json::from_value(Value::Object(settings.clone()))
@@ -64,7 +78,7 @@ pub(crate) fn unchecked<C: DeserializeOwned>(owner: &str, settings: &Map<String,
 /// Settings with everything said: what is not given has its default.
 pub(crate) fn whole<C>(owner: &str, settings: &Map<String, Value>) -> Result<Map<String, Value>>
 where
-    C: Serialize + DeserializeOwned + JsonSchema,
+    C: Serialize + DeserializeOwned + JsonSchema + 'static,
 {
     written(&resolve::<C>(owner, settings)?)
 }
@@ -82,7 +96,7 @@ pub(crate) fn written<C: Serialize>(config: &C) -> Result<Map<String, Value>> {
 ///
 /// # Errors
 /// [`Error::Invalid`], naming the field, its value and what is valid. NaN and infinities are never valid.
-pub fn check<C: Serialize + JsonSchema>(config: &C) -> Result<()> {
+pub fn check<C: Serialize + JsonSchema + 'static>(config: &C) -> Result<()> {
     validate("settings", &schema::<C>(), &written(config)?)
 }
 
@@ -240,4 +254,16 @@ fn entries(schema: &Value) -> String {
 
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::descent::{AdamWConfig, SgdConfig};
+
+    #[test]
+    fn a_schema_is_made_once_for_each_type() {
+        let [one, again, other] = [schema::<SgdConfig>(), schema::<SgdConfig>(), schema::<AdamWConfig>()];
+        assert!(Arc::ptr_eq(&one, &again) && one != other);
+    }
 }

@@ -200,7 +200,7 @@ fn a_number_that_is_not_finite_is_refused_by_name() -> Result<()> {
 }
 
 fn refuses(path: &Path, name: &str) {
-    let refused = GgufOptions::codes().space(path).err().expect("a number that is none");
+    let refused = GgufOptions::codes().space(path).expect_err("a number that is none");
     assert_eq!(refused.to_string(), format!("weights: {name} = NaN or infinite: weights that are finite numbers"));
     let copy = path.with_extension("copy");
     let load = |_: &mut GgufReader<'_>| -> candle_core::Result<()> { Ok(()) };
