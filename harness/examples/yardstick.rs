@@ -4,8 +4,8 @@
 //! drawn] [--train PATTERN,..] [--rates R,..] [--out FILE] [--only METHOD,..]`
 //!
 //! The layers below stay as they are, so what they give is computed once. The head begins as logistic regression on the frozen
-//! features, or is drawn. The rate of every method, backpropagation with AdamW through the same layer among them, is chosen on a
-//! tenth of the training text, by the first seed at half of the evaluations or `--tried`; the held-out texts are looked at after
+//! features, or is drawn. The rate of every method, backpropagation with AdamW through the same layer among them, is chosen by the loss on
+//! a tenth of the training text, by the first seed at half of the evaluations or `--tried`; the held-out texts are looked at after
 //! the evaluations that `--at` names. Backpropagation gets as many forward passes, of which its backward pass is two; as its rate falls to
 //! zero, each of these is a run of its own, with a rate of its own. Said is also what a pass takes, steps included and looking apart.
 
@@ -21,6 +21,9 @@ type Failure = Box<dyn Error>;
 
 const TOKENS: usize = 32;
 const BATCH: usize = 16;
+
+/// The part of the training text by which rates are chosen.
+const CHECK: &str = "check";
 
 /// The methods, each with the rates that are tried.
 const METHODS: [(&str, &str, &str, [f64; 3]); 7] = [
@@ -98,15 +101,17 @@ impl Net {
         self.head.forward(&self.features(&text.below, &text.mask)?)
     }
 
-    /// The share of sentences whose label is found.
-    fn accuracy(&self, text: &Text) -> candle_core::Result<f64> {
-        let mut right = 0.0;
+    /// The share of sentences whose label is found, and the mean loss.
+    fn figures(&self, text: &Text) -> candle_core::Result<[f64; 2]> {
+        let (mut right, mut loss) = (0.0, 0.0);
         for from in (0..text.len()).step_by(64) {
             let part = text.rows(&Tensor::arange(from as u32, text.len().min(from + 64) as u32, &Device::Cpu)?)?;
-            let found = self.logits(&part)?.argmax(D::Minus1)?.eq(&part.labels)?.to_dtype(DType::F64)?.sum_all()?;
+            let logits = self.logits(&part)?;
+            let found = logits.argmax(D::Minus1)?.eq(&part.labels)?.to_dtype(DType::F64)?.sum_all()?;
             right += found.to_scalar::<f64>()?;
+            loss += f64::from(cross_entropy(&logits, &part.labels)?.to_scalar::<f32>()?) * part.len() as f64;
         }
-        Ok(right / text.len() as f64)
+        Ok([right, loss].map(|sum| sum / text.len() as f64))
     }
 }
 
@@ -176,9 +181,11 @@ impl Task {
         Ok(InPlaceModel::new(self.options(on, seed), |vb| Net::new(vb, &self.config), loss)?)
     }
 
-    /// How a model does on texts.
+    /// How a model does on texts: its accuracy, and on what rates are chosen by, minus its loss, as accuracies of a few hundred sentences tie.
     fn judge(&self, net: &Net, judged: &[&str]) -> Result<Vec<f64>, Failure> {
-        judged.iter().map(|name| Ok(net.accuracy(&self.text[name])?)).collect()
+        let figure =
+            |name: &str| net.figures(&self.text[name]).map(|[accuracy, loss]| if name == CHECK { -loss } else { accuracy });
+        judged.iter().map(|name| Ok(figure(name)?)).collect()
     }
 
     /// Trains on one text, and says how it does on others after so many evaluations, of which the last are the end; and the seconds that one took.
@@ -275,8 +282,8 @@ fn main() -> Result<(), Failure> {
         let steps = passes / PASSES;
         let mut best = (f64::NEG_INFINITY, 0.0);
         for rate in BACKPROP {
-            let accuracy = task.backprop(1, steps, rate, "fit", &["check"])?.0[0];
-            best = if accuracy > best.0 { (accuracy, rate) } else { best };
+            let found = task.backprop(1, steps, rate, "fit", &[CHECK])?.0[0];
+            best = if found > best.0 { (found, rate) } else { best };
         }
         let found = (1..=seeds).map(|seed| task.backprop(seed, steps, best.1, "train", &judged));
         let (found, seconds): (Vec<_>, Vec<_>) = found.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
@@ -288,7 +295,7 @@ fn main() -> Result<(), Failure> {
         let rates = said("--rates").map_or(Ok(rates.to_vec()), |all| all.split(',').map(str::parse).collect())?;
         let mut all = vec![];
         for rate in rates {
-            all.push((task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &["check"])?.0[0][0], rate));
+            all.push((task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &[CHECK])?.0[0][0], rate));
         }
         let (_, rate) = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).ok_or("no rates")?;
         let found = (1..=seeds).map(|seed| task.run(&spec.clone().with(field, rate)?, seed, &at, "train", &judged));
@@ -331,7 +338,7 @@ fn task(folder: &str, train: &str, held: &str, other: &str) -> Result<Task, Fail
     };
     let text = BTreeMap::from([
         ("fit", tenth(true)?),
-        ("check", tenth(false)?),
+        (CHECK, tenth(false)?),
         ("held", read(held, 600)?),
         ("other", read(other, 600)?),
         ("train", train.clone()),

@@ -62,7 +62,7 @@ fn cut(base: &Base, layers: usize) -> Result<InPlaceModel<Classifier>> {
     };
     let options = ModelOptions::default().weights(&base.weights).fresh("head").train("head").key(Key::new(0));
     let unasked = |_: &mut Classifier, _: Key| Tensor::new(0f32, &Device::Cpu);
-    Ok(InPlaceModel::new(options, |vb| Classifier::load(vb, &shape), unasked)?)
+    InPlaceModel::new(options, |vb| Classifier::load(vb, &shape), unasked)
 }
 
 /// Are all of them finite?

@@ -131,12 +131,9 @@ impl Data {
         }
     }
 
-    /// The sum of the losses of these outputs \[rows, k\] of an example each, of the examples of block `block`; `None` for a loss that is known
-    /// to candle alone.
-    pub(super) fn loss(&self, loss: &OutputLoss, block: usize, rows: usize, outputs: &[Lanes]) -> Result<Option<f64>> {
-        if matches!(loss, OutputLoss::Other(_)) {
-            return Ok(None);
-        }
+    /// The sum of the losses of these outputs \[rows, k\] of an example each, of the examples of block `block`: cross-entropies of classes, and squared
+    /// errors of numbers.
+    pub(super) fn loss(&self, loss: &OutputLoss, block: usize, rows: usize, outputs: &[Lanes]) -> Result<f64> {
         let examples = block * LANES..self.examples().min((block + 1) * LANES);
         let width = outputs.len() / rows.max(1);
         let per_row = |row: usize| -> Result<f64> {
@@ -147,7 +144,7 @@ impl Data {
                 Wanted::Numbers(numbers) => Ok(squared_error(outputs, rows.map(|i| &numbers[i * width..][..width]))),
             }
         };
-        (0..rows).map(per_row).sum::<Result<f64>>().map(Some)
+        (0..rows).map(per_row).sum()
     }
 
     /// Do targets fit outputs of this shape, and are there examples?

@@ -48,7 +48,7 @@ impl<N: Module> Forward<'_, N> {
             let (rows, elements) = (outputs.elements() / outputs.shape().last().map_or(1, |k| (*k).max(1)), outputs.elements());
             for (member, sum) in sums.iter_mut().enumerate() {
                 for (block, outputs) in blocks.clone().zip(outputs.of_member(member).chunks_exact(elements.max(1))) {
-                    *sum += data.loss(loss, block, rows, outputs)?.unwrap_or(f64::NAN);
+                    *sum += data.loss(loss, block, rows, outputs)?;
                 }
             }
             count += data.examples_in(&blocks) * if matches!(loss, OutputLoss::CrossEntropy) { rows } else { elements };
