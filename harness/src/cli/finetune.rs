@@ -23,7 +23,7 @@ use crate::{
     session::{Saving, Surroundings},
     whole::whole,
 };
-use told::{announce, conclude, tell_before, tell_unread};
+use told::{announce, conclude, tell_before, tell_nothing_begun, tell_unread};
 
 /// What `--help` says of files.
 pub(super) const FILES: &str = "\
@@ -165,7 +165,11 @@ pub(super) fn run(args: Args, console: Console) -> Result<Ending> {
     interrupt::listen();
     announce(&mut run, console)?;
     let is_new = before.is_none();
-    let before = before.map_or_else(|| run.begin(), Ok)?;
+    let before = before.map_or_else(|| run.begin(interrupt::asked()), |before| Ok(Some(before)))?;
+    let Some(before) = before else {
+        tell_nothing_begun(console)?;
+        return Ok(Ending::Interrupted);
+    };
     tell_before(&run, &before, console)?;
     if is_new {
         tell_unread(&run.unread()?, console)?;

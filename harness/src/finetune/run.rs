@@ -3,7 +3,7 @@
 use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use moths::{
@@ -75,8 +75,8 @@ pub struct Summary {
     pub curve: Curve,
     /// What was known before.
     pub before: Before,
-    /// Accuracy and mean loss on every set.
-    pub after: Vec<[f64; 2]>,
+    /// Accuracy and mean loss on every set; `None` of a run that was interrupted, whose last row of the curve is that of its last checkpoint.
+    pub after: Option<Vec<[f64; 2]>>,
     /// The peak of memory of steps, in bytes.
     pub memory: Option<u64>,
     /// Bytes of it that are hidden states of frozen layers, kept so that they need not be computed again.
@@ -169,19 +169,19 @@ impl Run {
         self.tuner.log_to(path)
     }
 
-    /// Judges the model as it is before the first step.
+    /// Judges the model as it is before the first step; `None` where it was interrupted in that.
     ///
     /// # Errors
     /// [`Error::File`] for a base that answers no finite numbers.
-    pub fn begin(&mut self) -> Result<Before> {
+    pub fn begin(&mut self, interrupted: &AtomicBool) -> Result<Option<Before>> {
         memory::forget();
-        let figures = self.judged(usize::MAX)?;
+        let Some(figures) = self.judged(usize::MAX, interrupted)? else { return Ok(None) };
         if let Some(set) = self.sets.iter().zip(&figures).find_map(|(set, [_, loss])| (!loss.is_finite()).then_some(set)) {
             return Err(finite::complaint(self.base.as_ref(), &self.file, &set.examples));
         }
         // They are there by now where a head was fitted, and else only later.
         let peak = memory::peak().map(|peak| peak.saturating_sub(self.hidden.bytes() as u64));
-        Ok(Before { figures, memory: peak, head: self.head.clone() })
+        Ok(Some(Before { figures, memory: peak, head: self.head.clone() }))
     }
 
     /// The names of tensors that are trained and that the loss does not read: nothing can come of them. Looked for where that is cheap beside the run.
@@ -238,10 +238,14 @@ impl Run {
         let unsaved = self.save(&note, &mut around)?;
         let memory = memory::peak();
         self.place()?;
-        let after = self.judged(usize::MAX)?;
-        let curve = self.curve.clone().ending_with(Row::of(&self.tally, row(&after)));
+        let after = self.judged(usize::MAX, around.interrupted)?;
+        let curve = self.curve.clone();
+        let curve = match &after {
+            Some(after) => curve.ending_with(Row::of(&self.tally, row(after))),
+            None => curve,
+        };
         Ok(Summary {
-            reason,
+            reason: reason.filter(|_| after.is_some()),
             tally: self.tally.clone(),
             curve,
             before,
@@ -273,7 +277,8 @@ impl Run {
             return Ok(());
         }
         self.place()?;
-        let figures = self.judged(self.plan.glanced_at())?;
+        // Of a run that is interrupted the row is missing, and the next checkpoint is that of its end.
+        let Some(figures) = self.judged(self.plan.glanced_at(), around.interrupted)? else { return Ok(()) };
         let row = Row::of(&self.tally, row(&figures));
         around.audience.row(&row);
         self.curve.push(row);
@@ -286,9 +291,9 @@ impl Run {
         self.tuner.take(&answer)
     }
 
-    /// Accuracy and mean loss on at most so many sentences of every set.
-    fn judged(&mut self, most: usize) -> Result<Vec<[f64; 2]>> {
-        self.sets.iter().map(|set| self.tuner.judge(&set.examples, most)).collect()
+    /// Accuracy and mean loss on at most so many sentences of every set; `None` where it was interrupted.
+    fn judged(&mut self, most: usize, interrupted: &AtomicBool) -> Result<Option<Vec<[f64; 2]>>> {
+        self.sets.iter().map(|set| self.tuner.judge(&set.examples, most, interrupted)).collect()
     }
 
     /// Writes a checkpoint, if any are wanted; gives the reason when that fails.

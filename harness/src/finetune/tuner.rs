@@ -1,6 +1,11 @@
 //! The model as an objective: its own point where the optimizer keeps none, or one that takes the points of the optimizer.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{
+    fmt,
+    path::Path,
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use candle_core::{D, DType, Tensor};
 use moths::{
@@ -75,6 +80,9 @@ enum Held {
     Gguf(Box<Quantised>),
 }
 
+/// So many sentences take some seconds, and loading the model before them little beside that.
+const ASKED_TOGETHER: usize = 16;
+
 /// The file in which a quantised model is trained, in the folder of its run.
 pub const WORK: &str = "work.gguf";
 
@@ -88,8 +96,8 @@ impl Tuner {
             Pretrained::Bert(base) => Self::new(base, plan, examples, None),
             Pretrained::Gguf(gguf) => {
                 let held = Quantised::open(gguf, &folder.join(WORK), plan, examples)?;
-                // Sentences are asked one by one, and the model is loaded for all that are judged together.
-                Ok(Self { held: Held::Gguf(Box::new(held)), batch: usize::MAX, logs: true })
+                // Sentences are asked one by one, and the model is loaded for those that are judged together.
+                Ok(Self { held: Held::Gguf(Box::new(held)), batch: ASKED_TOGETHER, logs: true })
             }
         }
     }
@@ -229,13 +237,16 @@ impl Tuner {
         }
     }
 
-    /// The share of at most so many of the examples that the model gets right, and its mean loss on them.
+    /// The share of at most so many of the examples that the model gets right, and its mean loss on them; `None` where it was interrupted.
     ///
     /// # Errors
     /// What candle fails with.
-    pub fn judge(&mut self, examples: &Examples, most: usize) -> Result<[f64; 2]> {
+    pub fn judge(&mut self, examples: &Examples, most: usize, interrupted: &AtomicBool) -> Result<Option<[f64; 2]>> {
         let (mut right, mut loss, mut seen) = (0.0, 0.0, 0.0);
         for rows in examples.batches(most, self.batch) {
+            if interrupted.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             let (logits, classes) = (self.logits(examples, &rows)?, examples.classes(&rows)?);
             let hits = logits.argmax(D::Minus1)?.eq(&classes)?.to_dtype(DType::F64)?.sum_all()?.to_scalar::<f64>()?;
             let mean = candle_nn::loss::cross_entropy(&logits, &classes)?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
@@ -243,7 +254,7 @@ impl Tuner {
             loss += mean * rows.len() as f64;
             seen += rows.len() as f64;
         }
-        Ok([right / seen, loss / seen])
+        Ok(Some([right / seen, loss / seen]))
     }
 
     /// What the head sees of every example, \[n, h\].

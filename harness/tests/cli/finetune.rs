@@ -7,6 +7,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::Stdio,
+    sync::atomic::AtomicBool,
 };
 
 use candle_core::{Device, Tensor, safetensors};
@@ -14,7 +15,7 @@ use moths_harness::finetune::{Base, Examples, Plan, Precision, Start, Text, Tune
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::{Tested, events, last, leftovers, moths, refusal, said, timeless};
+use crate::support::{Tested, events, interrupted, last, leftovers, moths, refusal, said, timeless};
 
 const WORDS: &str = "the film was a meal this and very it is good great fine lovely bad awful poor dull . !";
 const WIDTH: usize = 16;
@@ -354,7 +355,8 @@ fn both_programs_of_the_model_see_the_same_losses() -> Tested {
         Ok(Tuner::new(&base, &plan_of(&base, &text, optimizer)?, examples, None)?)
     };
     let (mut stock, mut plain) = (tuner("open-es", &examples)?, tuner("backprop", &examples)?);
-    let [one, other] = [stock.judge(&examples, 24)?, plain.judge(&examples, 24)?];
+    let never = AtomicBool::new(false);
+    let [one, other] = [stock.judge(&examples, 24, &never)?, plain.judge(&examples, 24, &never)?].map(Option::unwrap_or_default);
     assert!(one[0] == other[0] && (one[1] - other[1]).abs() < 1e-5, "{one:?} {other:?}");
 
     // The slope of the one along the gradient of the other, of a sentence that is every minibatch.
@@ -395,4 +397,24 @@ fn plan_of(base: &Base, text: &Text, optimizer: &str) -> Result<Plan, Box<dyn Er
         horizon: 1,
         every: 1,
     })
+}
+
+/// Judging what comes after is not waited for: of a quantised model it takes minutes.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_ends_without_judging() -> Tested {
+    let place = prepared()?;
+    let line = "finetune --base base --data data.tsv --held-out many.tsv --head drawn --every 100 --evaluations 1000000000";
+    fs::write(place.path().join("many.tsv"), sentences(20_000))?;
+    let rest = interrupted(&place, &format!("{line} --out before"), "in place:")?;
+    assert_eq!(rest, "interrupted before the first step; the same command with --overwrite begins again");
+    fs::write(place.path().join("many.tsv"), sentences(600))?;
+    let line = format!("{line} --out before");
+    assert!(refusal(&place, &line)?.contains("--overwrite"));
+    let rest = interrupted(&place, &format!("{line} --overwrite"), "evaluations  lowest")?;
+    assert!(rest.ends_with("interrupted; the same command with --resume goes on where this one ended"), "{rest}");
+    assert!(!rest.contains("sentences right") && place.path().join("before/tuned.safetensors").is_file(), "{rest}");
+    let end = last(events(&place, &format!("{line} --resume --minutes 0.01"))?);
+    assert_eq!((&end["reason"], &end["sets"][0]["examples"]), (&"time is up".into(), &1200.into()));
+    Ok(())
 }

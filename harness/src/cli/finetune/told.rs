@@ -43,6 +43,12 @@ pub(super) fn tell_before(run: &Run, before: &Before, console: Console) -> Resul
     console.object(&json!({ "event": "before", "sets": sets, "memory": before.memory }))
 }
 
+/// The end of a run that was interrupted before its first step.
+pub(super) fn tell_nothing_begun(console: Console) -> Result<()> {
+    console.object(&json!({ "event": "end", "reason": "interrupted", "evaluations": 0, "steps": 0 }))?;
+    console.line("interrupted before the first step; the same command with --overwrite begins again")
+}
+
 /// A warning, where there is something to warn of.
 pub(super) fn tell_unread(tensors: &[String], console: Console) -> Result<()> {
     if tensors.is_empty() {
@@ -89,7 +95,7 @@ fn log_of(plan: &Plan) -> &'static str {
 /// For scripts.
 fn end(run: &Run, summary: &Summary, out: &Path, reason: &str) -> Map<String, Value> {
     let (before, tally) = (&summary.before, &summary.tally);
-    let set = |(i, set): (usize, &Set)| json!({ "name": set.name, "examples": set.examples.len(), "before": judged(set, &before.figures[i]), "after": judged(set, &summary.after[i]) });
+    let set = |(i, set): (usize, &Set)| json!({ "name": set.name, "examples": set.examples.len(), "before": judged(set, &before.figures[i]), "after": summary.after.as_ref().map(|after| judged(set, &after[i])) });
     let file = |name: &str| files::json(&out.join(name));
     let event = json!({
         "event": "end", "reason": reason, "evaluations": tally.evaluations, "steps": tally.steps, "seconds": tally.seconds,
@@ -110,15 +116,15 @@ fn people(run: &Run, summary: &Summary, out: &Path, reason: &str) -> Vec<String>
     let (before, tally) = (&summary.before, &summary.tally);
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let mut lines = vec![String::new()];
-    for (i, set) in run.sets().iter().enumerate() {
-        let ([then, _], [now, _]) = (before.figures[i], summary.after[i]);
+    let figures = before.figures.iter().zip(summary.after.iter().flatten());
+    for (set, ([then, _], [now, _])) in run.sets().iter().zip(figures) {
         let head = if before.head.is_some() { " (logistic regression on frozen features)" } else { "" };
         lines.push(format!(
             "{:<14} {} of {} sentences right, before {}{head}",
             set.name,
-            percent(now),
+            percent(*now),
             grouped(set.examples.len() as u64),
-            percent(then),
+            percent(*then),
         ));
     }
     lines.push(format!("{:<14} {}", "lowest loss", number(tally.lowest)));
