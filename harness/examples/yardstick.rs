@@ -1,15 +1,15 @@
 //! Estimators of fine-tuning beside each other: the last layer of a pre-trained BERT and a new head, on labelled text, at equal forward passes.
 //!
 //! `cargo run -p moths-cli --example yardstick -- FOLDER TRAIN.tsv HELD.tsv OTHER.tsv [--at N,..] [--tried N] [--seeds K] [--head
-//! drawn] [--train PATTERN,..] [--rates R,..] [--out FILE] [--only METHOD,..]`
+//! drawn] [--train PATTERN,..] [--out FILE] [--only METHOD,..]`
 //!
 //! The layers below stay as they are, so what they give is computed once. The head begins as logistic regression on the frozen
-//! features, or is drawn. The rate of every method, backpropagation with AdamW through the same layer among them, is chosen by the loss on
+//! features, or is drawn. The rate of every method, backpropagation with AdamW through the same layer among them, is chosen from a ladder by the loss on
 //! a tenth of the training text, by the first seed at half of the evaluations or `--tried`; the held-out texts are looked at after
 //! the evaluations that `--at` names. Backpropagation gets as many forward passes, of which its backward pass is two; as its rate falls to
 //! zero, each of these is a run of its own, with a rate of its own. Said is also what a pass takes, steps included and looking apart.
 
-use std::{collections::BTreeMap, env, error::Error, fs, io::Write, time::Instant};
+use std::{cmp::Ordering, collections::BTreeMap, env, error::Error, fs, io::Write, time::Instant};
 
 use candle_core::{D, DType, Device, Tensor};
 use candle_nn::{Linear, Module, VarBuilder, linear, loss::cross_entropy, ops};
@@ -25,29 +25,25 @@ const BATCH: usize = 16;
 /// The part of the training text by which rates are chosen.
 const CHECK: &str = "check";
 
-/// The methods, each with the rates that are tried.
-const METHODS: [(&str, &str, &str, [f64; 3]); 7] = [
-    ("mezo", r#"{"name": "mezo"}"#, "rate", [0.0003, 0.001, 0.003]),
-    ("fzoo", r#"{"name": "fzoo", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0003, 0.001, 0.003]),
-    ("lozo", r#"{"name": "lozo", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0005, 0.002, 0.006]),
-    ("subzero", r#"{"name": "subzero", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0005, 0.002, 0.006]),
-    ("hizoo", r#"{"name": "hizoo", "descent": {"name": "sgd"}}"#, "descent.rate", [0.0005, 0.002, 0.006]),
-    ("open-es", r#"{"name": "open-es", "pairs": 15, "sigma": 0.05, "descent": {"name": "sgd"}}"#, "descent.rate", EVOLVED),
-    (
-        "low-rank-es",
-        r#"{"name": "low-rank-es", "pairs": 15, "sigma": 0.05, "descent": {"name": "sgd"}}"#,
-        "descent.rate",
-        EVOLVED,
-    ),
+/// The methods, each with the rate that is tried first.
+const METHODS: [(&str, &str, &str, f64); 7] = [
+    ("mezo", r#"{"name": "mezo"}"#, "rate", 0.01),
+    ("fzoo", r#"{"name": "fzoo", "descent": {"name": "sgd"}}"#, "descent.rate", 0.01),
+    ("lozo", r#"{"name": "lozo", "descent": {"name": "sgd"}}"#, "descent.rate", 0.01),
+    ("subzero", r#"{"name": "subzero", "descent": {"name": "sgd"}}"#, "descent.rate", 0.01),
+    ("hizoo", r#"{"name": "hizoo", "descent": {"name": "sgd"}}"#, "descent.rate", 0.01),
+    ("open-es", r#"{"name": "open-es", "pairs": 15, "sigma": 0.05, "descent": {"name": "sgd"}}"#, "descent.rate", 0.001),
+    ("low-rank-es", r#"{"name": "low-rank-es", "pairs": 15, "sigma": 0.05, "descent": {"name": "sgd"}}"#, "descent.rate", 0.001),
 ];
 
-const EVOLVED: [f64; 3] = [0.00006, 0.0002, 0.0006];
+/// Rates are tried upwards by this factor while the figure rises, or else downwards.
+const RUNG: f64 = 4.0;
 
 /// A step of backpropagation, in forward passes: the backward one takes two.
 const PASSES: u64 = 3;
 
-/// The rates of backpropagation that are tried.
-const BACKPROP: [f64; 3] = [0.0003, 0.002, 0.02];
+/// The rate of backpropagation that is tried first.
+const BACKPROP: f64 = 0.001;
 
 /// One layer of BERT by plain operations, which can be differentiated, and a head.
 struct Net {
@@ -280,33 +276,48 @@ fn main() -> Result<(), Failure> {
     tell(format!("the head alone: {:.3?}", task.judge(task.in_place("train", 0)?.model(), &judged)?))?;
     for passes in at.iter().filter(|_| wanted("backprop")) {
         let steps = passes / PASSES;
-        let mut best = (f64::NEG_INFINITY, 0.0);
-        for rate in BACKPROP {
-            let found = task.backprop(1, steps, rate, "fit", &[CHECK])?.0[0];
-            best = if found > best.0 { (found, rate) } else { best };
-        }
-        let found = (1..=seeds).map(|seed| task.backprop(seed, steps, best.1, "train", &judged));
+        let (rate, all) = climbed(BACKPROP, |rate| Ok(task.backprop(1, steps, rate, "fit", &[CHECK])?.0[0]))?;
+        let found = (1..=seeds).map(|seed| task.backprop(seed, steps, rate, "train", &judged));
         let (found, seconds): (Vec<_>, Vec<_>) = found.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
-        let line = format!("backprop, adamw, {passes} passes, rate {}: {found:.3?}; median {:.3?}", best.1, medians(&found));
+        let line =
+            format!("backprop, adamw, {passes} passes, tried {all:?}; rate {rate}: {found:.3?}; median {:.3?}", medians(&found));
         tell(format!("{line}; {:.4} s a pass", median(seconds)))?;
     }
-    for (name, spec, field, rates) in METHODS.into_iter().filter(|(name, ..)| wanted(name)) {
+    for (name, spec, field, first) in METHODS.into_iter().filter(|(name, ..)| wanted(name)) {
         let spec: Spec = spec.parse()?;
-        let rates = said("--rates").map_or(Ok(rates.to_vec()), |all| all.split(',').map(str::parse).collect())?;
-        let mut all = vec![];
-        for rate in rates {
-            all.push((task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &[CHECK])?.0[0][0], rate));
-        }
-        let (_, rate) = all.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0)).ok_or("no rates")?;
+        let trial = |rate: f64| Ok(task.run(&spec.clone().with(field, rate)?, 1, &[tried], "fit", &[CHECK])?.0[0][0]);
+        let (rate, all) = climbed(first, trial)?;
         let found = (1..=seeds).map(|seed| task.run(&spec.clone().with(field, rate)?, seed, &at, "train", &judged));
         let (found, seconds): (Vec<_>, Vec<_>) = found.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         for (k, until) in at.iter().enumerate() {
             let here: Vec<Vec<f64>> = found.iter().map(|run| run[k].clone()).collect();
-            tell(format!("{name} after {until}: tried {all:.3?}; rate {rate}: {here:.3?}; median {:.3?}", medians(&here)))?;
+            tell(format!("{name} after {until}: tried {all:?}; rate {rate}: {here:.3?}; median {:.3?}", medians(&here)))?;
         }
         tell(format!("{name}: {:.4} s a pass", median(seconds)))?;
     }
     Ok(())
+}
+
+/// The best rate of a ladder that is climbed, or descended, from its first rung while the figure rises, and all that was seen.
+fn climbed(first: f64, figure: impl Fn(f64) -> Result<f64, Failure>) -> Result<(f64, Vec<(f64, f64)>), Failure> {
+    let mut all = vec![(first, figure(first)?)];
+    let mut best = all[0];
+    for factor in [RUNG, 1.0 / RUNG] {
+        let begun = best;
+        loop {
+            let rate = best.0 * factor;
+            let found = figure(rate)?;
+            all.push((rate, found));
+            if found.partial_cmp(&best.1) != Some(Ordering::Greater) {
+                break;
+            }
+            best = (rate, found);
+        }
+        if best != begun {
+            break;
+        }
+    }
+    Ok((best.0, all))
 }
 
 fn medians(found: &[Vec<f64>]) -> Vec<f64> {
