@@ -47,132 +47,30 @@
 //! ```
 #![doc = include_str!("settings/consensus.md")]
 
+mod config;
+mod motion;
+mod swarm;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod weights;
 
-use std::ops::RangeInclusive;
-
-use candle_core::Tensor;
 use moths_core::{
-    Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Schedule, Space, fuse, kernel,
-    objective::Losses,
-    optimizer::{
-        Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, Size,
-        population::{Joining, shifted},
-        settings,
-    },
+    CowTensor, Error, Key, Objective, Optimizer, Report, Result, Space, fuse,
+    optimizer::{Algorithm, Capabilities, Comparison, Family, Init, Meta, Population, population::shifted, settings},
     persist,
-    persist::{Clock, Fields, Persist},
+    persist::Clock,
     register,
     space::Walls,
 };
 use rand::seq::SliceRandom;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+
+pub use config::{ConsensusConfig, Diffusion, Drift, Update};
+use swarm::Swarm;
+use watch::Watch;
 
 /// More particles have more weights for each other than anybody waits for.
 const MOST_POLARISED: usize = 5_000;
-
-/// How particles diffuse.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Diffusion {
-    /// Every coordinate as far as it is from the consensus: how many there are does not matter.
-    ComponentWise,
-    /// All coordinates as far as the particle is from the consensus.
-    Isotropic,
-}
-
-/// What particles drift with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Drift {
-    /// The difference from the consensus.
-    Plain,
-    /// The moments of that difference, as Adam has them of a gradient.
-    Adam,
-}
-
-/// Who moves in a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Update {
-    /// The particles that were drawn.
-    Partial,
-    /// All.
-    Full,
-}
-
-/// Settings of [`Consensus`].
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ConsensusConfig {
-    /// n, the number of particles, at least 2. A curve is one of the step: newcomers begin around the mean, and who has the highest loss leaves.
-    pub particles: Size,
-    /// Where the particles begin.
-    pub init: Init,
-    /// How many particles are drawn in a step, evaluated, and share a consensus; null: all.
-    #[schemars(range(min = 2, max = 1_000_000))]
-    pub batch: Option<usize>,
-    /// Who moves, where not all are drawn.
-    pub update: Update,
-    /// α, how much lower losses count for more; null: as `effective` says.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
-    pub alpha: Option<f64>,
-    /// η: α is such that this share of the particles counts, in every step.
-    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
-    pub effective: f64,
-    /// Δt, the length of a step.
-    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
-    pub dt: f64,
-    /// λ, the drift to the consensus.
-    #[schemars(range(min = 0.0, max = 1e6))]
-    pub lambda: f64,
-    /// What particles drift with.
-    pub drift: Drift,
-    /// σ, the diffusion in units of the distance from the consensus; null: with which the swarm neither grows nor shrinks where losses say nothing.
-    pub sigma: Option<Schedule>,
-    /// How particles diffuse.
-    pub noise: Diffusion,
-    /// σ_j, diffusion that does not depend on any distance, in units of the search; null: none.
-    pub jitter: Option<Schedule>,
-    /// λ_m, the drift to the best point a particle has seen, of which the consensus is then made; null: particles remember nothing.
-    #[schemars(range(min = 0.0, max = 1e6))]
-    pub memory: Option<f64>,
-    /// κ, how near particles are whose consensus is another one; null: all share one.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
-    pub polarised: Option<f64>,
-    /// After how many steps without a better particle than ever the swarm is scattered; 0: never.
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub resample: u64,
-    /// How far it is then scattered: the deviation in every coordinate, in units of √Δt.
-    #[schemars(range(min = 0.0, max = 1e6))]
-    pub scatter: f64,
-}
-
-impl Default for ConsensusConfig {
-    fn default() -> Self {
-        Self {
-            particles: Size::from(20),
-            init: Init::Around,
-            batch: None,
-            update: Update::Full,
-            alpha: None,
-            effective: 0.25,
-            dt: 1.0,
-            lambda: 1.0,
-            drift: Drift::Plain,
-            sigma: None,
-            noise: Diffusion::Isotropic,
-            jitter: None,
-            memory: None,
-            polarised: None,
-            resample: 40,
-            scatter: 0.3,
-        }
-    }
-}
 
 /// Consensus-based optimisation. See the [module documentation](self) for equations.
 pub struct Consensus {
@@ -183,87 +81,6 @@ pub struct Consensus {
     /// c.
     consensus: CowTensor,
     watch: Watch,
-}
-
-#[derive(Clone)]
-struct Swarm {
-    /// The points x, and the losses they had where they were evaluated last.
-    x: Population,
-    /// The points y, and f(y_j), where particles remember.
-    y: Option<Population>,
-    /// m and v, where the drift has moments.
-    moments: Option<(CowTensor, CowTensor)>,
-}
-
-/// The best point ever, where somebody must know that there is no better one.
-#[derive(Clone)]
-struct Watch {
-    point: Option<CowTensor>,
-    loss: f64,
-    /// Steps since it was found.
-    stagnant: u64,
-}
-
-/// The update of the header, in all that it can be made of. `on` is 0 for who stays; `r` is what does not depend on the coordinate, squared.
-macro_rules! moves {
-    ($($name:ident($($moment:ident)*; $c:ident; $($y:ident)?);)*) => {$(
-        moves! { @kernel $name [$($moment)*] $c [$($y)?] }
-    )*};
-    (@kernel $name:ident [] $c:ident []) => {
-        kernel! { fn $name(x: inout, c: $c, on: col, r: col, l: num, s: num, z: normal) {
-            let d = x - c;
-            x = x + on * (sqrt(square(s * d) + r) * z - l * d);
-        } }
-    };
-    (@kernel $name:ident [] $c:ident [y]) => {
-        kernel! { fn $name(x: inout, c: $c, y: mat, on: col, r: col, l: num, s: num, lm: num, sm: num, z: normal) {
-            let d = x - c;
-            let e = x - y;
-            x = x + on * (sqrt(square(s * d) + square(sm * e) + r) * z - l * d - lm * e);
-        } }
-    };
-    (@kernel $name:ident [m v] $c:ident []) => {
-        kernel! { fn $name(
-            x: inout, m: inout, v: inout, c: $c, on: col, r: col, l: num, s: num, b1: num, b2: num, z: normal
-        ) {
-            let d = x - c;
-            let nm = select(on > 0.0, 0.9 * m + 0.1 * d, m);
-            let nv = select(on > 0.0, 0.99 * v + 0.01 * square(d), v);
-            m = nm;
-            v = nv;
-            x = x + on * (sqrt(square(s * d) + r) * z - l * (nm / b1) / (sqrt(nv / b2) + 0.00000001));
-        } }
-    };
-    (@kernel $name:ident [m v] $c:ident [y]) => {
-        kernel! { fn $name(
-            x: inout, m: inout, v: inout, c: $c, y: mat, on: col, r: col, l: num, s: num, lm: num, sm: num, b1: num, b2: num, z: normal
-        ) {
-            let d = x - c;
-            let e = x - y;
-            let nm = select(on > 0.0, 0.9 * m + 0.1 * d, m);
-            let nv = select(on > 0.0, 0.99 * v + 0.01 * square(d), v);
-            m = nm;
-            v = nv;
-            x = x + on * (sqrt(square(s * d) + square(sm * e) + r) * z - l * (nm / b1) / (sqrt(nv / b2) + 0.00000001) - lm * e);
-        } }
-    };
-}
-moves! {
-    drift(; row; );
-    drift_remembered(; row; y);
-    drift_polarised(; mat; );
-    drift_polarised_remembered(; mat; y);
-    adam(m v; row; );
-    adam_remembered(m v; row; y);
-    adam_polarised(m v; mat; );
-    adam_polarised_remembered(m v; mat; y);
-}
-
-impl ConsensusConfig {
-    /// How many of n particles a step draws.
-    fn drawn(&self, n: usize) -> usize {
-        self.batch.unwrap_or(n).min(n)
-    }
 }
 
 impl Algorithm for Consensus {
@@ -336,100 +153,6 @@ impl Algorithm for Consensus {
     }
 }
 
-impl Swarm {
-    fn count(&self) -> RangeInclusive<usize> {
-        self.x.len()..=self.x.len()
-    }
-
-    /// The same with n particles: whose loss is highest leaves, or whom the lot falls on where losses are of different steps; who joins begins around the
-    /// mean.
-    fn of(&self, n: usize, by_lot: bool, space: &Space, key: Key) -> Result<Self> {
-        let mut swarm = self.clone();
-        let old = swarm.x.len();
-        if n < old {
-            let mut kept = swarm.y.as_ref().unwrap_or(&swarm.x).fittest(if by_lot { old } else { n });
-            if by_lot {
-                kept.shuffle(&mut key.stream());
-                kept.truncate(n);
-                kept.sort_unstable();
-            }
-            swarm.x.retain(&kept)?;
-            swarm.y.as_mut().map_or(Ok(()), |y| y.retain(&kept))?;
-            if let Some((m, v)) = &mut swarm.moments {
-                (*m, *v) = (fuse::gather(m, &kept)?, fuse::gather(v, &kept)?);
-            }
-        } else if n > old {
-            swarm.x.join(n, Joining::Mean, space, key)?;
-            // Nothing is known of what they remember, so that the first point they are evaluated at takes its place.
-            swarm.y.as_mut().map_or(Ok(()), |y| y.join(n, Joining::Mean, space, key))?;
-            if let Some((m, v)) = &mut swarm.moments {
-                let none = space.zeros_for(n - old)?;
-                (*m, *v) = (Tensor::cat(&[&**m, &*none], 0)?.into(), Tensor::cat(&[&**v, &*none], 0)?.into());
-            }
-        }
-        Ok(swarm)
-    }
-
-    /// Some of these points.
-    fn rows(of: &Population, drawn: &[usize]) -> Result<CowTensor> {
-        if drawn.len() == of.len() { Ok(of.points().clone()) } else { fuse::gather(of.points(), drawn) }
-    }
-
-    /// Evaluates these particles beside what they, and the watch, remember.
-    fn evaluate(&self, drawn: &[usize], watch: &Watch, objective: &mut dyn Objective) -> Result<Comparison> {
-        let (mut points, mut remembered) = (vec![], vec![]);
-        if let Some(point) = &watch.point {
-            points.push(Batch::one(point)?);
-            remembered.push(watch.loss);
-        }
-        if let Some(y) = &self.y {
-            points.push(Batch::Dense(Self::rows(y, drawn)?));
-            remembered.extend(drawn.iter().map(|&j| y.losses()[j]));
-        }
-        let candidates = Batch::Dense(Self::rows(&self.x, drawn)?);
-        objective.losses_beside(&candidates, &Batch::Joined(points.into()), Some(&remembered))
-    }
-
-    /// What the particles that were drawn have seen: who is better than what it remembers remembers that.
-    fn learn(&mut self, drawn: &[usize], before: &[f64], losses: &Losses) -> Result<()> {
-        let among = |all: &[f64], values: &[f64]| {
-            let mut all = all.to_vec();
-            drawn.iter().zip(values).for_each(|(&j, loss)| all[j] = *loss);
-            all
-        };
-        self.x.judge(&among(self.x.losses(), losses))?;
-        if let Some(y) = &mut self.y {
-            y.recall(among(y.losses(), before))?;
-            let better: Vec<usize> = drawn.iter().copied().filter(|&j| self.x.losses()[j] < y.losses()[j]).collect();
-            y.replace(&better, self.x.points(), self.x.losses())?;
-        }
-        Ok(())
-    }
-
-    /// y, of which the consensus is made.
-    fn remembered(&self) -> &Population {
-        self.y.as_ref().unwrap_or(&self.x)
-    }
-}
-
-impl Watch {
-    /// A step had these candidates \[m, d\], and the best point ever this loss on the same data. Is the swarm to be scattered?
-    fn look(&mut self, loss: f64, candidates: &CowTensor, losses: &Losses, patience: u64) -> Result<bool> {
-        let Some(point) = &mut self.point else { return Ok(false) };
-        (self.loss, self.stagnant) = (loss, self.stagnant + 1);
-        if let Some((i, lowest)) = losses.best()
-            && lowest < loss
-        {
-            (*point, self.loss, self.stagnant) = (candidates.get(i)?.copy()?.into(), lowest, 0);
-        }
-        let scattered = self.stagnant >= patience;
-        if scattered {
-            self.stagnant = 0;
-        }
-        Ok(scattered)
-    }
-}
-
 /// ln w_j of all particles, up to a sum: −∞ for who was not drawn, or failed.
 fn logarithms(config: &ConsensusConfig, losses: &[f64], drawn: &[usize]) -> Vec<f64> {
     let shown: Vec<f64> = drawn.iter().map(|&j| losses[j]).collect();
@@ -465,76 +188,6 @@ impl Consensus {
         let mut centres = self.space.zeros_for(swarm.x.len())?;
         fuse::weighted_sums(y, &all, &mut centres)?;
         Ok(centres)
-    }
-
-    /// σ √Δt, where the consensus has these weights.
-    fn diffusion(&self, weights: &[f64]) -> f64 {
-        let ConsensusConfig { dt, lambda, sigma, .. } = &self.config;
-        if let Some(sigma) = sigma {
-            return sigma.at(self.clock.step) * dt.sqrt();
-        }
-        // By how much Σ ‖x_i − c‖² grows when c becomes the weighted mean of x_i that are independent of the losses. Of a normal vector the
-        // mean length is 1 − 1/(4 d) times the root of its mean square.
-        let squares = weights.iter().map(|w| w * w).sum::<f64>();
-        // Without weights the consensus stays where it is, and so does the extent.
-        let growth = if squares > 0.0 { 1.0 - 2.0 / self.config.drawn(weights.len()) as f64 + squares } else { 1.0 };
-        (1.0 + 0.25 / self.space.dim() as f64) * (1.0 / growth - (1.0 - lambda * dt).powi(2)).max(0.0).sqrt()
-    }
-
-    /// What of the diffusion is the same in all coordinates, squared: of each particle. `s` is σ √Δt.
-    fn radii(&self, centres: &CowTensor, s: f64, scattered: bool) -> Result<Vec<f64>> {
-        let swarm = &self.swarm;
-        let ConsensusConfig { dt, noise, memory, scatter, .. } = &self.config;
-        let n = swarm.x.len();
-        let mut radii = vec![0.0; n];
-        if *noise == Diffusion::Isotropic {
-            let variance = s * s / self.space.dim() as f64;
-            let mut add = |to: &CowTensor, share: f64| {
-                let apart = fuse::distances(swarm.x.points(), to)?;
-                radii.iter_mut().zip(apart).for_each(|(r, apart)| *r += share * variance * apart * apart);
-                Ok::<_, Error>(())
-            };
-            add(centres, 1.0)?;
-            if let (Some(y), Some(memory)) = (&swarm.y, memory) {
-                add(y.points(), memory * memory)?;
-            }
-        }
-        let jitter = self.config.jitter.as_ref().map_or(0.0, |jitter| jitter.at(self.clock.step));
-        let anew = if scattered { *scatter } else { 0.0 };
-        Ok(radii.into_iter().map(|r| r + dt * (jitter * jitter + anew * anew)).collect())
-    }
-
-    /// The particles after a step to their consensus.
-    fn drift(&mut self, centres: &CowTensor, drawn: &[usize], s: f64, scattered: bool) -> Result<()> {
-        let ConsensusConfig { dt, lambda, noise, memory, update, .. } = &self.config;
-        let r = self.radii(centres, s, scattered)?;
-        let mut on = vec![if *update == Update::Full { 1.0 } else { 0.0 }; r.len()];
-        drawn.iter().for_each(|&j| on[j] = 1.0);
-        let column = |values: Vec<f64>| -> Result<Tensor> {
-            let n = values.len();
-            self.space.numbers(values, n)
-        };
-        let (on, r) = (&column(on)?, &column(r)?);
-        let s = if *noise == Diffusion::ComponentWise { s } else { 0.0 };
-        let (l, lm, sm) = (lambda * dt, memory.unwrap_or(0.0) * dt, memory.unwrap_or(0.0) * s);
-        let steps = (self.clock.step + 1).min(100_000) as f64;
-        let (b1, b2) = (1.0 - libm::pow(0.9, steps), 1.0 - libm::pow(0.99, steps));
-        let (c, z, polarised) = (centres, self.clock.key().fold(2), centres.rank() == 2);
-        let Swarm { x, y, moments } = &mut self.swarm;
-        let y = y.as_ref().map(Population::points);
-        x.moving(|x| {
-            match (moments, polarised, y) {
-                (None, false, None) => drift(x, c, on, r, l, s, z),
-                (None, true, None) => drift_polarised(x, c, on, r, l, s, z),
-                (None, false, Some(y)) => drift_remembered(x, c, y, on, r, l, s, lm, sm, z),
-                (None, true, Some(y)) => drift_polarised_remembered(x, c, y, on, r, l, s, lm, sm, z),
-                (Some((m, v)), false, None) => adam(x, m, v, c, on, r, l, s, b1, b2, z),
-                (Some((m, v)), true, None) => adam_polarised(x, m, v, c, on, r, l, s, b1, b2, z),
-                (Some((m, v)), false, Some(y)) => adam_remembered(x, m, v, c, y, on, r, l, s, lm, sm, b1, b2, z),
-                (Some((m, v)), true, Some(y)) => adam_polarised_remembered(x, m, v, c, y, on, r, l, s, lm, sm, b1, b2, z),
-            }?;
-            self.space.confine(x)
-        })
     }
 }
 
@@ -596,35 +249,6 @@ impl Optimizer for Consensus {
         let point = self.watch.point.as_ref().map(|_| at.clone());
         (self.swarm, self.watch) = (swarm, Watch { point, loss: f64::INFINITY, stagnant: 0 });
         self.consensus = at;
-        Ok(())
-    }
-}
-
-impl Persist for Swarm {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        fields.field("x", &mut self.x)?;
-        let rows = self.count();
-        if let Some(y) = &mut self.y {
-            fields.field("y", y)?;
-            if y.len() != *rows.start() {
-                return Err(fields.refusal("has not as many rows as x".into()));
-            }
-        }
-        if let Some((m, v)) = &mut self.moments {
-            fields.within("m", m, rows.clone())?;
-            fields.within("v", v, rows)?;
-        }
-        Ok(())
-    }
-}
-
-impl Persist for Watch {
-    fn visit(&mut self, fields: &mut dyn Fields) -> Result<()> {
-        if let Some(point) = &mut self.point {
-            fields.field("point", point)?;
-            fields.field("loss", &mut self.loss)?;
-            fields.field("stagnant", &mut self.stagnant)?;
-        }
         Ok(())
     }
 }

@@ -41,6 +41,10 @@
 //! ```
 #![doc = include_str!("settings/gravity-descent.md")]
 
+mod seen;
+#[cfg(test)]
+mod tests;
+
 use moths_core::{
     Batch, CowTensor, Error, Key, Objective, Optimizer, Report, Result, Sampler, Schedule, Space, Spec, fuse, kernel,
     noise::Gradient,
@@ -55,6 +59,8 @@ use moths_core::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use seen::Seen;
 
 /// No step has more pairs of candidates.
 const MOST_PAIRS: usize = 100_000;
@@ -175,39 +181,6 @@ impl Algorithm for GravityDescent {
     fn evaluations_per_step(config: &GravityDescentConfig, _: &Space, stochastic: bool) -> Result<Option<u64>> {
         let recalled = u64::from(stochastic && descent::remembers("descent", &config.descent)?);
         Ok(config.particles.constant().map(|n| n as u64 * (2 * config.pairs as u64 + recalled)))
-    }
-}
-
-/// What a step has seen of one particle.
-struct Seen {
-    /// s of each pair; NaN where one of the two failed.
-    slopes: Vec<f64>,
-    lowest: f64,
-    /// f_i; +∞ where all failed.
-    mean: f64,
-}
-
-impl Seen {
-    fn of(losses: &[f64], c: f64) -> Self {
-        let slope = |pair: &[f64]| match pair {
-            [up, down] if up.is_finite() && down.is_finite() => (up - down) / (2.0 * c),
-            _ => f64::NAN,
-        };
-        let finite: Vec<f64> = losses.iter().copied().filter(|loss| loss.is_finite()).collect();
-        let mean = finite.iter().map(|loss| loss / finite.len() as f64).sum();
-        Self {
-            slopes: losses.chunks(2).map(slope).collect(),
-            lowest: losses.iter().copied().fold(f64::INFINITY, f64::min),
-            mean: if finite.is_empty() { f64::INFINITY } else { mean },
-        }
-    }
-
-    /// The root mean square of all slopes; 0 where there are none.
-    fn unit(seen: &[Self]) -> f64 {
-        let slopes = || seen.iter().flat_map(|seen| seen.slopes.iter().copied()).filter(|s| s.is_finite());
-        let most = slopes().fold(0.0, |most, s| s.abs().max(most));
-        let square: f64 = slopes().map(|s| (s / most).powi(2)).sum();
-        if most > 0.0 { most * (square / slopes().count() as f64).sqrt() } else { 0.0 }
     }
 }
 
@@ -375,97 +348,3 @@ impl Persist for GravityDescent {
 }
 
 register!(GravityDescent);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use moths_core::Function;
-
-    fn rows(x: &CowTensor) -> Vec<Vec<f64>> {
-        x.to_vec2().unwrap()
-    }
-
-    fn ridge(x: &[f64]) -> f64 {
-        x.iter().enumerate().map(|(i, x)| (1 + i) as f64 * (x - 1.0).powi(2)).sum()
-    }
-
-    /// Steps against the equations of the module, particle by particle, with gradient descent that has momentum.
-    #[test]
-    fn steps_are_those_of_the_header() {
-        let (space, key, n, m, c, rate) = (Space::real(3).unwrap(), Key::new(5), 3, 2, 0.2, 0.1);
-        for on in [On::Parameters, On::Gradients] {
-            for centre in [Centre::Best, Centre::Mean] {
-                let config = GravityDescentConfig {
-                    particles: Size::from(n),
-                    pairs: m,
-                    sigma: c.into(),
-                    strength: 0.3,
-                    power: 1.5,
-                    centre,
-                    on,
-                    descent: Spec::new("sgd").with("rate", rate).unwrap(),
-                    ..GravityDescentConfig::default()
-                };
-                let mut swarm = GravityDescent::new(config, &space, key).unwrap();
-                let mut x = rows(swarm.x.points());
-                for t in 0..3 {
-                    let mut s = vec![vec![0.0; m]; n];
-                    let mut f = vec![0.0; n];
-                    let z = |i: usize, k: usize| {
-                        let mut z = space.zeros().unwrap();
-                        Sampler::Normal.fill(key.fold(t).fold(1).fold(i as u64).member(k as u64), &mut z).unwrap();
-                        z.to_vec1::<f64>().unwrap()
-                    };
-                    for i in 0..n {
-                        for (k, slope) in s[i].iter_mut().enumerate() {
-                            let at = |c: f64| ridge(&x[i].iter().zip(z(i, k)).map(|(x, z)| x + c * z).collect::<Vec<_>>());
-                            *slope = (at(c) - at(-c)) / (2.0 * c);
-                            f[i] += (at(c) + at(-c)) / (2 * m) as f64;
-                        }
-                    }
-                    let unit = (s.iter().flatten().map(|s| s * s).sum::<f64>() / (n * m) as f64).sqrt();
-                    let best = (0..n).min_by(|&a, &b| f[a].total_cmp(&f[b])).unwrap();
-                    let to: Vec<f64> = match centre {
-                        Centre::Best => x[best].clone(),
-                        Centre::Mean => (0..3).map(|j| x.iter().map(|x| x[j]).sum::<f64>() / n as f64).collect(),
-                    };
-                    for (i, x) in x.iter_mut().enumerate() {
-                        for j in 0..3 {
-                            let g: f64 = (0..m).map(|k| s[i][k] / unit * z(i, k)[j] / m as f64).sum();
-                            let d = x[j] - to[j];
-                            let pull = 0.3 * d.signum() * d.abs().powf(1.5) * f64::from(u8::from(d != 0.0));
-                            x[j] -= if on == On::Gradients { rate * (g + pull) } else { rate * g + pull };
-                        }
-                    }
-                    swarm.step(&mut Function::new(space.clone(), ridge)).unwrap();
-                    let differ = rows(swarm.x.points()).concat().into_iter().zip(x.concat()).map(|(a, b)| (a - b).abs());
-                    assert!(differ.fold(0.0, f64::max) < 1e-9, "{on:?} {centre:?} step {t}");
-                    assert_eq!(swarm.answer().unwrap().to_vec1::<f64>().unwrap(), rows(swarm.x.points())[best]);
-                }
-            }
-        }
-    }
-
-    /// A run that is resumed while particles join and leave is the same run.
-    #[test]
-    fn descents_join_and_leave_with_their_particles() -> Result<()> {
-        use moths_core::persist::{Keep, State};
-        let space = Space::real(3)?;
-        for (from, to) in [(2, 6), (6, 2)] {
-            let particles = format!(r#"particles={{"linear": {{"from": {from}, "to": {to}, "steps": 8}}}}"#);
-            let spec = Spec::new("gravity-descent").with_text(&particles)?;
-            let build = || moths_core::registry::build(&spec, &space, Key::new(1));
-            let (mut one, mut other) = (build()?, build()?);
-            let mut objective = Function::new(space.clone(), ridge);
-            for _ in 0..5 {
-                one.step(&mut objective)?;
-            }
-            State::of(&mut *one)?.restore(&mut *other, Keep::Nothing)?;
-            for _ in 0..5 {
-                assert_eq!(one.step(&mut objective)?, other.step(&mut objective)?);
-            }
-            assert_eq!(one.answer()?.to_vec1::<f64>()?, other.answer()?.to_vec1::<f64>()?);
-        }
-        Ok(())
-    }
-}

@@ -1,6 +1,12 @@
+//! Steps beside the equations of the papers, and swarms that keep their size, are scattered, join and leave.
+
+use candle_core::Tensor;
 use moths_core::{
-    Function,
-    optimizer::schedule::{Curve, Ramp},
+    Function, kernel,
+    optimizer::{
+        Size,
+        schedule::{Curve, Ramp},
+    },
     persist::{Keep, State},
 };
 

@@ -3,7 +3,8 @@
 //! | file | what it answers |
 //! |---|---|
 //! | `sampler` | the laws of perturbations, by name |
-//! | `perturbation` | noise on tensors: fill, perturb, add |
+//! | `perturbation` | a law that knows the tensors it perturbs |
+//! | `perturbation/tensors`, `slices`, `summed` | its noise on tensors, on slices, and as a sum that is drawn where it is read |
 //! | `gradient` | a gradient, and how to hold one without its numbers |
 //! | `scatter` | random points of a space |
 //! | `source` | the noise of one seed, ready to be drawn anywhere |

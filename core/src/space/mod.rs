@@ -25,10 +25,12 @@
 
 mod check;
 mod condition;
+mod coordinates;
 mod domain;
 mod format;
 mod leaf;
 mod on_card;
+mod points;
 mod segment;
 mod start;
 mod values;
@@ -37,11 +39,11 @@ mod warning;
 
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{DType, Device, Shape, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::{
-    Error, Result, fuse, memory,
-    tensor::{CowTensor, host, place},
+    Error, Result, memory,
+    tensor::{CowTensor, host},
     with_scalar,
 };
 use condition::Gates;
@@ -224,11 +226,6 @@ impl Space {
         matches!(self.0.start, Start::Here(_))
     }
 
-    /// How many values of equal room every search coordinate has: 0 where it is real, or an integer on a logarithmic scale.
-    pub fn steps(&self) -> impl Iterator<Item = u64> {
-        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.steps(), s.len))
-    }
-
     /// How many numbers are searched.
     pub fn dim(&self) -> usize {
         self.0.dim
@@ -278,161 +275,6 @@ impl Space {
         self.0.start.point()
     }
 
-    /// Does any coordinate have bounds?
-    pub fn is_bounded(&self) -> bool {
-        self.0.segments.iter().any(Segment::is_bounded)
-    }
-
-    /// The interval of every search coordinate; an end is infinite where there is no bound.
-    pub fn intervals(&self) -> impl Iterator<Item = (f64, f64)> {
-        self.0.segments.iter().flat_map(|s| std::iter::repeat_n((s.lower, s.upper), s.len))
-    }
-
-    /// The lower and upper ends of all intervals as \[d\] tensors, infinite where there are no bounds; `None` without any bounds.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] where candle cannot make them.
-    pub fn box_tensors(&self) -> Result<Option<(Tensor, Tensor)>> {
-        if !self.is_bounded() {
-            return Ok(None);
-        }
-        let (lower, upper): (Vec<f64>, Vec<f64>) = self.intervals().unzip();
-        let tensor = |ends: Vec<f64>| self.numbers(ends, self.dim());
-        Ok(Some((tensor(lower)?, tensor(upper)?)))
-    }
-
-    /// Are parameter values the search coordinates themselves, so that decoding changes nothing?
-    pub fn is_identity(&self) -> bool {
-        self.0.segments.iter().all(Segment::is_identity)
-    }
-
-    /// Does any leaf hold something else than real numbers?
-    pub fn is_discrete(&self) -> bool {
-        self.0.leaves.iter().any(|l| !l.frozen && l.domain != Domain::Real)
-    }
-
-    /// Which search coordinates are of no effect, as their elements have one value only: bounds with lo = hi, or one integer.
-    pub fn fixed(&self) -> impl Iterator<Item = bool> {
-        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.is_fixed(), s.len))
-    }
-
-    /// Has any element one value only?
-    pub fn has_fixed(&self) -> bool {
-        self.0.segments.iter().any(Segment::is_fixed)
-    }
-
-    /// The least deviation that is of use in every search coordinate: a tenth of the width of a level where values are discrete, so that
-    /// no integer and no flag freezes while other coordinates converge; 0 for real ones.
-    pub fn least_deviations(&self) -> impl Iterator<Item = f64> {
-        self.0.segments.iter().flat_map(|s| std::iter::repeat_n(s.least_deviation(), s.len))
-    }
-
-    /// [`Space::least_deviations`] as a tensor \[d\]; `None` where all of them are 0.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] where candle cannot make it.
-    pub fn floor_tensor(&self) -> Result<Option<CowTensor>> {
-        if self.0.segments.iter().all(|s| s.least_deviation() == 0.0) {
-            return Ok(None);
-        }
-        let least: Vec<f64> = self.least_deviations().collect();
-        Ok(Some(self.numbers(least, self.dim())?.into()))
-    }
-
-    /// Zeros of shape \[d\].
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] where candle cannot make them.
-    pub fn zeros(&self) -> Result<CowTensor> {
-        Ok(Tensor::zeros(self.dim(), self.dtype(), self.device())?.into())
-    }
-
-    /// Numbers in the dtype of the search, and where it is.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] for a shape of another number of elements.
-    pub fn numbers(&self, values: impl Into<Vec<f64>>, shape: impl Into<Shape>) -> Result<Tensor> {
-        // Rounded here: not every card has f64s.
-        Ok(Tensor::from_vec(values.into(), shape.into(), &Device::Cpu)?.to_dtype(self.dtype())?.to_device(self.device())?)
-    }
-
-    /// Zeros of shape \[n, d\].
-    ///
-    /// # Errors
-    /// [`Error::Memory`] where there is no room for so many.
-    pub fn zeros_for(&self, n: usize) -> Result<CowTensor> {
-        let bytes = n as f64 * self.dim() as f64 * self.dtype().size_in_bytes() as f64;
-        memory::check(|| format!("{n} points"), self.dim(), bytes)?;
-        Ok(Tensor::zeros((n, self.dim()), self.dtype(), self.device())?.into())
-    }
-
-    /// Overwrites the bounded coordinates of row `i` by points uniform in their intervals. Those with one bound stay, or are mirrored at it.
-    pub(crate) fn place_uniform(&self, uniform: &Tensor, i: usize, points: &mut CowTensor) -> Result<()> {
-        let d = self.dim();
-        with_scalar!(self.dtype(), T => host::read::<T, _>(uniform, |u| {
-            host::edit::<T, _>(points, |points| {
-                self.each_segment(&mut points[i * d..(i + 1) * d], |at, segment, row| {
-                    for (x, u) in row.iter_mut().zip(&u[at..]).filter(|_| segment.is_closed()) {
-                        // The sampler's uniform lies in ±√3.
-                        let unit = f64::from(*u) / 12f64.sqrt() + 0.5;
-                        *x = (segment.lower + (segment.upper - segment.lower) * unit) as T;
-                    }
-                    segment.fold_half_open(row);
-                });
-            })
-        })?)
-    }
-
-    /// Moves search coordinates \[.., d\] that lie outside the bounds to the nearest point inside, in place.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for points of another length or dtype, which are then as they were.
-    pub fn confine(&self, points: &mut CowTensor) -> Result<()> {
-        self.check_points(points)?;
-        if !self.is_bounded() {
-            return Ok(());
-        }
-        if self.confine_there(points)? {
-            return Ok(());
-        }
-        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
-            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine(v)));
-        }))
-    }
-
-    /// Moves the discrete and the fixed coordinates of points \[.., d\] into their intervals, in place: far outside, where all candidates are
-    /// of one level, a mean would never come back.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for points of another length or dtype, which are then as they were.
-    pub fn confine_discrete(&self, points: &mut CowTensor) -> Result<()> {
-        self.check_points(points)?;
-        if !self.0.segments.iter().any(Segment::is_stepped) {
-            return Ok(());
-        }
-        with_scalar!(self.dtype(), T => host::edit::<T, _>(points, |values| {
-            values.chunks_mut(self.dim()).for_each(|row| self.each_segment(row, |_, s, v| s.confine_stepped(v)));
-        }))
-    }
-
-    /// A point \[d\] somebody gives, confined to the bounds: what every `move_to` begins with.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for another shape or dtype; [`Error::Invalid`], naming the element, for a coordinate that is not finite.
-    pub fn point(&self, at: &CowTensor) -> Result<CowTensor> {
-        if self.is_in_place() && is_here(at) && at.dims() == [self.dim()] {
-            return Ok(at.clone());
-        }
-        if at.rank() != 1 {
-            return Err(Error::shape("point", format!("[{}]", self.dim()), format!("{:?}", at.dims())));
-        }
-        self.check_points(at)?;
-        self.check_finite("point", at)?;
-        let mut at = at.clone();
-        self.confine(&mut at)?;
-        Ok(at)
-    }
-
     /// A description that is equal exactly for spaces with the same meaning of coordinates.
     pub(crate) fn fingerprint(&self) -> serde_json::Value {
         let mut described = serde_json::json!({ "dtype": self.dtype().as_str(), "leaves": self.0.leaves });
@@ -447,38 +289,5 @@ impl Space {
 
     fn each_segment<T>(&self, point: &mut [T], f: impl FnMut(usize, &Segment, &mut [T])) {
         each(&self.0.segments, point, f);
-    }
-
-    /// Refuses numbers \[d\] of which one is not finite.
-    fn check_finite(&self, what: &str, numbers: &Tensor) -> Result<()> {
-        // Elsewhere nothing is brought that need not be: 0 times what is not finite is NaN.
-        if !place::is_near(numbers) && fuse::dot(numbers, &numbers.zeros_like()?)? == 0.0 {
-            return Ok(());
-        }
-        let found = with_scalar!(self.dtype(), T => host::read::<T, _>(numbers, |numbers| {
-            numbers.iter().position(|x| !x.is_finite()).map(|i| (i, f64::from(numbers[i])))
-        }))?;
-        let Some((i, value)) = found else { return Ok(()) };
-        let valid = format!("a finite number in {}", self.dtype().as_str());
-        Err(Error::invalid(format!("{what}: {}", self.element(i)), value, valid))
-    }
-
-    /// What the search coordinate `i` is called: `fc1.weight[12]`.
-    fn element(&self, i: usize) -> String {
-        let of = self.places().find(|(_, place)| place.contains(&i));
-        of.map_or_else(|| format!("[{i}]"), |(leaf, place)| format!("{}[{}]", leaf.name, i - place.start))
-    }
-
-    fn check_points(&self, points: &Tensor) -> Result<()> {
-        if !points.device().same_device(self.device()) {
-            let valid = format!("{:?}, on which the space is", self.device());
-            return Err(Error::invalid("device of search coordinates", format!("{:?}", points.device()), valid));
-        }
-        let fits = points.dims().last() == Some(&self.dim()) && points.dtype() == self.dtype();
-        if fits {
-            return Ok(());
-        }
-        let expected = format!("[.., {}] {}", self.dim(), self.dtype().as_str());
-        Err(Error::shape("search coordinates", expected, format!("{:?} {}", points.dims(), points.dtype().as_str())))
     }
 }

@@ -1,8 +1,11 @@
 //! A model whose tensors are views of one flat buffer.
 
+mod gradient;
+mod load;
+
 use std::{collections::HashMap, path::Path, sync::Arc};
 
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Tensor};
 use candle_nn::VarBuilder;
 
 use super::{
@@ -20,11 +23,11 @@ use crate::{
     Error, Result,
     objective::{Batch, Objective, OutputLoss, Outputs, model::Views},
     persist::{Fields, Persist},
-    rng::{Element, Key},
+    rng::Key,
     space::{Leaf, Space},
-    tensor::{CowTensor, host, place},
-    with_scalar,
+    tensor::CowTensor,
 };
+use gradient::Differentiable;
 
 type Build<M> = Box<dyn Fn(VarBuilder<'static>) -> candle_core::Result<M> + Send>;
 
@@ -62,12 +65,6 @@ pub struct FlatModel<M> {
     clock: DataClock,
     stochastic: bool,
     options: ModelOptions,
-}
-
-/// The same model over variables, built when a gradient is asked for the first time.
-struct Differentiable<M> {
-    vars: Vec<Var>,
-    model: M,
 }
 
 impl<M> FlatModel<M> {
@@ -197,51 +194,6 @@ impl<M> FlatModel<M> {
         self.clock.key(draw)
     }
 
-    /// Loads a point \[d\] given in search coordinates: the model then has these parameters, decoded.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for a point with another number of coordinates; the model is then as it was.
-    pub fn load(&mut self, at: &CowTensor) -> Result<()> {
-        self.load_candidate(&Batch::one(at)?, 0)
-    }
-
-    /// Exchanges the model's parameters with those in `values` \[d\], in the model's dtype, in constant time whatever d: the two
-    /// tensors exchange their memory. (Where the model is not on the CPU, they are copied.)
-    ///
-    /// # Errors
-    /// [`Error::Shape`] unless `values` is a \[d\] tensor of the model's dtype; [`Error::Unsupported`] when somebody else
-    /// holds `values` too, or they are on another device.
-    pub fn swap(&mut self, values: &mut CowTensor) -> Result<()> {
-        // What is exchanged is the memory itself: it must begin where the tensor does.
-        let whole = values.is_contiguous() && values.layout().start_offset() == 0;
-        if values.dims() != self.flat.dims() || values.dtype() != self.flat.dtype() || !whole {
-            let expected = format!("{:?} {}", self.flat.dims(), self.flat.dtype().as_str());
-            return Err(Error::shape("values", expected, format!("{:?} {}", values.dims(), values.dtype().as_str())));
-        }
-        if !values.device().same_device(self.flat.device()) {
-            return Err(Error::unsupported("swap", "needs a tensor on the device of the model"));
-        }
-        if values.is_shared() {
-            return Err(Error::unsupported("swap", "needs a tensor that nobody else holds"));
-        }
-        if place::is_near(&self.flat) {
-            host::swap(&self.flat, values.make_mut()?)?;
-            return self.whole.follow(&self.flat);
-        }
-        let held = self.flat.copy()?;
-        self.flat.slice_set(values, 0, 0)?;
-        *values = held.into();
-        self.whole.follow(&self.flat)
-    }
-
-    /// The model's parameters as they are now, \[d\], in the model's dtype.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] where candle cannot copy them.
-    pub fn values(&self) -> Result<CowTensor> {
-        Ok(CowTensor::new(self.flat.copy()?))
-    }
-
     /// Every tensor of the model by name as it is now, frozen ones and buffers too: to be saved, or loaded into the same model elsewhere.
     ///
     /// # Errors
@@ -297,43 +249,6 @@ impl<M> FlatModel<M> {
         self.buffers.restore(&statistics)?;
         found
     }
-
-    /// Loads candidate `i` of a batch: nothing of the size of the model is made on the way.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where there is no such candidate, or it has another number of coordinates; the model is then as it was.
-    pub fn load_candidate(&mut self, batch: &Batch, i: usize) -> Result<()> {
-        if self.flat.dtype() == self.space.dtype() && place::is_near(&self.flat) {
-            with_scalar!(self.space.dtype(), T => self.write_candidate::<T>(batch, i))?;
-            return self.whole.follow(&self.flat);
-        }
-        let values = self.space.decode(&*batch.row(i, &self.space)?)?.to_dtype(self.flat.dtype())?;
-        self.flat.slice_set(&values.to_device(self.flat.device())?, 0, 0)?;
-        self.whole.follow(&self.flat)
-    }
-
-    /// Centre, noise, scales and bounds in one go, straight into the model's memory.
-    fn write_candidate<T: Element>(&mut self, batch: &Batch, i: usize) -> Result<()> {
-        let space = &self.space;
-        host::edit_shared::<T, _>(&self.flat, |values| batch.write_values(i, space, values))?
-    }
-
-    fn differentiable(&mut self) -> Result<&mut Differentiable<M>> {
-        if self.differentiable.is_none() {
-            let named = self.space.tensors(&*self.space.decoded(self.space.start())?)?;
-            let device = self.flat.device().clone();
-            let var = |(name, tensor): (String, Tensor)| Ok((name, Var::from_tensor(&tensor.to_device(&device)?)?));
-            let vars: Vec<(String, Var)> = named.into_iter().map(var).collect::<Result<_>>()?;
-            let mut tensors = self.frozen.clone();
-            tensors.extend(self.buffers.shared());
-            tensors.extend(vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())));
-            let builder =
-                VarBuilder::from_backend(Box::new(Named { tensors, options: self.options.clone() }), self.flat.dtype(), device);
-            let model = (self.build)(builder)?;
-            self.differentiable = Some(Differentiable { vars: vars.into_iter().map(|(_, var)| var).collect(), model });
-        }
-        self.differentiable.as_mut().ok_or_else(|| Error::unsupported("the model", "cannot be differentiated"))
-    }
 }
 
 /// The free leaves as views of the flat buffer.
@@ -385,15 +300,7 @@ impl<M> Objective for FlatModel<M> {
     }
 
     fn gradient(&mut self, at: &CowTensor) -> Result<Option<(f64, Tensor)>> {
-        if self.space.is_discrete() {
-            return Ok(None);
-        }
-        let values = self.space.tensors(&*self.space.decode(&at.to_device(self.space.device())?)?)?;
-        let key = self.clock.key(0);
-        self.differentiable()?;
-        let Some(Differentiable { vars, model }) = &mut self.differentiable else { return Ok(None) };
-        vars.iter().zip(&values).try_for_each(|(var, (_, value))| var.set(&value.to_device(var.device())?))?;
-        super::var_map::gradient_of(&self.loss.of(model, key)?, vars, &self.space, at)
+        self.gradient_at(at)
     }
 }
 

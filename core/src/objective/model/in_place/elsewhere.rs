@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::{shift::Away, trained::Placed};
+use super::{chance::round_by_chance, shift::Away, trained::Placed};
 use crate::{
     Result, kernel,
     objective::{
@@ -52,7 +52,7 @@ impl Placed {
                 return put(&self.tensor, &x);
             }
             let wide = place::brought(&x)?.to_vec1::<f32>()?;
-            number::edit::<T, _>(&self.tensor, |weights| super::trained::round_by_chance(&wide, 0, key, weights))
+            number::edit::<T, _>(&self.tensor, |weights| round_by_chance(&wide, 0, key, weights))
         })
     }
 

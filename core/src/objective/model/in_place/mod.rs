@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `mod` | the model as an objective |
 //! | `given` | which tensors it has, and how they begin |
-//! | `trained` | those that are trained: the point, and what a step does to it |
+//! | `trained` | those that are trained: the point |
+//! | `trained/advance`, `chance` | what a step does to it |
 //! | `shift`, `residue` | how weights are displaced, and come back to the bit |
 //! | `tune`, `head` | a fine-tune as a log of seeds and weights |
 //! | `apply` | a log and a base: the tuned model |
 //! | `unread` | leaves that no loss reads |
 
 mod apply;
+mod chance;
 mod elsewhere;
 mod given;
 mod head;
