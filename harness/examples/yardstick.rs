@@ -136,7 +136,10 @@ impl Text {
 
     fn read(path: &str, tokenizer: &Tokenizer, below: &BertModel, most: usize) -> Result<Self, Failure> {
         let text = fs::read_to_string(path)?;
-        let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.rsplit_once('\t')).take(most).collect();
+        let lines: Vec<(&str, &str)> = text.lines().filter_map(|line| line.rsplit_once('\t')).collect();
+        // Evenly: sources and moods lie one after another.
+        let taken = most.min(lines.len());
+        let lines: Vec<(&str, &str)> = (0..taken).map(|i| lines[i * lines.len() / taken]).collect();
         let encoded = tokenizer.encode_batch(lines.iter().map(|(text, _)| *text).collect(), true).map_err(|e| e.to_string())?;
         let table = |rows: Vec<&[u32]>| Tensor::new(rows, &Device::Cpu);
         let (mut parts, mut masks) = (vec![], vec![]);
