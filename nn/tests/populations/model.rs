@@ -25,6 +25,16 @@ fn near(objective: &impl Objective, sampler: Sampler) -> Batch {
     Batch::seeded(&objective.space().start(), sampler.over(objective.space()), probes)
 }
 
+/// The losses of a model are those of the same model one candidate after another, under noise of either kind.
+fn agrees_with_candle<N: Module + Send + Sync + 'static>(population: &mut PopulationModel<N>) -> Result<()> {
+    for sampler in [Sampler::Normal, Sampler::LowRank { rank: 1 }] {
+        let batch = near(population, sampler);
+        let (got, expected) = (population.evaluate(&batch)?, population.as_flat_mut().evaluate(&batch)?);
+        assert_near(&got, &expected);
+    }
+    Ok(())
+}
+
 fn assert_near(got: &[f64], expected: &[f64]) {
     assert_eq!(got.len(), expected.len());
     for (got, expected) in got.iter().zip(expected) {
@@ -96,12 +106,7 @@ fn all_that_is_trained_may_lie_behind_what_is_frozen() -> Result<()> {
     let data = (x, targets);
     let options = ModelOptions::default().train("out");
     let mut population = PopulationModel::with(options, network, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)?;
-    for sampler in [Sampler::Normal, Sampler::LowRank { rank: 1 }] {
-        let batch = near(&population, sampler);
-        let (got, expected) = (population.evaluate(&batch)?, population.as_flat_mut().evaluate(&batch)?);
-        assert_near(&got, &expected);
-    }
-    Ok(())
+    agrees_with_candle(&mut population)
 }
 
 #[test]
@@ -151,12 +156,7 @@ fn a_network_of_ones_own_is_candles_too() -> Result<()> {
     };
     let data = (numbers(&[45, 3])?, classes(&[45])?);
     let mut population = PopulationModel::new(build, move |_| Ok(data.clone()), OutputLoss::CrossEntropy)?;
-    for sampler in [Sampler::Normal, Sampler::LowRank { rank: 1 }] {
-        let batch = near(&population, sampler);
-        let (got, expected) = (population.evaluate(&batch)?, population.as_flat_mut().evaluate(&batch)?);
-        assert_near(&got, &expected);
-    }
-    Ok(())
+    agrees_with_candle(&mut population)
 }
 
 #[test]
